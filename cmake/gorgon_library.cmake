@@ -1,0 +1,30 @@
+# gorgon_library(NAME [DEPENDS folder…] [LINK library…])
+#
+# One static library per folder of src/, from all its .cc files, and one test program from all its *_test.cc files,
+# registered test by test with ctest. Sub-folders belong to the folder.
+function(gorgon_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(TRANSFORM ARG_DEPENDS PREPEND gorgon_)
+
+  if(sources)
+    add_library(gorgon_${name} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(gorgon_${name} PRIVATE gorgon_warnings)
+  else()
+    add_library(gorgon_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(gorgon_${name} ${scope} ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(gorgon_${name} ${scope} ${ARG_DEPENDS} ${ARG_LINK})
+
+  if(tests)
+    add_executable(gorgon_${name}_test ${tests})
+    target_link_libraries(gorgon_${name}_test PRIVATE gorgon_${name} gorgon_warnings GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(gorgon_${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60 LABELS unit)
+  endif()
+endfunction()

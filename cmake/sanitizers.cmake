@@ -1,0 +1,5 @@
+set(GORGON_SANITIZE "" CACHE STRING "Sanitizers for the whole build, as -fsanitize takes them: address,undefined")
+if(GORGON_SANITIZE)
+  add_compile_options(-fsanitize=${GORGON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GORGON_SANITIZE})
+endif()

@@ -1,0 +1,70 @@
+#include "base/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+
+namespace gorgon::log {
+
+namespace {
+
+std::shared_ptr<spdlog::logger>& logger() {
+  static std::shared_ptr<spdlog::logger> instance = [] {
+    auto first = std::make_shared<spdlog::logger>(
+        "gorgon", std::make_shared<spdlog::sinks::stderr_sink_st>());
+    first->set_level(spdlog::level::warn);
+    first->set_pattern("gorgon: %v");
+    return first;
+  }();
+  return instance;
+}
+
+std::string& process_name() {
+  static std::string name = "gorgon";
+  return name;
+}
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::kDebug:
+      return spdlog::level::debug;
+    case Level::kInfo:
+      return spdlog::level::info;
+    case Level::kWarning:
+      return spdlog::level::warn;
+    case Level::kError:
+      return spdlog::level::err;
+  }
+  return spdlog::level::err;
+}
+
+}  // namespace
+
+Result<void> open(const std::filesystem::path& file, Level level) {
+  spdlog::sink_ptr sink;
+  if (file.empty()) {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
+  } else {
+    try {
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(file.string());
+    } catch (const spdlog::spdlog_ex& e) {
+      return fail(ErrorKind::kIo, "cannot open the log file " + file.string() + ": " + e.what());
+    }
+  }
+  logger() = std::make_shared<spdlog::logger>("gorgon", std::move(sink));
+  logger()->set_level(to_spdlog(level));
+  logger()->set_pattern("%Y-%m-%d %H:%M:%S.%e %L %v");
+  logger()->flush_on(spdlog::level::debug);
+  return {};
+}
+
+void set_name(std::string_view name) { process_name() = name; }
+
+void write(Level level, std::string_view line) {
+  if (!logger()->should_log(to_spdlog(level))) return;
+  logger()->log(to_spdlog(level), "{}: {}", process_name(), line);
+}
+
+}  // namespace gorgon::log

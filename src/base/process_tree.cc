@@ -1,0 +1,172 @@
+#include "base/process_tree.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <unordered_set>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/unique_fd.h"
+
+namespace gorgon {
+
+namespace {
+
+struct ProcessEntry {
+  pid_t pid;
+  pid_t parent;
+  pid_t session;
+};
+
+/// Fields of /proc/PID/stat (man 5 proc): pid (comm) state ppid pgrp session …; comm may contain
+/// anything, parentheses too.
+std::optional<ProcessEntry> read_entry(const std::string& pid_text) {
+  const auto text = read_file("/proc/" + pid_text + "/stat", 4096);
+  if (!text) return std::nullopt;
+  const std::size_t comm_end = text->rfind(')');
+  if (comm_end == std::string::npos) return std::nullopt;
+  std::istringstream rest(text->substr(comm_end + 1));
+  char state = 0;
+  ProcessEntry entry{};
+  pid_t group = 0;
+  rest >> state >> entry.parent >> group >> entry.session;
+  if (!rest || state == 'Z' || state == 'X') return std::nullopt;
+  entry.pid = static_cast<pid_t>(std::stol(pid_text));
+  return entry;
+}
+
+std::vector<ProcessEntry> all_processes() {
+  std::vector<ProcessEntry> entries;
+  std::error_code error;
+  for (auto it = fs::directory_iterator("/proc", error); it != fs::directory_iterator();
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (!std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) continue;
+    if (const auto entry = read_entry(name)) entries.push_back(*entry);
+  }
+  return entries;
+}
+
+std::vector<pid_t> tree_below(pid_t root, bool with_session) {
+  const std::vector<ProcessEntry> entries = all_processes();
+  std::unordered_set<pid_t> tree = {root};
+  // Parents need not come before their children, so repeat until nothing is added.
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const ProcessEntry& entry : entries) {
+      const bool belongs = tree.contains(entry.parent) || (with_session && entry.session == root);
+      if (belongs && tree.insert(entry.pid).second) grew = true;
+    }
+  }
+  tree.erase(root);
+  return {tree.begin(), tree.end()};
+}
+
+/// Stopping each process before looking for its children keeps a fork bomb from outrunning the
+/// walk.
+void kill_found(pid_t root, bool with_root) {
+  std::unordered_set<pid_t> stopped;
+  if (with_root) ::kill(root, SIGSTOP);
+  for (int round = 0; round < 100; ++round) {
+    bool grew = false;
+    for (const pid_t pid : tree_below(root, with_root)) {
+      if (stopped.insert(pid).second) {
+        ::kill(pid, SIGSTOP);
+        grew = true;
+      }
+    }
+    if (!grew) break;
+  }
+  for (const pid_t pid : stopped) ::kill(pid, SIGKILL);
+  if (with_root) ::kill(root, SIGKILL);
+}
+
+/// Where cgroup v2 is mounted, and our own place in it: "0::/path" in /proc/self/cgroup.
+std::optional<fs::path> own_cgroup() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  std::string line;
+  std::optional<fs::path> mount;
+  while (std::getline(mounts, line)) {
+    // "… mount-point options … - cgroup2 source options"
+    if (line.find(" - cgroup2 ") == std::string::npos) continue;
+    std::istringstream fields(line);
+    std::string skipped, mount_point;
+    fields >> skipped >> skipped >> skipped >> skipped >> mount_point;
+    mount = mount_point;
+  }
+  if (!mount) return std::nullopt;
+  std::ifstream memberships("/proc/self/cgroup");
+  while (std::getline(memberships, line)) {
+    if (line.starts_with("0::/")) return *mount / line.substr(4);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<pid_t> descendants_of(pid_t root) { return tree_below(root, /*with_session=*/false); }
+
+void kill_tree(pid_t root) { kill_found(root, /*with_root=*/true); }
+
+void kill_descendants(pid_t root) { kill_found(root, /*with_root=*/false); }
+
+std::optional<Cgroup> Cgroup::make(const std::string& name) {
+  const auto parent = own_cgroup();
+  if (!parent) return std::nullopt;
+  const fs::path path = *parent / name;
+  if (::mkdir(path.c_str(), 0755) != 0) return std::nullopt;
+  Cgroup cgroup(path);
+  if (::access((path / "cgroup.kill").c_str(), W_OK) != 0 ||
+      ::access((path / "cgroup.procs").c_str(), W_OK) != 0) {
+    return std::nullopt;
+  }
+  return cgroup;
+}
+
+Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
+  if (this != &other) {
+    remove();
+    path_ = std::move(other.path_);
+    other.path_.clear();
+  }
+  return *this;
+}
+
+bool Cgroup::is_populated() const {
+  const auto events = read_file(path_ / "cgroup.events", 4096);
+  return events && events->find("populated 1") != std::string::npos;
+}
+
+void Cgroup::kill() const {
+  {
+    const UniqueFd fd(::open((path_ / "cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd) [[maybe_unused]]
+      const ssize_t ignored = ::write(fd.get(), "1", 1);
+  }
+  // cgroup.events reports POLLPRI when "populated" changes. SIGKILL takes effect within a few
+  // milliseconds.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  const UniqueFd events(::open((path_ / "cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
+  while (is_populated() && std::chrono::steady_clock::now() < deadline) {
+    pollfd wait{.fd = events.get(), .events = POLLPRI, .revents = 0};
+    ::poll(&wait, 1, 10);
+  }
+}
+
+void Cgroup::remove() {
+  if (path_.empty()) return;
+  if (is_populated()) kill();
+  if (::rmdir(path_.c_str()) != 0) log::warning("cannot remove the cgroup {}", path_.string());
+  path_.clear();
+}
+
+}  // namespace gorgon

@@ -1,0 +1,31 @@
+// Small questions about text that several folders ask.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace gorgon {
+
+/// The candidate that `word` is most likely a misspelling of, or nullopt when none is near: at most
+/// two edits (insert, delete, replace, swap of neighbours), and fewer than half of the word's
+/// letters.
+[[nodiscard]] std::optional<std::string> nearest(std::string_view word,
+                                                 std::span<const std::string_view> candidates);
+
+/// `text` with every byte that is not valid UTF-8 replaced by U+FFFD.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
+/// "0.42 s", "12.3 s", "3 min 05 s".
+[[nodiscard]] std::string human_duration(std::chrono::duration<double> duration);
+
+/// "3 files", "1 file".
+[[nodiscard]] std::string count_of(std::size_t count, std::string_view singular);
+
+/// `length` random characters of [a-z0-9], from the system's random source: about 5.2 bits each.
+[[nodiscard]] std::string random_id(std::size_t length);
+
+}  // namespace gorgon

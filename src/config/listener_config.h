@@ -1,0 +1,32 @@
+// gorgon_listener.json: what one machine offers.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "config/connection.h"
+
+namespace gorgon::config {
+
+struct ListenerConfig {
+  Connection connection;
+  std::size_t worker_slots = 0;         ///< 0: one per core ("auto"). At most 1024.
+  std::filesystem::path log_file;       ///< Empty: ~/.gorgon/listener.log
+  std::filesystem::path pid_file;       ///< Empty: ~/.gorgon/listener.pid
+  std::string cluster_id;               ///< Empty: the default cluster.
+  std::string host_name;                ///< Empty: the machine's name.
+  std::filesystem::path workspace_dir;  ///< Empty: ~/.gorgon/workspaces. One folder a job below it.
+  std::filesystem::path
+      bin_gem_path;  ///< The gem program that `gorgon gem` uses. Empty: "gem" in PATH.
+  bool allow_gem_command = false;  ///< `gorgon gem` is refused otherwise.
+};
+
+/// Reads `file` and a gorgon_secret.json beside it. kUsage and kNotFound as load_project_config.
+[[nodiscard]] Result<ListenerConfig> load_listener_config(const std::filesystem::path& file);
+/// The first that exists of ./gorgon_listener.json and ~/.gorgon/gorgon_listener.json. kNotFound
+/// names both.
+[[nodiscard]] Result<std::filesystem::path> find_listener_config();
+
+}  // namespace gorgon::config

@@ -1,0 +1,40 @@
+// What turns a run's events into something a person or a program reads, and the fan-out to several
+// of them.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "results/run_event.h"
+
+namespace gorgon::report {
+
+class Reporter {
+ public:
+  Reporter() = default;
+  Reporter(const Reporter&) = delete;
+  Reporter& operator=(const Reporter&) = delete;
+  virtual ~Reporter() = default;
+  /// Called for every event in order. Must not block for long: it runs on the originator's event
+  /// loop.
+  virtual void on(const results::RunEvent& event) = 0;
+  /// Called about ten times a second while a run goes on, for displays that show time passing.
+  virtual void tick() {}
+};
+
+/// Hands every event to all its reporters, in the order they were added.
+class Reporters final : public Reporter {
+ public:
+  void add(std::unique_ptr<Reporter> reporter) { reporters_.push_back(std::move(reporter)); }
+  void on(const results::RunEvent& event) override {
+    for (const auto& reporter : reporters_) reporter->on(event);
+  }
+  void tick() override {
+    for (const auto& reporter : reporters_) reporter->tick();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Reporter>> reporters_;
+};
+
+}  // namespace gorgon::report

@@ -1,0 +1,72 @@
+// What a run tells its reporters, in the order it happens. Values only.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "results/verdict.h"
+
+namespace gorgon::results {
+
+struct RunStarted {
+  std::string job;
+  std::vector<Unit> units;  ///< In planned order.
+  std::optional<double>
+      expected_seconds;  ///< Sum of the recorded runtimes; nullopt when nothing is recorded.
+  bool is_local = true;  ///< Embedded broker, in place.
+};
+/// The run waits for something outside it; `reason` is a phrase: "for listeners: none answered on
+/// mq.example:5672".
+struct Waiting {
+  std::string reason;
+};
+/// What a machine does for this job.
+struct HostChanged {
+  enum class State { kPreparing, kReady, kFailed, kLeft };
+  std::string host;
+  State state = State::kPreparing;
+  std::size_t workers = 0;  ///< Workers of this job there now.
+  std::string message;      ///< kFailed: why, with output and backtrace.
+};
+struct UnitStarted {
+  std::string unit;
+  std::string file;
+  std::string host;
+  std::string worker;
+  std::uint32_t attempt = 1;
+};
+/// A case of a unit that has its final verdict; all cases of a unit come right before its
+/// UnitFinished.
+struct CaseFinished {
+  const Unit* unit = nullptr;           ///< Lives as long as the run.
+  const UnitResult* result = nullptr;   ///< Borrowed for the call.
+  const TestCase* test_case = nullptr;  ///< Borrowed for the call.
+};
+struct UnitFinished {
+  const Unit* unit = nullptr;          ///< Lives as long as the run.
+  const UnitResult* result = nullptr;  ///< Borrowed for the call.
+};
+/// Something the user should read that is no verdict: "worker 2 on build3 died; its file is run
+/// again".
+struct Notice {
+  enum class Level { kInfo, kWarning, kError };
+  Level level = Level::kInfo;
+  std::string text;
+};
+struct RunFinished {
+  std::size_t units = 0;
+  std::size_t cases = 0;
+  double seconds = 0;
+  int exit_code = 0;
+  std::string reason;  ///< Why the exit code is not 0 or 1; empty otherwise.
+};
+
+using RunEvent = std::variant<RunStarted, Waiting, HostChanged, UnitStarted, CaseFinished,
+                              UnitFinished, Notice, RunFinished>;
+
+}  // namespace gorgon::results

@@ -1,0 +1,57 @@
+#include "results/verdict.h"
+
+#include <array>
+
+namespace gorgon::results {
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPassed:
+      return "passed";
+    case Verdict::kFailed:
+      return "failed";
+    case Verdict::kCrashed:
+      return "crashed";
+    case Verdict::kTimedOut:
+      return "timed_out";
+    case Verdict::kCancelled:
+      return "cancelled";
+    case Verdict::kLost:
+      return "lost";
+  }
+  return "lost";
+}
+
+std::string_view name_of(CaseStatus status) {
+  switch (status) {
+    case CaseStatus::kPassed:
+      return "passed";
+    case CaseStatus::kFailed:
+      return "failed";
+    case CaseStatus::kError:
+      return "error";
+    case CaseStatus::kSkipped:
+      return "skipped";
+    case CaseStatus::kPending:
+      return "pending";
+  }
+  return "error";
+}
+
+std::optional<Verdict> verdict_named(std::string_view name) {
+  for (const Verdict verdict : {Verdict::kPassed, Verdict::kFailed, Verdict::kCrashed,
+                                Verdict::kTimedOut, Verdict::kCancelled, Verdict::kLost}) {
+    if (name_of(verdict) == name) return verdict;
+  }
+  return std::nullopt;
+}
+
+std::optional<CaseStatus> case_status_named(std::string_view name) {
+  for (const CaseStatus status : {CaseStatus::kPassed, CaseStatus::kFailed, CaseStatus::kError,
+                                  CaseStatus::kSkipped, CaseStatus::kPending}) {
+    if (name_of(status) == name) return status;
+  }
+  return std::nullopt;
+}
+
+}  // namespace gorgon::results

@@ -1,0 +1,76 @@
+// What happened to a unit and its test cases. Values only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gorgon::results {
+
+/// How one unit ended. Exactly one per unit; only kPassed is good.
+enum class Verdict {
+  kPassed,
+  kFailed,     ///< A case failed, or something went wrong outside the cases.
+  kCrashed,    ///< The runner died in the middle, or the unit took its workers down.
+  kTimedOut,   ///< It was killed at its time limit.
+  kCancelled,  ///< The run was cancelled first.
+  kLost,       ///< Nobody could run it.
+};
+enum class CaseStatus { kPassed, kFailed, kError, kSkipped, kPending };
+
+/// The names used in messages, JSON events and reports: "passed", "timed_out".
+[[nodiscard]] std::string_view name_of(Verdict verdict);
+[[nodiscard]] std::string_view name_of(CaseStatus status);
+[[nodiscard]] std::optional<Verdict> verdict_named(std::string_view name);
+[[nodiscard]] std::optional<CaseStatus> case_status_named(std::string_view name);
+
+/// An exception or assertion as the test's language reports it.
+struct Failure {
+  std::string stage;  ///< Where outside a case: "load", "outside", "suite", "exit", "crash",
+                      ///< "timeout"; empty inside a case.
+  std::string exception_class;
+  std::string message;
+  std::vector<std::string> backtrace;
+  friend bool operator==(const Failure&, const Failure&) = default;
+};
+
+struct TestCase {
+  std::string id;    ///< Unique in its file and stable: RSpec's example id, else Class#test_name.
+  std::string name;  ///< RSpec: full description; else Class#test_name.
+  std::string location;  ///< path:line
+  CaseStatus status = CaseStatus::kPassed;
+  double seconds = 0;
+  std::optional<Failure> failure;
+  std::string pending_message;
+  std::string output;  ///< Captured standard output and error, valid UTF-8, capped; a cut says so
+                       ///< in the text.
+  friend bool operator==(const TestCase&, const TestCase&) = default;
+};
+
+/// A unit's place in a run: which file, or which cases of it.
+struct Unit {
+  std::string id;                   ///< Unique in its job.
+  std::string file;                 ///< Relative to the project.
+  std::vector<std::string> only;    ///< These case ids alone, if any.
+  std::vector<std::string> except;  ///< All but these case ids.
+  friend bool operator==(const Unit&, const Unit&) = default;
+};
+
+struct UnitResult {
+  std::string unit;  ///< Unit::id
+  Verdict verdict = Verdict::kLost;
+  std::uint32_t attempt = 1;
+  double seconds = 0;
+  std::string host;
+  std::string worker;  ///< Number of the slot on its host, as text.
+  std::vector<TestCase>
+      cases;  ///< In the order they ran. After a crash or kill: those that had finished.
+  std::vector<Failure> errors;  ///< What went wrong outside cases; for a crash, how it ended.
+  std::string running_case;     ///< Crash or kill: name of the case that was running, if known.
+  std::string output;           ///< Captured outside cases, capped; after a crash the last output.
+  friend bool operator==(const UnitResult&, const UnitResult&) = default;
+};
+
+}  // namespace gorgon::results
