@@ -48,14 +48,18 @@ module Gorgon
       MethodRecorder.current = @recording if self.class.loaded?
     end
 
-    # A RecordedTests. Known classes count once they have got a test, any other method is no reason to run them.
+    # A RecordedTests. Known classes count once they have got a test, any other method is no reason to run them. New ones
+    # count with the methods they have now: a later file may add more, which are not this file's.
     def recorded
       return [] unless self.class.loaded?
 
-      @recording.complete(Test::Unit::TestCase::DESCENDANTS)
-      @recording.classes.delete_if do |test_class, names|
-        names != true && names.each_key.none? { |name| test?(test_class, name) }
+      classes = @recording.complete(Test::Unit::TestCase::DESCENDANTS).classes
+      classes.each_key do |test_class|
+        next unless classes[test_class] == true
+
+        classes[test_class] = test_class.public_instance_methods.to_h { |name| [name.to_s, true] }
       end
+      classes.delete_if { |test_class, names| names.each_key.none? { |name| test?(test_class, name) } }
       @recording
     end
 
@@ -84,7 +88,7 @@ module Gorgon
     private
 
     def test?(test_class, name)
-      Test::Unit::TestSuiteCreator.test_method?(test_class, name)
+      name == 'default_test' || Test::Unit::TestSuiteCreator.test_method?(test_class, name)
     end
 
     # Arguments (`-n`, `-t`, …) and start hooks, once and after the first file as in a run of test-unit's own.

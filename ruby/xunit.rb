@@ -95,7 +95,7 @@ module Gorgon
     end
   end
 
-  # The tests of one file: {class => true for all of its tests, or {method name => true}}, classes in the order of their
+  # The tests of one file: {class => {method name => true}, or true for all of a new class}, classes in the order of their
   # definition. A class from an earlier file that this one opens again counts with its new methods only.
   class RecordedTests
     attr_reader :classes
@@ -123,8 +123,7 @@ module Gorgon
     end
 
     def include?(test_class, name)
-      names = @classes[test_class]
-      names == true || (names && names.key?(name)) || false
+      @classes[test_class]&.key?(name) || false
     end
   end
 
