@@ -111,7 +111,7 @@ constexpr std::array kCallbacks = {
     config::Callback::kAfterComplete,         config::Callback::kAfterCreatingWorkers,
     config::Callback::kAfterJobFinishes};
 
-Json write(const RunnerSettings& runner) {
+Json write(const config::RunnerSettings& runner) {
   Json commands = Json::object();
   for (const auto& [callback, command] : runner.callbacks.commands)
     commands[std::string(name_of(callback))] = command;
@@ -120,8 +120,8 @@ Json write(const RunnerSettings& runner) {
           {"callback_commands", commands}, {"env", runner.env}};
 }
 
-RunnerSettings read_runner(ObjectReader& in) {
-  RunnerSettings runner;
+config::RunnerSettings read_runner(ObjectReader& in) {
+  config::RunnerSettings runner;
   runner.framework = in.text_or("framework", "");
   runner.arguments = in.texts("arguments");
   runner.preload = in.texts("preload");

@@ -5,13 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "config/project_config.h"
+#include "config/runner_settings.h"
 #include "config/source_location.h"
 #include "results/verdict.h"
 
@@ -21,16 +20,6 @@ namespace gorgon::protocol {
 inline constexpr int kVersion = 1;
 
 // ---- to listeners, on the jobs topic or a listener's own queue ----
-
-/// How the runners of a job are started.
-struct RunnerSettings {
-  std::string framework;               ///< Empty: found out per file.
-  std::vector<std::string> arguments;  ///< For the framework.
-  std::vector<std::string> preload;
-  config::Callbacks callbacks;
-  std::map<std::string, std::string> env;
-  friend bool operator==(const RunnerSettings&, const RunnerSettings&) = default;
-};
 
 struct JobDefinition {
   std::string id;
@@ -42,7 +31,7 @@ struct JobDefinition {
   std::string reply_queue;
   std::string slot_queue;  ///< Empty: no limit on workers.
   config::SourceLocation source;
-  RunnerSettings runner;
+  config::RunnerSettings runner;
   std::chrono::duration<double> unit_timeout{0};      ///< 0: none.
   std::chrono::duration<double> callback_timeout{0};  ///< 0: none.
   std::int64_t expires_at = 0;  ///< Unix seconds; a listener drops the job after it.
