@@ -1,18 +1,20 @@
 #include "config/connection_reader.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "config/connection.h"
 #include "config/document.h"
+#include "config/key_row.h"
 #include "config/keys.h"
 
 namespace gorgon::config {

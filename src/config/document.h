@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,7 @@ struct Member;
 
 /// One JSON value. Exactly the field that `kind` names has a meaning.
 struct Value {
-  enum class Kind { kNull, kBoolean, kNumber, kString, kArray, kObject };
+  enum class Kind : std::uint8_t { kNull, kBoolean, kNumber, kString, kArray, kObject };
   Kind kind = Kind::kNull;
   bool boolean = false;
   double number = 0;

@@ -112,8 +112,7 @@ TEST(DocumentTest, CommonMistakesAreNamed) {
 }
 
 TEST(DocumentTest, NulBytesAreNotText) {
-  using namespace std::string_literals;
-  EXPECT_THAT(error_of("{\0}"s), HasSubstr("\\x00"));
+  EXPECT_THAT(error_of(std::string_view("{\0}", 3)), HasSubstr("\\x00"));
 }
 
 TEST(DocumentTest, InvalidUtf8IsNamedWhereItStands) {

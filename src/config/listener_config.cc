@@ -2,16 +2,17 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <expected>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "config/connection_reader.h"
 #include "config/document.h"
+#include "config/key_row.h"
 #include "config/keys.h"
 #include "config/load.h"
 #include "config/project_config.h"
@@ -83,7 +84,7 @@ Result<fs::path> find_listener_config() {
   std::error_code ignored;
   if (fs::exists(kName, ignored)) return fs::path(kName);
   const char* home = std::getenv("HOME");
-  const fs::path in_home = fs::path(home == nullptr ? "" : home) / ".gorgon" / kName;
+  fs::path in_home = fs::path(home == nullptr ? "" : home) / ".gorgon" / kName;
   if (home != nullptr && fs::exists(in_home, ignored)) return in_home;
   return fail(ErrorKind::kNotFound, std::string("there is neither ") + kName + " here nor " +
                                         in_home.string() +

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <expected>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -24,7 +25,7 @@ namespace {
 using Kind = Value::Kind;
 
 /// Far above any configuration written by hand; below what would be slow to complain about.
-constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+constexpr std::size_t kMaxFileBytes = std::size_t{1024} * 1024;
 
 Result<Value> load_file(const fs::path& file, Problems& problems) {
   auto text = read_file(file, kMaxFileBytes);

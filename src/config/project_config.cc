@@ -1,10 +1,11 @@
 #include "config/project_config.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include <array>
-#include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <filesystem>
 #include <initializer_list>
 #include <string>
@@ -16,6 +17,7 @@
 #include "base/result.h"
 #include "config/connection_reader.h"
 #include "config/document.h"
+#include "config/key_row.h"
 #include "config/keys.h"
 #include "config/listener_config.h"
 #include "config/load.h"
@@ -297,40 +299,6 @@ bool names_transport(const Value& root) {
 
 }  // namespace
 
-std::string_view name_of(Transport transport) {
-  switch (transport) {
-    case Transport::kDirect:
-      return "direct";
-    case Transport::kAnonymous:
-      return "anonymous";
-    case Transport::kSsh:
-      return "ssh";
-    case Transport::kNone:
-      return "none";
-  }
-  return "";
-}
-
-std::string_view name_of(Callback callback) {
-  switch (callback) {
-    case Callback::kBeforeOriginate:
-      return "before_originate";
-    case Callback::kAfterSync:
-      return "after_sync";
-    case Callback::kBeforeCreatingWorkers:
-      return "before_creating_workers";
-    case Callback::kBeforeStart:
-      return "before_start";
-    case Callback::kAfterComplete:
-      return "after_complete";
-    case Callback::kAfterCreatingWorkers:
-      return "after_creating_workers";
-    case Callback::kAfterJobFinishes:
-      return "after_job_finishes";
-  }
-  return "";
-}
-
 Result<ProjectConfig> load_project_config(const fs::path& file, bool required) {
   ProjectConfig config;
   config.job.sync.transport = default_transport(config);
@@ -344,6 +312,8 @@ Result<ProjectConfig> load_project_config(const fs::path& file, bool required) {
   const fs::path project = fs::absolute(file).parent_path();
   read_object(*root, project_keys(), config, Place{.problems = problems, .folder = project});
   if (!names_transport(*root)) config.job.sync.transport = default_transport(config);
+  // The passwords stay on this machine, whatever the project excludes.
+  config.job.sync.exclude.emplace_back("/gorgon_secret.json");
   // With a key misread, these would complain about what the file does not say.
   if (problems.is_empty()) CrossChecks(*root, problems).run(config, project);
   if (!problems.is_empty()) return std::unexpected(problems.error());

@@ -29,7 +29,8 @@ enum class Transport {
 
 struct Sync {
   Transport transport = Transport::kDirect;
-  std::vector<std::string> exclude;  ///< rsync patterns, as --exclude takes them.
+  std::vector<std::string> exclude;  ///< rsync patterns, as --exclude takes them; once loaded,
+                                     ///< gorgon_secret.json is among them.
   bool gitignore = true;             ///< In a git checkout, leave out what git ignores.
   bool compress = false;
   bool strict_host_keys = true;  ///< ssh: "job.sync.ssh.strict". False takes an unknown host's key

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -14,16 +15,18 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "config/connection.h"
 
 namespace gorgon::config {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
-using namespace std::chrono_literals;
 
 class ProjectConfigTest : public ::testing::Test {
  protected:
@@ -38,6 +41,11 @@ class ProjectConfigTest : public ::testing::Test {
     auto loaded = load();
     EXPECT_TRUE(loaded) << loaded.error().message;
     return loaded.value_or(ProjectConfig{});
+  }
+  Connection connection_of(std::string_view text) {
+    const ProjectConfig config = load_good(text);
+    EXPECT_TRUE(config.connection);
+    return config.connection.value_or(Connection{});
   }
   /// The message, without the folder.
   std::string error_of(std::string_view text) {
@@ -84,15 +92,16 @@ TEST_F(ProjectConfigTest, RubyGorgonsFileIsUnderstood) {
   "runtime_file": "tmp/gorgon-runtime.json",
   "originator_log_file": "log/gorgon-originator.log"
 })");
-  ASSERT_TRUE(config.connection);
-  EXPECT_EQ(config.connection->host, "broker.local");
-  EXPECT_EQ(config.connection->port, 5673);
-  EXPECT_EQ(config.connection->user, "gorgon");
-  EXPECT_EQ(config.connection->password, "hush");
-  EXPECT_EQ(config.connection->virtual_host, "/suite");
+  EXPECT_EQ(config.connection, (Connection{.host = "broker.local",
+                                           .port = 5673,
+                                           .user = "gorgon",
+                                           .password = "hush",
+                                           .virtual_host = "/suite",
+                                           .tls = {}}));
   EXPECT_EQ(config.file_server.host, "files.local");
   EXPECT_EQ(config.job.sync.transport, Transport::kAnonymous);
-  EXPECT_THAT(config.job.sync.exclude, ElementsAre(".git", ".rvmrc", "doc", "log", "tmp"));
+  EXPECT_THAT(config.job.sync.exclude,
+              ElementsAre(".git", ".rvmrc", "doc", "log", "tmp", "/gorgon_secret.json"));
   EXPECT_EQ(config.job.callbacks.class_file, "app_callbacks.rb");
   EXPECT_THAT(config.files, ElementsAre("test/unit/**/*_test.rb", "test/functional/**/*_test.rb"));
   EXPECT_EQ(config.failed_files, "tmp/gorgon-failed-files.json");
@@ -119,9 +128,9 @@ TEST_F(ProjectConfigTest, OurOwnKeysAreRead) {
   EXPECT_EQ(config.runner, "minitest");
   EXPECT_THAT(config.runner_arguments, ElementsAre("--verbose"));
   EXPECT_EQ(config.file_server.port, 99);
-  EXPECT_EQ(config.timeouts.unit, 900s);
-  EXPECT_EQ(config.timeouts.start, 7500ms);
-  EXPECT_EQ(config.timeouts.callback, 5400s);
+  EXPECT_EQ(config.timeouts.unit, seconds(900));
+  EXPECT_EQ(config.timeouts.start, milliseconds(7500));
+  EXPECT_EQ(config.timeouts.callback, seconds(5400));
   const Sync& sync = config.job.sync;
   EXPECT_EQ(sync.transport, Transport::kAnonymous);
   EXPECT_FALSE(sync.gitignore);
@@ -226,7 +235,7 @@ TEST_F(ProjectConfigTest, TwoNamesOfOneKeyAreAMistakeInOneFileAndAnOverrideAcros
             "gorgon.json:2: connection.password: is another name of \"pass\", which is there too: "
             "keep one");
   write("gorgon_secret.json", R"({"connection": {"pass": "b"}})");
-  EXPECT_EQ(load_good(R"({"connection": {"password": "a"}})").connection->password, "b");
+  EXPECT_EQ(connection_of(R"({"connection": {"password": "a"}})").password, "b");
 }
 
 TEST_F(ProjectConfigTest, NullCountsAsAbsent) {
@@ -236,7 +245,7 @@ TEST_F(ProjectConfigTest, NullCountsAsAbsent) {
 
 TEST_F(ProjectConfigTest, ConnectionMayBeAUrlThatTheSecretCompletes) {
   write("gorgon_secret.json", R"({"connection": {"password": "hush"}})");
-  const Connection connection = *load_good(R"({"connection": "amqp://me@broker:99/v"})").connection;
+  const Connection connection = connection_of(R"({"connection": "amqp://me@broker:99/v"})");
   EXPECT_EQ(connection, (Connection{.host = "broker",
                                     .port = 99,
                                     .user = "me",
@@ -244,33 +253,30 @@ TEST_F(ProjectConfigTest, ConnectionMayBeAUrlThatTheSecretCompletes) {
                                     .virtual_host = "v",
                                     .tls = {}}));
   write("gorgon_secret.json", R"({"connection": "amqp://other"})");
-  EXPECT_EQ(load_good(R"({"connection": {"host": "broker"}})").connection->host, "other");
+  EXPECT_EQ(connection_of(R"({"connection": {"host": "broker"}})").host, "other");
 }
 
 TEST_F(ProjectConfigTest, TlsIsTrueOrAnObject) {
   write("ca.pem", "x");
   write("me.pem", "x");
   write("me.key", "x");
-  const Connection full = *load_good(R"({"connection": {"ssl": {"cacertfile": "ca.pem",
-      "cert": "me.pem", "key": "me.key", "verify": false}}})")
-                               .connection;
+  const Connection full = connection_of(R"({"connection": {"ssl": {"cacertfile": "ca.pem",
+      "cert": "me.pem", "key": "me.key", "verify": false}}})");
   EXPECT_EQ(full.port, 5671);
   EXPECT_EQ(full.tls, (Tls{.ca_file = folder_.path() / "ca.pem",
                            .certificate_file = folder_.path() / "me.pem",
                            .key_file = folder_.path() / "me.key",
                            .verify_host = false}));
-  EXPECT_FALSE(load_good(R"({"connection": {"tls": false}})").connection->tls);
-  EXPECT_EQ(
-      load_good(R"({"connection": {"port": 1, "tls": {"ca_file": "ca.pem"}}})").connection->port,
-      1);
+  EXPECT_FALSE(connection_of(R"({"connection": {"tls": false}})").tls);
+  EXPECT_EQ(connection_of(R"({"connection": {"port": 1, "tls": {"ca_file": "ca.pem"}}})").port, 1);
 }
 
 TEST_F(ProjectConfigTest, TlsUsesTheSystemsAuthoritiesUnlessToldOtherwise) {
   write("bundle.pem", "x");
   ::setenv("SSL_CERT_FILE", (folder_.path() / "bundle.pem").c_str(), 1);
-  EXPECT_EQ(load_good(R"({"connection": {"tls": true}})").connection->tls->ca_file,
+  EXPECT_EQ(connection_of(R"({"connection": {"tls": true}})").tls.value_or(Tls{}).ca_file,
             folder_.path() / "bundle.pem");
-  EXPECT_EQ(load_good(R"({"connection": "amqps://h"})").connection->tls->ca_file,
+  EXPECT_EQ(connection_of(R"({"connection": "amqps://h"})").tls.value_or(Tls{}).ca_file,
             folder_.path() / "bundle.pem");
   ::unsetenv("SSL_CERT_FILE");
 }
@@ -288,12 +294,12 @@ TEST_F(ProjectConfigTest, HostsAreHosts) {
   EXPECT_THAT(error_of(R"({"connection": {"host": "broker:5672"}})"), HasSubstr(expected));
   EXPECT_THAT(error_of(R"({"connection": {"host": "amqp://broker"}})"), HasSubstr(expected));
   EXPECT_THAT(error_of(R"({"connection": {"host": ""}})"), HasSubstr(expected));
-  EXPECT_EQ(load_good(R"({"connection": {"host": "fe80::1"}})").connection->host, "fe80::1");
+  EXPECT_EQ(connection_of(R"({"connection": {"host": "fe80::1"}})").host, "fe80::1");
 }
 
 TEST_F(ProjectConfigTest, HeartbeatIsWholeSeconds) {
-  EXPECT_EQ(load_good(R"({"connection": {"heartbeat": 5}})").connection->heartbeat, 5s);
-  EXPECT_EQ(load_good(R"({"connection": {"heartbeat": "1m"}})").connection->heartbeat, 60s);
+  EXPECT_EQ(connection_of(R"({"connection": {"heartbeat": 5}})").heartbeat, seconds(5));
+  EXPECT_EQ(connection_of(R"({"connection": {"heartbeat": "1m"}})").heartbeat, seconds(60));
   for (const std::string_view bad : {"0", "1.5", "601", "\"10m1s\"", "-1"}) {
     EXPECT_THAT(error_of("{\"connection\": {\"heartbeat\": " + std::string(bad) + "}}"),
                 HasSubstr("connection.heartbeat: expected"))
@@ -308,7 +314,7 @@ TEST_F(ProjectConfigTest, DurationsThatAreNoneAreRefused) {
                 HasSubstr("timeouts.unit: expected a duration"))
         << bad;
   }
-  EXPECT_EQ(load_good(R"({"timeouts": {"unit": "250ms"}})").timeouts.unit, 250ms);
+  EXPECT_EQ(load_good(R"({"timeouts": {"unit": "250ms"}})").timeouts.unit, milliseconds(250));
 }
 
 TEST_F(ProjectConfigTest, SettingsThatContradictEachOtherAreRefused) {
