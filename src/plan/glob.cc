@@ -158,7 +158,7 @@ class Finder {
       expand(folder, index + 1);
       for_each_entry(folder, [&](const fs::directory_entry& entry, const std::string& name) {
         std::error_code ignored;
-        const bool is_folder = entry.is_directory(ignored) && !entry.is_symlink(ignored);
+        const bool is_folder = !entry.is_symlink(ignored) && entry.is_directory(ignored);
         if (is_folder && !name.starts_with('.')) expand(folder + name + "/", index);
       });
     } else if (!is_glob(component)) {

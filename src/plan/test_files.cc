@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,7 +32,7 @@ struct Patterns {
   [[nodiscard]] bool takes_away(std::string_view path) const {
     return std::ranges::any_of(unwanted, [&](const std::string& pattern) {
       // "!spec/slow" means the folder with all that is in it.
-      return matches_path(pattern, path) || path.starts_with(pattern + "/");
+      return matches_path(pattern, path) || matches_path(pattern + "/**/*", path);
     });
   }
 };
@@ -166,7 +167,6 @@ Result<std::vector<std::string>> find_arguments(const Selection& selection) {
   return collection.paths();
 }
 
-/// Without the "!" patterns, which cannot be why nothing was found, unless they took it all.
 std::string nothing_matches(const Selection& selection) {
   const auto& globs = selection.globs.empty() ? default_globs() : selection.globs;
   return fmt::format(
