@@ -51,7 +51,6 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
     : executor_(executor),
       options_(std::move(options)),
       reporter_(reporter),
-      runtimes_(std::move(plan.runtimes)),
       expected_seconds_(plan.expected_seconds),
       state_(std::move(plan.units)),
       job_(random_id(12)),
@@ -515,20 +514,8 @@ Task<void> Originator::close_job() {
 }
 
 void Originator::record() {
-  std::map<std::string, double> measured;
-  std::vector<std::string> unfinished_or_failed;
-  for (const results::Unit& unit : state_.units()) {
-    const results::UnitResult* result = state_.result(unit.id);
-    if (result->verdict == results::Verdict::kPassed ||
-        result->verdict == results::Verdict::kFailed) {
-      measured[unit.file] += result->seconds;
-    }
-    if (result->verdict != results::Verdict::kPassed) unfinished_or_failed.push_back(unit.file);
-  }
-  if (const auto saved = save_history(options_, runtimes_, measured, unfinished_or_failed);
-      !saved) {
-    notice(Notice::Level::kWarning, saved.error().message);
-  }
+  const auto saved = save_history(options_, state_);
+  if (!saved) notice(Notice::Level::kWarning, saved.error().message);
 }
 
 Task<void> Originator::call_after_job_finishes() {

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,42 +15,16 @@
 #include "base/asio.h"
 #include "base/result.h"
 #include "broker/broker.h"
-#include "config/project_config.h"
 #include "originator/host_board.h"
 #include "originator/local_cluster.h"
+#include "originator/make_plan.h"
 #include "originator/shipment.h"
-#include "plan/runtimes.h"
 #include "protocol/messages.h"
 #include "report/reporter.h"
 #include "results/exit_code.h"
 #include "results/job_state.h"
 
 namespace gorgon::originator {
-
-struct StartOptions {
-  std::filesystem::path project;  ///< Absolute.
-  config::ProjectConfig config;   ///< Options of the command line merged in.
-  std::vector<std::string>
-      selection;  ///< Files, directories, globs; empty: all of the configuration.
-  std::optional<std::size_t>
-      slots;  ///< -j: the most workers at once; on the embedded broker their number.
-};
-
-/// What will be run, in order, and what is known about it.
-struct Plan {
-  std::vector<results::Unit> units;
-  plan::Runtimes runtimes;  ///< As recorded before this run.
-  std::optional<double>
-      expected_seconds;  ///< Sum over all units; nullopt when nothing is recorded.
-};
-/// kNotFound: nothing matches. kUsage.
-[[nodiscard]] Result<Plan> make_plan(const StartOptions& options);
-
-/// After the run: the merged runtimes and the failed files, where the configuration wants them.
-/// kIo.
-[[nodiscard]] Result<void> save_history(const StartOptions& options, const plan::Runtimes& recorded,
-                                        const std::map<std::string, double>& measured,
-                                        const std::vector<std::string>& failed_files);
 
 class Originator {
  public:
@@ -114,7 +87,6 @@ class Originator {
   asio::any_io_executor executor_;
   StartOptions options_;
   report::Reporter& reporter_;
-  plan::Runtimes runtimes_;
   std::optional<double> expected_seconds_;
   results::JobState state_;
   HostBoard hosts_;
