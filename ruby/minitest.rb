@@ -44,7 +44,7 @@ module Gorgon
     def recorded
       return [] unless self.class.loaded?
 
-      Minitest.seed ||= 0 # runnable_methods shuffles with it
+      set_seed(Minitest.seed || 0) if Minitest.respond_to?(:seed) # runnable_methods shuffles with it
       @recording.complete(Minitest::Runnable.runnables)
       tests = @recording.classes.map do |test_class, names|
         methods = test_class.runnable_methods.map(&:to_s)
@@ -82,8 +82,12 @@ module Gorgon
     def prepare(unit)
       @options ||= options
       unit.seed = @options[:seed] if @seed_given
-      Minitest.seed = unit.seed
+      set_seed(unit.seed)
       srand(unit.seed)
+    end
+
+    def set_seed(seed)
+      Minitest.seed = seed if Minitest.respond_to?(:seed=) # since 5.16
     end
 
     # Plugins and arguments, once, and after the first file as in a run of Minitest's own. What plugins print goes
@@ -190,10 +194,11 @@ module Gorgon
 
       private
 
+      # As Minitest prints it: the first failure decides.
       def status(result)
-        if result.skipped? then 'skipped'
-        elsif result.error? then 'error'
-        else result.passed? ? 'passed' : 'failed'
+        if result.passed? then 'passed'
+        elsif result.skipped? then 'skipped'
+        else unexpected?(result.failure) ? 'error' : 'failed'
         end
       end
 
@@ -203,7 +208,7 @@ module Gorgon
 
         failures = result.failures
         first = failures.first
-        Wire.error(result.error? ? 'case' : 'assertion', cause(first),
+        Wire.error(unexpected?(first) ? 'case' : 'assertion', cause(first),
                    message: failures.map { |one| Wire.message_of(cause(one)) }.join("\n\n"),
                    backtrace: Minitest.filter_backtrace(first.backtrace || []),
                    display: failures.map { |one| display(one) }.join("\n\n"))
@@ -211,11 +216,15 @@ module Gorgon
 
       # Minitest wraps whatever is no assertion.
       def cause(failure)
-        failure.respond_to?(:error) && failure.error ? failure.error : failure
+        unexpected?(failure) ? (failure.respond_to?(:error) ? failure.error : failure.exception) : failure
+      end
+
+      def unexpected?(failure)
+        failure.is_a?(Minitest::UnexpectedError)
       end
 
       def display(failure)
-        "#{failure.result_label}#{" [#{failure.location}]" unless failure.is_a?(Minitest::UnexpectedError)}:\n" \
+        "#{failure.result_label}#{" [#{failure.location}]" unless unexpected?(failure)}:\n" \
           "#{Wire.text(failure.message)}"
       end
     end

@@ -28,10 +28,12 @@ module Gorgon
 
     # 'rspec', or 'xunit' when the file has to be looked at. Projects with minitest/spec also name files `_spec.rb`.
     def framework_of(file)
-      return 'rspec' if file.end_with?('_spec.rb') && (may_load?('rspec-core') || !may_load?('minitest'))
-      return 'rspec' if file.start_with?('spec/') && rspec? && !File.basename(file).match?(/_test\.rb\z|\Atest_/)
+      name = File.basename(file)
+      if name.end_with?('_spec.rb')
+        return may_load?('rspec-core') && !minitest_spec?(file) || !may_load?('minitest') ? 'rspec' : 'xunit'
+      end
 
-      'xunit'
+      file.start_with?('spec/') && rspec? && !name.match?(/_test\.rb\z|\Atest_/) ? 'rspec' : 'xunit'
     end
 
     # 'minitest', 'test_unit' or nil, from the file itself, else from the helpers it requires, else from the lock file.
@@ -65,7 +67,17 @@ module Gorgon
     private
 
     def rspec?
-      (File.file?(path('.rspec')) || directory?('spec')) && may_load?('rspec-core')
+      return false unless may_load?('rspec-core')
+
+      File.file?(path('.rspec')) ||
+        directory?('spec') && !(spec_helpers_mention?(MINITEST) && !spec_helpers_mention?(/rspec/i))
+    end
+
+    # The file, or a helper it requires, speaks of Minitest, and none of them of RSpec.
+    def minitest_spec?(file)
+      text = read(file)
+      texts = [text, *helpers_of(file, text).map { |helper| read(helper) }]
+      texts.any? { |one| one.match?(MINITEST) } && texts.none? { |one| one.match?(/rspec/i) }
     end
 
     def xunit_preference
@@ -99,12 +111,12 @@ module Gorgon
       text.scan(HELPER).flatten.flat_map do |name|
         name = "#{name}.rb" unless name.end_with?('.rb')
         near = File.expand_path(name, File.dirname(path(file)))
-        [near, path("test/#{name}"), path(name)].find { |candidate| File.file?(candidate) } || []
+        [near, path("test/#{name}"), path("spec/#{name}"), path(name)].find { |candidate| File.file?(candidate) } || []
       end
     end
 
     def spec_helpers_mention?(pattern)
-      @spec_helpers ||= ['.rspec', *Dir.glob('spec/{,support/}*.rb', base: @directory)].map { |file| read(file) }
+      @spec_helpers ||= ['.rspec', *Dir.glob('spec/{*helper*,support/*}.rb', base: @directory)].map { |file| read(file) }
       @spec_helpers.any? { |text| text.match?(pattern) }
     end
 

@@ -150,7 +150,8 @@ module Gorgon
       example = notification.example
       exception = example.exception
       status = failure?(exception) ? 'failed' : 'error'
-      example_finished(example, status, failure: failure_of(notification, exception, status))
+      example_finished(example, status, failure: failure_of(notification, exception, status),
+                                        pending: example.execution_result.pending_message)
     end
 
     def example_pending(example)

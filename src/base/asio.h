@@ -96,6 +96,8 @@ class Channel {
     }
     co_return take();
   }
+  /// Nullopt when nothing is queued now.
+  [[nodiscard]] std::optional<T> try_pop() { return take(); }
   [[nodiscard]] bool is_closed() const { return closed_; }
   [[nodiscard]] bool is_empty() const { return values_.empty(); }
 

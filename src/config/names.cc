@@ -1,3 +1,5 @@
+#include <string_view>
+
 #include "config/project_config.h"
 
 namespace gorgon::config {

@@ -393,6 +393,23 @@ struct Codec<WorkerAlive> {
 };
 
 template <>
+struct Codec<WorkerDone> {
+  static constexpr std::string_view kName = "worker_done";
+  static Json write(const WorkerDone& m) {
+    return {
+        {"job", m.job}, {"host", m.host}, {"worker", m.worker}, {"errors", write_all(m.errors)}};
+  }
+  static WorkerDone read(ObjectReader& in) {
+    WorkerDone m;
+    m.job = in.text("job");
+    m.host = in.text("host");
+    m.worker = in.text("worker");
+    in.objects("errors", [&](ObjectReader& element) { m.errors.push_back(read_failure(element)); });
+    return m;
+  }
+};
+
+template <>
 struct Codec<Pong> {
   static constexpr std::string_view kName = "pong";
   static Json write(const Pong& m) {

@@ -110,6 +110,13 @@ struct WorkerAlive {
   std::string host;
   std::string worker;
 };
+/// A worker has left the job in good order: its runner has run after_complete and its suite hooks.
+struct WorkerDone {
+  std::string job;
+  std::string host;
+  std::string worker;
+  std::vector<results::Failure> errors;  ///< Of after_complete and suite hooks.
+};
 struct Pong {
   std::string host;
   std::string version;
@@ -132,6 +139,6 @@ struct WorkerComplete {
 
 using Message = std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, ListenerUp,
                              UnitMessage, UnitStarted, UnitCases, UnitFinished, HostState,
-                             WorkerAlive, Pong, CommandOutput, WorkerComplete>;
+                             WorkerAlive, WorkerDone, Pong, CommandOutput, WorkerComplete>;
 
 }  // namespace gorgon::protocol

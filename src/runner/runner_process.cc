@@ -14,6 +14,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/process_tree.h"
 #include "base/text.h"
 
 namespace gorgon::runner {
@@ -139,11 +140,8 @@ struct RunnerProcess::UnitProgress {
 };
 
 RunnerProcess::RunnerProcess(RunnerOptions options, std::shared_ptr<Streams> streams,
-                             UniqueFd output, std::optional<Cgroup> cgroup)
-    : options_(std::move(options)),
-      streams_(std::move(streams)),
-      output_(std::move(output)),
-      cgroup_(std::move(cgroup)) {}
+                             UniqueFd output)
+    : options_(std::move(options)), streams_(std::move(streams)), output_(std::move(output)) {}
 
 Task<Result<std::unique_ptr<RunnerProcess>>> RunnerProcess::start(RunnerOptions options) {
   const auto executor = co_await asio::this_coro::executor;
@@ -152,8 +150,6 @@ Task<Result<std::unique_ptr<RunnerProcess>>> RunnerProcess::start(RunnerOptions 
   UniqueFd output(
       ::open(options.output_file.c_str(), O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600));
   if (!output) co_return fail_errno("cannot write " + options.output_file.string(), errno);
-  std::optional<Cgroup> cgroup = Cgroup::make("gorgon-" + options.fork.id);
-  if (cgroup) options.fork.cgroup = cgroup->path().string();
 
   auto streams =
       std::make_shared<Streams>(executor, conversation.ours.release(), status.read.release());
@@ -165,7 +161,7 @@ Task<Result<std::unique_ptr<RunnerProcess>>> RunnerProcess::start(RunnerOptions 
 
   const auto deadline = steady_clock::now() + options.start_timeout;
   std::unique_ptr<RunnerProcess> runner(
-      new RunnerProcess(std::move(options), streams, std::move(output), std::move(cgroup)));
+      new RunnerProcess(std::move(options), streams, std::move(output)));
   gorgon::spawn(executor, Streams::read_conversation(streams));
   gorgon::spawn(executor, Streams::read_status(streams));
   const auto event = co_await runner->next_event(deadline);
@@ -195,8 +191,12 @@ RunnerProcess::~RunnerProcess() {
   boost::system::error_code ignored;
   streams_->conversation.close(ignored);
   streams_->status.close(ignored);
+  kill_processes();
+}
+
+void RunnerProcess::kill_processes() const {
+  if (!options_.fork.cgroup.empty()) kill_cgroup(options_.fork.cgroup);
   if (!ended_ && streams_->pid > 0) kill_tree(streams_->pid);
-  // The cgroup's own destructor kills what is left inside.
 }
 
 Task<std::optional<RunnerProcess::Event>> RunnerProcess::next_event(
@@ -212,11 +212,11 @@ void RunnerProcess::abandon() { streams_->events.push(Abandoned{}); }
 
 Task<RunnerProcess::Ended> RunnerProcess::kill() {
   usable_ = false;
-  if (cgroup_) cgroup_->kill();
-  if (!ended_ && streams_->pid > 0) kill_tree(streams_->pid);
+  kill_processes();
   const auto deadline = steady_clock::now() + kKillLimit;
   while (!ended_) {
-    if (!co_await next_event(deadline)) break;
+    const auto event = co_await next_event(deadline);
+    if (!event) break;
   }
   co_return ended_.value_or(Ended{ExitStatus{.code = std::nullopt, .signal = SIGKILL}});
 }

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base/asio.h"
-#include "base/process_tree.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "results/verdict.h"
@@ -49,6 +48,7 @@ class RunnerProcess {
   /// Asks for a runner and waits for it to be ready. kCallback: before_start failed.
   /// kConnectionLost: the host is gone. kTimeout.
   [[nodiscard]] static Task<Result<std::unique_ptr<RunnerProcess>>> start(RunnerOptions options);
+  /// Kills the runner and everything it started.
   ~RunnerProcess();
 
   /// Runs one unit; ends at the latest a few seconds after `timeout` (zero: no limit).
@@ -75,10 +75,10 @@ class RunnerProcess {
   struct Streams;
   struct UnitProgress;
 
-  RunnerProcess(RunnerOptions options, std::shared_ptr<Streams> streams, UniqueFd output,
-                std::optional<Cgroup> cgroup);
+  RunnerProcess(RunnerOptions options, std::shared_ptr<Streams> streams, UniqueFd output);
   [[nodiscard]] Task<std::optional<Event>> next_event(
       std::chrono::steady_clock::time_point deadline);
+  void kill_processes() const;
   [[nodiscard]] Task<Ended> kill();
   [[nodiscard]] std::string captured(std::int64_t from, std::int64_t to,
                                      std::size_t max_bytes) const;
@@ -92,7 +92,6 @@ class RunnerProcess {
   RunnerOptions options_;
   std::shared_ptr<Streams> streams_;  ///< Shared with the two coroutines that read.
   UniqueFd output_;
-  std::optional<Cgroup> cgroup_;
   pid_t pid_ = 0;
   bool usable_ = true;
   std::optional<Ended> ended_;

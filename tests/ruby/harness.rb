@@ -22,6 +22,7 @@ module Harness
   # A runner process and our end of its conversation.
   class Runner
     attr_reader :pid, :output_path, :status, :messages
+    attr_accessor :directory
 
     def initialize(io, status, output_path)
       @io = io
@@ -151,7 +152,6 @@ module Harness
     def initialize(directory, env: {}, options: [], **init)
       @directory = directory
       @count = 0
-      @runners = []
       @scratch = Dir.mktmpdir('gorgon-host')
       @control, theirs = UNIXSocket.pair(:SEQPACKET)
       @log = File.join(@scratch, 'host.log')
@@ -200,7 +200,7 @@ module Harness
     # A runner that is ready. With `ready: false` its first message is left to the caller.
     def fork(ready: true, **options)
       runner = Runner.new(*fork_only(**options))
-      @runners << runner
+      runner.directory = @directory
       if ready
         message = runner.read
         raise "the runner is not ready: #{message.inspect}\n#{runner.output}" unless

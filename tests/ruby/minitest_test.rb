@@ -26,7 +26,7 @@ class MinitestTest < HostCase
       end
     RUBY
     assert_equal({ 'XTest#test_passes' => 'passed', 'XTest#test_fails' => 'failed', 'XTest#test_raises' => 'error',
-                   'XTest#test_skips' => 'skipped', 'XTest#test_twice' => 'error' }, outcome.statuses)
+                   'XTest#test_skips' => 'skipped', 'XTest#test_twice' => 'failed' }, outcome.statuses)
     assert_equal 'not now', outcome.case_named('XTest#test_skips')['pending']
     failed = outcome.case_named('XTest#test_fails')
     assert_equal ['test/x_test.rb#XTest#test_fails', 'test/x_test.rb:5'], failed.values_at('id', 'location')

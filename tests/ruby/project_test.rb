@@ -33,6 +33,16 @@ class ProjectTest < HostCase
     assert_equal 'rspec', look('.rspec' => '').framework_of('spec/features/login.feature')
   end
 
+  def test_spec_files_of_minitest_are_told_from_those_of_rspec
+    minitest = look('spec/a_spec.rb' => "require 'spec_helper'", 'spec/spec_helper.rb' => "require 'minitest/autorun'",
+                    'spec/b_spec.rb' => "# like RSpec\nrequire 'spec_helper'")
+    assert_equal 'xunit', minitest.framework_of('spec/a_spec.rb')
+    assert_equal 'rspec', minitest.framework_of('spec/b_spec.rb')
+    assert_empty minitest.frameworks
+    both = look('spec/a_spec.rb' => "require 'spec_helper'", 'spec/spec_helper.rb' => "require 'rspec'; require 'minitest'")
+    assert_equal 'rspec', both.framework_of('spec/a_spec.rb')
+  end
+
   def test_which_framework_a_file_speaks_of
     files = { 'a.rb' => 'class A < Test::Unit::TestCase', 'b.rb' => 'class B < Minitest::Test', 'c.rb' => 'class C',
               'd.rb' => "require 'test_helper'", 'test/test_helper.rb' => "require 'test/unit'",
