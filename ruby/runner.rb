@@ -1,0 +1,149 @@
+# frozen_string_literal: true
+
+require_relative 'wire'
+require_relative 'callbacks'
+require_relative 'frameworks'
+require_relative 'unit_report'
+
+# One runner: the conversation with a worker, from `ready` to `stopped`. Lives in a process of its own, forked by the
+# host. What a test file is and how it runs is the business of frameworks.rb and the adapters.
+module Gorgon
+  # What `init` said, the same for all runners of a host. `seed` is nil when each unit may draw its own.
+  Settings = Struct.new(:workspace, :framework, :arguments, :seed, :rss_growth_kb, keyword_init: true)
+
+  class Runner
+    # A runner that has grown by this much since it was ready is replaced: a fork costs about 20 ms, a machine that swaps
+    # costs the run. Plain files leave about 75 KiB each behind (measured with 200 files), so that only real leaks and
+    # big fixtures reach it.
+    RSS_GROWTH_KB = 512 * 1024
+    PAGE_KB = 4
+    SEEDS = 0x10000 # what RSpec and Minitest draw from
+
+    # `conversation` is a stream socket, `output` the file behind standard output. Both belong to the runner.
+    def initialize(conversation, output, settings, number)
+      @conversation = conversation
+      @conversation.set_encoding(Encoding::UTF_8)
+      @channel = Channel.new(conversation)
+      @output = output
+      @settings = settings
+      @number = number
+      @frameworks = Frameworks.new(settings)
+    end
+
+    # Returns after `stop`, so that the process can end normally with its at_exit hooks (coverage tools need them).
+    def run
+      failure = Gorgon.failure_of { Gorgon.run_callback(:before_start) }
+      if failure
+        @channel.tell('failed', 'stage' => 'before_start', 'error' => Wire.error('before_start', failure))
+        exit(1)
+      end
+      @base_rss_kb = rss_kb
+      @channel.tell('ready', 'pid' => Process.pid)
+      converse
+    end
+
+    private
+
+    def converse
+      while (line = next_line)
+        message = Wire.parse(line)
+        case message['type']
+        when 'run' then run_unit(message)
+        when 'stop' then return stop
+        end
+      end
+      Process.exit!(1) # the worker is gone, and with it everybody who could want our hooks
+    end
+
+    def next_line
+      @conversation.gets("\n")
+    rescue SystemCallError, IOError
+      nil
+    end
+
+    def run_unit(message)
+      started = Wire.now
+      unit = Unit.new(message, @settings.seed || Random.new_seed % SEEDS)
+      report = UnitReport.new(@channel, @output, unit.file)
+      prepare(unit)
+      replace = run_guarded(unit, report)
+      @channel.tell('unit_finished', 'unit' => unit.id, 'verdict' => report.verdict, 'errors' => report.errors,
+                                     'seconds' => Wire.now - started, 'rss_kb' => rss_kb, 'seed' => unit.seed,
+                                     'replace' => replace || grown?)
+    end
+
+    # Undoes what an earlier file may have changed and what every file may count on.
+    def prepare(unit)
+      Dir.chdir(@settings.workspace)
+      ENV['GORGON_ATTEMPT'] = unit.attempt.to_s
+      Process.setproctitle("gorgon runner #{@number}: #{unit.file}")
+      srand(unit.seed)
+    end
+
+    # True when the process should not be used again.
+    def run_guarded(unit, report)
+      @frameworks.run(unit, report)
+      false
+    rescue SystemExit => e
+      raise unless @channel.own_process? # a child of a test that leaves on its own
+
+      report.exited(e)
+      true
+    rescue SignalException
+      raise # it means this process: let it die by it, the host reports the signal
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      report.error(Wire.error('outside', e))
+      true
+    end
+
+    def stop
+      errors = @frameworks.finish
+      failure = Gorgon.failure_of { Gorgon.run_callback(:after_complete) }
+      errors << Wire.error('after_complete', failure) if failure
+      @channel.tell('stopped', 'errors' => errors)
+    end
+
+    def grown?
+      rss_kb - @base_rss_kb > (@settings.rss_growth_kb || RSS_GROWTH_KB)
+    end
+
+    # 0 where there is no /proc.
+    def rss_kb
+      @statm ||= File.open('/proc/self/statm')
+      @statm.rewind
+      @statm.read.split[1].to_i * PAGE_KB
+    rescue SystemCallError, IOError
+      0
+    end
+  end
+
+  # One `run` message.
+  class Unit
+    attr_reader :id, :file, :attempt, :framework
+    attr_accessor :seed # an adapter sets it when the arguments name one
+
+    def initialize(message, seed)
+      @id = message['unit']
+      @file = message.fetch('file')
+      @only = index(message['only'])
+      @except = index(message['except'])
+      @attempt = message['attempt'] || 1
+      @framework = message['framework']
+      @seed = seed
+    end
+
+    def all?
+      @only.nil? && @except.nil?
+    end
+
+    def selects?(case_id)
+      (@only.nil? || @only.key?(case_id)) && !@except&.key?(case_id)
+    end
+
+    private
+
+    def index(ids)
+      ids && ids.to_h { |id| [id, true] }
+    end
+  end
+end

@@ -1,0 +1,156 @@
+# frozen_string_literal: true
+
+require_relative 'minitest'
+require_relative 'test_unit'
+
+# Runs files of the frameworks whose tests are classes: Minitest and test-unit. Loads a file once and lets each framework
+# run what the file brought it. So a file that turns out to belong to the other framework does not pass with no cases.
+module Gorgon
+  class Xunit
+    ADAPTERS = { 'minitest' => MinitestAdapter, 'test_unit' => TestUnitAdapter }.freeze
+    LOAD_PATH_FOLDERS = %w[lib test].freeze # as Rake::TestTask and Rails have it
+
+    class << self
+      def preload(project, wanted)
+        LOAD_PATH_FOLDERS.each do |name|
+          directory = project.path(name)
+          $LOAD_PATH.unshift(directory) if File.directory?(directory) && !$LOAD_PATH.include?(directory)
+        end
+        wanted.each { |name| ADAPTERS[name]&.load_library }
+      rescue LoadError
+        nil # an error only for a unit that needs it
+      end
+
+      def disarm
+        ADAPTERS.each_value { |adapter| adapter.disarm if adapter.loaded? }
+      end
+    end
+
+    # 'minitest' or 'test_unit' when the configuration says so, else nil.
+    attr_accessor :only_framework
+
+    def initialize(settings, project)
+      @settings = settings
+      @project = project
+      @adapters = ADAPTERS.map { |name, adapter| [name, adapter.new(settings)] }.to_h
+      @tests = {} # file => [[adapter, tests]]
+    end
+
+    def run(unit, report)
+      tests = @tests[unit.file] || load_file(unit, report) or return
+      tests.each { |adapter, found| adapter.run(found, unit, report) }
+    end
+
+    def finish
+      @adapters.values.flat_map(&:finish)
+    end
+
+    private
+
+    # What the file defines, for each framework; nil when it did not load. Kept for the next time: loading a file twice
+    # would define nothing new.
+    def load_file(unit, report)
+      load_framework(unit) unless adapters.any? { |adapter| adapter.class.loaded? }
+      adapters.each(&:begin_recording)
+      load(File.expand_path(unit.file, @settings.workspace))
+      found = adapters.map { |adapter| [adapter, adapter.recorded] }
+      @tests[unit.file] = found.reject { |_, tests| tests.empty? }
+    rescue FrameworkMissing, SystemExit, SignalException, NoMemoryError
+      raise
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      report.error(Wire.error('load', e))
+      nil
+    ensure
+      self.class.disarm # the file, or a helper, may have required autorun
+    end
+
+    def adapters
+      only_framework ? [@adapters.fetch(only_framework)] : @adapters.values
+    end
+
+    # Most files load their framework on their own. Ours comes first all the same, so that autorun finds it disarmed, and
+    # for projects that leave it to `ruby -rminitest/autorun`.
+    def load_framework(unit)
+      self.class.preload(@project, [])
+      names = [only_framework || @project.xunit_framework_of(unit.file) || ADAPTERS.keys].flatten
+      failures = names.map do |name|
+        ADAPTERS.fetch(name).load_library
+        return
+      rescue LoadError => e
+        "cannot load #{name.tr('_', '-')}: #{e.message}"
+      end
+      raise FrameworkMissing, "#{failures.join('; ')}; add it to the Gemfile"
+    end
+  end
+
+  # Which classes and methods appear while a file loads. A framework's base class is extended with this once.
+  module MethodRecorder
+    class << self
+      attr_accessor :current
+    end
+
+    def method_added(name)
+      super
+      MethodRecorder.current&.note(self, name)
+    end
+  end
+
+  # The tests of one file: {class => {method name => true}, or true for all of a new class}, classes in the order of their
+  # definition. A class from an earlier file that this one opens again counts with its new methods only.
+  class RecordedTests
+    attr_reader :classes
+
+    def initialize(known)
+      @known = {}.compare_by_identity
+      known.each { |test_class| @known[test_class] = true }
+      @classes = {}.compare_by_identity
+    end
+
+    def empty?
+      @classes.empty?
+    end
+
+    def note(test_class, name)
+      return unless @known[test_class]
+
+      names = (@classes[test_class] ||= {})
+      names[name.to_s] = true
+    end
+
+    def complete(all)
+      all.each { |test_class| @classes[test_class] = true unless @known[test_class] }
+      self
+    end
+
+    def include?(test_class, name)
+      @classes[test_class]&.key?(name) || false
+    end
+  end
+
+  # Gives every case of a file an id that is unique and the same in each run of the unchanged file: file, class, method,
+  # and a number for the ones that share all three (two blocks of minitest/spec with one name, two data sets).
+  class CaseIds
+    def initialize(file)
+      @file = file
+      @used = Hash.new(0)
+    end
+
+    def id(class_name, case_name)
+      base = "#{@file}##{class_name || 'anonymous'}##{case_name}"
+      count = (@used[base] += 1)
+      Wire.text(count == 1 ? base : "#{base}~#{count}", Wire::NAME_BYTES)
+    end
+  end
+
+  module SourceLocation
+    module_function
+
+    # `path:line`, the path within the workspace if possible.
+    def of(location, workspace)
+      path, line = location
+      return '' unless path
+
+      "#{File.expand_path(path, workspace).delete_prefix("#{workspace}/")}:#{line}"
+    end
+  end
+end

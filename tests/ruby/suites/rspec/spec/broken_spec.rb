@@ -1,0 +1,2 @@
+RSpec.describe('broken') { it('is not run') {} }
+raise 'while loading'

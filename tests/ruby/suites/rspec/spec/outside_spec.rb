@@ -1,0 +1,4 @@
+RSpec.describe 'outside' do
+  after(:context) { raise 'late' }
+  it('passes') {}
+end
