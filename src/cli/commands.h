@@ -70,6 +70,29 @@ struct GemCommand {
 };
 int gem(const GemCommand& command);
 
+struct StartRsyncCommand {
+  std::filesystem::path directory;
+  std::optional<std::uint16_t> port;
+  std::string bind;  ///< Empty: loopback.
+  std::filesystem::path secrets;
+};
+int start_rsync(const StartRsyncCommand& command);
+int stop_rsync();
+
+struct InitCommand {
+  std::string kind;  ///< "rails" or empty.
+};
+int init(const InitCommand& command);
+
+struct InstallListenerCommand {
+  std::optional<std::filesystem::path> config_file;
+  bool system = false;
+  bool user = false;
+  bool dry_run = false;
+  bool uninstall = false;
+};
+int install_listener(const InstallListenerCommand& command);
+
 /// Says what went wrong on standard error and gives the exit code of its kind.
 int complain(const Error& error);
 

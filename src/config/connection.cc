@@ -37,13 +37,13 @@ Result<std::string> decode(std::string_view text, std::string_view what) {
       result += text[i];
       continue;
     }
+    const std::string digits(text.substr(i + 1, 2));
     unsigned code = 0;
-    const char* from = text.data() + i + 1;
-    if (text.size() < i + 3 || std::from_chars(from, from + 2, code, 16).ptr != from + 2 ||
-        code == 0) {
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
+    if (parsed.ptr != digits.data() + 2 || code == 0) {
       return bad(
-          fmt::format("the {} of the URL has a % without two hexadecimal digits behind it: "
-                      "a percent sign itself is written %25",
+          fmt::format("the {} of the URL has a % without two hexadecimal digits behind it: a "
+                      "percent sign itself is written %25",
                       what));
     }
     result += static_cast<char>(code);

@@ -2,8 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>  // setenv is not in <cstdlib>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>

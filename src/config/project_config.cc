@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <array>
-#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <initializer_list>

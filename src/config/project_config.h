@@ -17,7 +17,7 @@
 
 namespace gorgon::config {
 
-enum class Transport {
+enum class Transport : std::uint8_t {
   kDirect,     ///< The originator serves its stage itself. The default with a broker and no file
                ///< server.
   kAnonymous,  ///< A file server run by `gorgon start_rsync`; "daemon" is another name for it.
@@ -44,7 +44,7 @@ struct Sync {
 };
 
 /// A callback given as a shell command, by the name of the callback.
-enum class Callback {
+enum class Callback : std::uint8_t {
   kBeforeOriginate,
   kAfterSync,
   kBeforeCreatingWorkers,

@@ -11,7 +11,8 @@ namespace {
 
 std::filesystem::path runtime_file(const StartOptions& options) {
   const auto& configured = options.config.runtime_file;
-  return options.project / (configured.empty() ? std::filesystem::path(".gorgon/runtimes.json") : configured);
+  return options.project /
+         (configured.empty() ? std::filesystem::path(".gorgon/runtimes.json") : configured);
 }
 
 }  // namespace
@@ -51,7 +52,8 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
     }
     if (result->verdict != Verdict::kPassed) failed.push_back(unit.file);
   }
-  if (!measured.empty()) GORGON_TRY(plan::record_runtimes(runtime_file(options), options.project, measured));
+  if (!measured.empty())
+    GORGON_TRY(plan::record_runtimes(runtime_file(options), options.project, measured));
   if (options.config.failed_files.empty()) return {};
   return plan::write_failed_files(options.project / options.config.failed_files, failed);
 }

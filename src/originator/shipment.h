@@ -3,12 +3,16 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/asio.h"
 #include "base/result.h"
 #include "config/project_config.h"
 #include "config/source_location.h"
+#include "sync/direct_server.h"
+#include "sync/source_tree.h"
 
 namespace gorgon::originator {
 
@@ -21,7 +25,7 @@ struct ShipmentOptions {
 
 class Shipment {
  public:
-  /// kSync: the tree could not be read, staged or pushed; with the server's message.
+  /// kSync: the tree could not be read, staged, pushed or served; with the server's message.
   [[nodiscard]] static Task<Result<Shipment>> send(ShipmentOptions options);
   /// Removes what was pushed. Failures are logged.
   [[nodiscard]] Task<void> take_back();
@@ -29,6 +33,9 @@ class Shipment {
 
  private:
   config::SourceLocation location_;
+  std::unique_ptr<sync::Stage> stage_;  ///< Stands still while the server below refers to it.
+  std::unique_ptr<sync::DirectServer> server_;
+  bool is_pushed_ = false;
 };
 
 }  // namespace gorgon::originator

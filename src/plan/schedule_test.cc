@@ -22,6 +22,7 @@ using Seconds = std::chrono::duration<double>;
 
 std::vector<std::string> paths_of(const std::vector<PlannedFile>& plan) {
   std::vector<std::string> paths;
+  paths.reserve(plan.size());
   for (const PlannedFile& file : plan) paths.push_back(file.path);
   return paths;
 }

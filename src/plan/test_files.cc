@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <set>
@@ -41,7 +42,7 @@ struct Patterns {
 Result<std::string> relative_to_project(std::string_view text, const fs::path& base,
                                         const fs::path& project) {
   const fs::path absolute = (base / text).lexically_normal();
-  const std::string relative = absolute.lexically_relative(project.lexically_normal()).string();
+  std::string relative = absolute.lexically_relative(project.lexically_normal()).string();
   if (relative.empty() || relative == ".." || relative.starts_with("../")) {
     return fail(ErrorKind::kUsage,
                 fmt::format("{} is outside of the project {}", text, project.string()));

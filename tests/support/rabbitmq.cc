@@ -102,12 +102,13 @@ Result<void> PrivateRabbit::write_configuration() {
       port_);
   if (tls_port_ != 0) {
     text += fmt::format(
-        "listeners.ssl.1 = 127.0.0.1:{}\n"
-        "ssl_options.cacertfile = {}\n"
-        "ssl_options.certfile = {}\n"
-        "ssl_options.keyfile = {}\n"
-        "ssl_options.verify = {}\n"
-        "ssl_options.fail_if_no_peer_cert = {}\n",
+        "listeners.ssl.1 = 127.0.0.1:{0}\n"
+        "listeners.ssl.2 = 127.0.0.2:{0}\n"
+        "ssl_options.cacertfile = {1}\n"
+        "ssl_options.certfile = {2}\n"
+        "ssl_options.keyfile = {3}\n"
+        "ssl_options.verify = {4}\n"
+        "ssl_options.fail_if_no_peer_cert = {5}\n",
         tls_port_, options_.ca_file.string(), options_.certificate_file.string(),
         options_.key_file.string(),
         options_.require_client_certificate ? "verify_peer" : "verify_none",

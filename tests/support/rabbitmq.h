@@ -43,7 +43,7 @@ class PrivateRabbit {
 
   /// As guest, on the virtual host "/", by plain TCP.
   [[nodiscard]] config::Connection connection() const;
-  /// 0 when there is no TLS listener.
+  /// On 127.0.0.1 and 127.0.0.2; 0 when there is no TLS listener.
   [[nodiscard]] std::uint16_t tls_port() const { return tls_port_; }
 
   [[nodiscard]] Result<void> add_virtual_host(const std::string& name);

@@ -10,6 +10,7 @@ namespace gorgon::broker::embedded {
 namespace {
 constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kReadBytes = std::size_t{64} * 1024;
+constexpr std::size_t kMaxIdleBytes = std::size_t{1} * 1024 * 1024;
 }  // namespace
 
 FrameStream::FrameStream(asio::local::stream_protocol::socket socket)
@@ -101,6 +102,8 @@ Task<Result<Frame>> FrameStream::read() {
     }
     received_.erase(0, std::exchange(received_offset_, 0));
     const std::size_t held = received_.size();
+    // A large message must not leave its memory with each peer for good.
+    if (held == 0 && received_.capacity() > kMaxIdleBytes) std::string().swap(received_);
     received_.resize(held + kReadBytes);
     const auto space = asio::buffer(received_.data() + held, kReadBytes);
     const auto [error, count] = co_await socket_.async_read_some(space, as_value);
