@@ -1,9 +1,10 @@
-# gorgon_library(NAME [DEPENDS folder…] [LINK library…])
+# gorgon_library(NAME [DEPENDS folder…] [LINK library…] [TEST_LINK library…] [WHOLE_TEST_BINARY])
 #
 # One static library per folder of src/, from all its .cc files, and one test program from all its *_test.cc files,
-# registered test by test with ctest. Sub-folders belong to the folder.
+# registered test by test with ctest. Sub-folders belong to the folder. WHOLE_TEST_BINARY registers the test program as
+# one ctest test: for tests that share something slow to start, such as a RabbitMQ.
 function(gorgon_library name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE_TEST_BINARY" "" "DEPENDS;LINK;TEST_LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
@@ -24,7 +25,13 @@ function(gorgon_library name)
 
   if(tests)
     add_executable(gorgon_${name}_test ${tests})
-    target_link_libraries(gorgon_${name}_test PRIVATE gorgon_${name} gorgon_warnings GTest::gmock GTest::gtest_main)
-    gtest_discover_tests(gorgon_${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60 LABELS unit)
+    target_link_libraries(gorgon_${name}_test PRIVATE gorgon_${name} gorgon_warnings GTest::gmock GTest::gtest_main
+                          ${ARG_TEST_LINK})
+    if(ARG_WHOLE_TEST_BINARY)
+      add_test(NAME gorgon_${name}_test COMMAND gorgon_${name}_test)
+      set_tests_properties(gorgon_${name}_test PROPERTIES TIMEOUT 600 LABELS integration)
+    else()
+      gtest_discover_tests(gorgon_${name}_test DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 60 LABELS unit)
+    endif()
   endif()
 endfunction()

@@ -34,8 +34,13 @@ Task<bool> Signal::wait_until(std::chrono::steady_clock::time_point deadline) {
   const auto waiting = waiting_;  // Outlives the signal.
   asio::steady_timer timer(executor_, deadline);
   waiting->push_back(&timer);
+  // Also when the wait is cancelled, which unwinds this coroutine by an exception of Asio's.
+  struct Unregister {
+    std::vector<asio::steady_timer*>& waiting;
+    asio::steady_timer* timer;
+    ~Unregister() { std::erase(waiting, timer); }
+  } unregister{*waiting, &timer};
   const auto [error] = co_await timer.async_wait(as_value);
-  std::erase(*waiting, &timer);
   co_return error == asio::error::operation_aborted;
 }
 

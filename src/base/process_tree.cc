@@ -111,6 +111,11 @@ std::optional<fs::path> own_cgroup() {
   return std::nullopt;
 }
 
+bool is_populated(const fs::path& cgroup) {
+  const auto events = read_file(cgroup / "cgroup.events", 4096);
+  return events && events->find("populated 1") != std::string::npos;
+}
+
 }  // namespace
 
 std::vector<pid_t> descendants_of(pid_t root) { return tree_below(root, /*with_session=*/false); }
@@ -118,6 +123,22 @@ std::vector<pid_t> descendants_of(pid_t root) { return tree_below(root, /*with_s
 void kill_tree(pid_t root) { kill_found(root, /*with_root=*/true); }
 
 void kill_descendants(pid_t root) { kill_found(root, /*with_root=*/false); }
+
+void kill_cgroup(const fs::path& path) {
+  {
+    const UniqueFd fd(::open((path / "cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd) [[maybe_unused]]
+      const ssize_t ignored = ::write(fd.get(), "1", 1);
+  }
+  // cgroup.events reports POLLPRI when "populated" changes. SIGKILL takes effect within a few
+  // milliseconds.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  const UniqueFd events(::open((path / "cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
+  while (is_populated(path) && std::chrono::steady_clock::now() < deadline) {
+    pollfd wait{.fd = events.get(), .events = POLLPRI, .revents = 0};
+    ::poll(&wait, 1, 10);
+  }
+}
 
 std::optional<Cgroup> Cgroup::make(const std::string& name) {
   const auto parent = own_cgroup();
@@ -141,30 +162,9 @@ Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
   return *this;
 }
 
-bool Cgroup::is_populated() const {
-  const auto events = read_file(path_ / "cgroup.events", 4096);
-  return events && events->find("populated 1") != std::string::npos;
-}
-
-void Cgroup::kill() const {
-  {
-    const UniqueFd fd(::open((path_ / "cgroup.kill").c_str(), O_WRONLY | O_CLOEXEC));
-    if (fd) [[maybe_unused]]
-      const ssize_t ignored = ::write(fd.get(), "1", 1);
-  }
-  // cgroup.events reports POLLPRI when "populated" changes. SIGKILL takes effect within a few
-  // milliseconds.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
-  const UniqueFd events(::open((path_ / "cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
-  while (is_populated() && std::chrono::steady_clock::now() < deadline) {
-    pollfd wait{.fd = events.get(), .events = POLLPRI, .revents = 0};
-    ::poll(&wait, 1, 10);
-  }
-}
-
 void Cgroup::remove() {
   if (path_.empty()) return;
-  if (is_populated()) kill();
+  if (is_populated(path_)) kill();
   if (::rmdir(path_.c_str()) != 0) log::warning("cannot remove the cgroup {}", path_.string());
   path_.clear();
 }

@@ -25,6 +25,10 @@ void kill_tree(pid_t root);
 /// The same for the descendants of `root` only.
 void kill_descendants(pid_t root);
 
+/// Kills every process in the cgroup at `path` and waits, at most half a second, until none is
+/// left.
+void kill_cgroup(const std::filesystem::path& path);
+
 /// One cgroup (version 2) of our own, in which a worker's runner and everything it starts lives.
 /// Killing it is exact and takes one write. The destructor kills what is inside and removes it.
 class Cgroup {
@@ -37,9 +41,7 @@ class Cgroup {
   ~Cgroup() { remove(); }
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  /// Kills every process inside and waits, at most half a second, until none is left.
-  void kill() const;
-  [[nodiscard]] bool is_populated() const;
+  void kill() const { kill_cgroup(path_); }
 
  private:
   explicit Cgroup(std::filesystem::path path) : path_(std::move(path)) {}

@@ -346,7 +346,8 @@ Task<Result<RunOutput>> run(RunOptions options) {
   // hold us up.
   const auto drained_by = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
   while (streams->open_readers > 0) {
-    if (!co_await streams->finished.wait_until(drained_by)) break;
+    const bool in_time = co_await streams->finished.wait_until(drained_by);
+    if (!in_time) break;
   }
   boost::system::error_code ignored;
   streams->input.close(ignored);

@@ -85,7 +85,8 @@ class Connection {
   virtual ~Connection() = default;
 
   // Every Task below ends within the connection's own time limit (10 s for an answer of the broker)
-  // with kTimeout, or with kConnectionLost. Declaring again with the same arguments does nothing.
+  // with kTimeout, or with kConnectionLost; while blocked_reason() says something that clock stands
+  // still. Declaring again with the same arguments does nothing; with others it is kRefused.
 
   [[nodiscard]] virtual Task<Result<void>> declare_topic(std::string name) = 0;
   [[nodiscard]] virtual Task<Result<void>> declare_work_queue(WorkQueue queue) = 0;
@@ -94,12 +95,13 @@ class Connection {
   /// the name that the broker chose.
   [[nodiscard]] virtual Task<Result<std::string>> declare_own_queue(
       std::vector<std::string> topics) = 0;
+  /// RabbitMQ takes the question for a use: it starts the queue's `expires` again.
   [[nodiscard]] virtual Task<Result<bool>> queue_exists(std::string name) = 0;
   /// Consumers of the queue get QueueCancelled. Deleting a queue that does not exist succeeds.
   [[nodiscard]] virtual Task<Result<void>> delete_queue(std::string name) = 0;
 
   /// Starts deliveries from `queue`: at most `prefetch` unacked at a time. kNotFound when there is
-  /// no such queue.
+  /// no such queue; kRefused when it is another connection's own, or consumed by this one already.
   [[nodiscard]] virtual Task<Result<void>> consume(std::string queue, std::uint16_t prefetch) = 0;
   /// Ends them; deliveries already on their way may still come, and are to be given back.
   [[nodiscard]] virtual Task<Result<void>> stop_consuming(std::string queue) = 0;
@@ -108,12 +110,15 @@ class Connection {
 
   /// Publishes persistently, in the given order, and waits until the broker has confirmed all of
   /// them (no limit on the number; windows of 100 are in flight). Queue destinations are mandatory:
-  /// kUnroutable when such a queue does not exist.
+  /// kUnroutable when such a queue does not exist; the messages after that one may not be published
+  /// then. A topic must have been declared, by anyone: RabbitMQ ends the connection otherwise.
+  /// kRefused: a message is too long, or the broker could not store it.
   [[nodiscard]] virtual Task<Result<void>> publish(std::vector<Message> messages) = 0;
   /// Publishes without waiting or knowing: for what may be lost, such as progress. kConnectionLost
   /// only.
   virtual Result<void> post(Message message) = 0;
-  /// kConnectionLost only.
+  /// kConnectionLost only. A tag may be settled once, by either of the two; the broker ends the
+  /// connection over one that it does not know.
   virtual Result<void> ack(std::uint64_t tag) = 0;
   virtual Result<void> give_back(std::uint64_t tag, GiveBack how) = 0;
 

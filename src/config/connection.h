@@ -14,15 +14,17 @@
 namespace gorgon::config {
 
 struct Tls {
-  std::filesystem::path ca_file;  ///< Required: the broker's certificate must be signed by it.
+  std::filesystem::path ca_file;  ///< Never empty once loaded: the broker's certificate must be
+                                  ///< signed by it. The system's own bundle unless given.
   std::filesystem::path certificate_file;  ///< Ours, PEM; empty: none.
-  std::filesystem::path key_file;
+  std::filesystem::path key_file;          ///< Given exactly if `certificate_file` is.
   bool verify_host = true;  ///< The certificate must name `host` (a DNS name or an IP address).
+  friend bool operator==(const Tls&, const Tls&) = default;
 };
 
 struct Connection {
-  std::string host = "localhost";
-  std::uint16_t port = 5672;  ///< 5671 with TLS, unless given.
+  std::string host = "localhost";  ///< A name or an address; IPv6 without brackets.
+  std::uint16_t port = 5672;       ///< 5671 with TLS, unless given.
   std::string user = "guest";
   std::string password = "guest";
   std::string virtual_host = "/";
@@ -31,15 +33,16 @@ struct Connection {
       10};  ///< 1 … 600. A dead peer is noticed after two to three of them.
   friend bool operator==(const Connection&, const Connection&) = default;
 };
-inline bool operator==(const Tls& a, const Tls& b) {
-  return a.ca_file == b.ca_file && a.certificate_file == b.certificate_file &&
-         a.key_file == b.key_file && a.verify_host == b.verify_host;
-}
 
 /// Parses amqp://user:password@host:port/vhost and amqps:// (RabbitMQ's URI rules:
 /// percent-encoding, an absent path means the virtual host "/", an empty one the empty name; query
-/// parameters cacertfile, certfile, keyfile, heartbeat). kUsage, without the password in the
-/// message.
+/// parameters cacertfile, certfile, keyfile, verify, heartbeat). File names are given as written.
+/// kUsage; the message holds no part of the URL that could be a password.
+/// Source: https://www.rabbitmq.com/docs/uri-spec and .../uri-query-parameters.
 [[nodiscard]] Result<Connection> parse_url(std::string_view url);
+
+/// The system's bundle of trusted authorities: $SSL_CERT_FILE, else where Debian, Red Hat or Alpine
+/// keep it. Empty when there is none.
+[[nodiscard]] std::filesystem::path system_ca_file();
 
 }  // namespace gorgon::config

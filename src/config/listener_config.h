@@ -4,12 +4,15 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "config/connection.h"
+#include "config/key_row.h"
 
 namespace gorgon::config {
 
+/// Paths are absolute or empty: relative ones in the file start from the file's folder.
 struct ListenerConfig {
   Connection connection;
   std::size_t worker_slots = 0;         ///< 0: one per core ("auto"). At most 1024.
@@ -28,5 +31,8 @@ struct ListenerConfig {
 /// The first that exists of ./gorgon_listener.json and ~/.gorgon/gorgon_listener.json. kNotFound
 /// names both.
 [[nodiscard]] Result<std::filesystem::path> find_listener_config();
+
+/// The reference: every key of gorgon_listener.json, in the order of the documentation.
+[[nodiscard]] std::vector<KeyRow> listener_config_rows();
 
 }  // namespace gorgon::config

@@ -1,43 +1,50 @@
 // gorgon.json, merged with gorgon_secret.json: what a project says about its own runs.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "config/connection.h"
+#include "config/key_row.h"
 
 namespace gorgon::config {
 
-enum class Transport {
+enum class Transport : std::uint8_t {
   kDirect,     ///< The originator serves its stage itself. The default with a broker and no file
                ///< server.
   kAnonymous,  ///< A file server run by `gorgon start_rsync`; "daemon" is another name for it.
   kSsh,        ///< rsync over ssh to the file server.
-  kNone,       ///< The machines have the code already: the workspace is `source_tree_path`.
+  kNone,       ///< The machines have the code already: the workspace is `source_tree_path`, or
+               ///< the project's own folder on the embedded broker.
 };
 [[nodiscard]] std::string_view name_of(Transport transport);
 
 struct Sync {
   Transport transport = Transport::kDirect;
-  std::vector<std::string> exclude;  ///< rsync patterns, as --exclude takes them.
+  std::vector<std::string> exclude;  ///< rsync patterns, as --exclude takes them; once loaded,
+                                     ///< gorgon_secret.json is among them.
   bool gitignore = true;             ///< In a git checkout, leave out what git ignores.
   bool compress = false;
-  bool strict_host_keys = true;  ///< ssh only.
-  std::string
-      bind_address;  ///< direct: where to listen and what to tell listeners; empty: found out.
-  std::string source_tree_path;  ///< none: the folder on each machine. Otherwise an rsync module or
-                                 ///< folder on the file server.
+  bool strict_host_keys = true;  ///< ssh: "job.sync.ssh.strict". False takes an unknown host's key
+                                 ///< on trust, and remembers it.
+  std::string bind_address;      ///< direct: the address to listen on and to tell listeners, with a
+                                 ///< port or without; empty: found out.
+  std::string source_tree_path;  ///< none: the folder on each machine; never empty with a broker.
+                                 ///< Otherwise a folder on the file server, or below its module.
   std::string user;              ///< anonymous: of the rsync module. ssh: login name. Empty: none.
   std::string password;          ///< anonymous: of the rsync module.
 };
 
 /// A callback given as a shell command, by the name of the callback.
-enum class Callback {
+enum class Callback : std::uint8_t {
   kBeforeOriginate,
   kAfterSync,
   kBeforeCreatingWorkers,
@@ -46,11 +53,16 @@ enum class Callback {
   kAfterCreatingWorkers,
   kAfterJobFinishes
 };
+inline constexpr std::array kAllCallbacks = {
+    Callback::kBeforeOriginate, Callback::kAfterSync,     Callback::kBeforeCreatingWorkers,
+    Callback::kBeforeStart,     Callback::kAfterComplete, Callback::kAfterCreatingWorkers,
+    Callback::kAfterJobFinishes};
 [[nodiscard]] std::string_view name_of(Callback callback);
 
 struct Callbacks {
   std::string class_file;  ///< "callbacks_class_file", relative to the project; empty: none.
-  std::map<Callback, std::string> commands;  ///< Run by /bin/sh -c in the project or workspace.
+  std::map<Callback, std::string>
+      commands;  ///< None empty. Run by /bin/sh -c in the project or workspace.
   friend bool operator==(const Callbacks&, const Callbacks&) = default;
 };
 
@@ -67,14 +79,20 @@ struct Job {
   std::vector<std::string> preload;  ///< Files or libraries that the runner host requires once.
 };
 
+struct FileServer {
+  std::string host;        ///< Never empty with kSsh and kAnonymous.
+  std::uint16_t port = 0;  ///< 0: the usual one of the transport.
+};
+
 struct ProjectConfig {
   std::optional<Connection> connection;  ///< Nullopt: the embedded broker.
   std::string cluster;                   ///< Empty: the default cluster.
-  std::string file_server_host;
+  FileServer file_server;
   std::vector<std::string>
       files;           ///< Globs; "!glob" takes away. Empty: the defaults of plan/test_files.
   std::string runner;  ///< "rspec", "minitest", "test_unit"; empty: found out per file.
   std::vector<std::string> runner_arguments;
+  // Relative paths are relative to the project's folder, the one that gorgon.json stands in.
   std::filesystem::path failed_files;         ///< Empty: not written.
   std::filesystem::path runtime_file;         ///< Empty: .gorgon/runtimes.json
   std::filesystem::path originator_log_file;  ///< Empty: no log.
@@ -83,10 +101,16 @@ struct ProjectConfig {
 };
 
 /// Reads `file` (gorgon.json) and gorgon_secret.json beside it, deep-merged over it. A missing
-/// `file` gives the defaults when `required` is false. kUsage: not JSON, an unknown key, a wrong
-/// type or value; the message names the file, line and key path, what was expected and, for unknown
-/// keys, the nearest known one. All errors of a file are reported at once, a line each.
+/// `file` gives the defaults when `required` is false, kNotFound otherwise. Without
+/// "rsync_transport" a file server means kSsh, as it always did; a broker without one kDirect; no
+/// broker kNone (in place). kUsage: not JSON, an unknown key, a wrong type or value, keys that
+/// contradict each other, a named file that is not there; the message names the file, line and key
+/// path, what was expected and, for unknown keys, the nearest known one. All errors of both files
+/// are reported at once, a line each.
 [[nodiscard]] Result<ProjectConfig> load_project_config(const std::filesystem::path& file,
                                                         bool required);
+
+/// The reference: every key of gorgon.json with its full path, in the order of the documentation.
+[[nodiscard]] std::vector<KeyRow> project_config_rows();
 
 }  // namespace gorgon::config

@@ -2,7 +2,9 @@
 // of them.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "results/run_event.h"
@@ -20,6 +22,12 @@ class Reporter {
   virtual void on(const results::RunEvent& event) = 0;
   /// Called about ten times a second while a run goes on, for displays that show time passing.
   virtual void tick() {}
+  /// Called after the last event, when nothing else is left to do: writes what a slow reader has
+  /// not taken yet, for at most `at_most`. False when some is still left; may be called again.
+  [[nodiscard]] virtual bool flush(std::chrono::milliseconds at_most) {
+    (void)at_most;
+    return true;
+  }
 };
 
 /// Hands every event to all its reporters, in the order they were added.
@@ -31,6 +39,12 @@ class Reporters final : public Reporter {
   }
   void tick() override {
     for (const auto& reporter : reporters_) reporter->tick();
+  }
+  /// `at_most` for each of them.
+  [[nodiscard]] bool flush(std::chrono::milliseconds at_most) override {
+    bool is_done = true;
+    for (const auto& reporter : reporters_) is_done = reporter->flush(at_most) && is_done;
+    return is_done;
   }
 
  private:

@@ -1,0 +1,67 @@
+#include "cli/ask_listeners.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/text.h"
+#include "broker/broker.h"
+#include "protocol/codec.h"
+#include "protocol/names.h"
+
+namespace gorgon::cli {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+Task<void> read_answers(std::shared_ptr<broker::Connection> connection,
+                        std::shared_ptr<Channel<broker::Delivery>> answers) {
+  for (;;) {
+    auto event = co_await connection->next_event();
+    if (!event) break;
+    if (auto* delivery = std::get_if<broker::Delivery>(&*event))
+      answers->push(std::move(*delivery));
+  }
+  answers->close();
+}
+
+}  // namespace
+
+Task<Result<void>> ask_listeners(Question question) {
+  if (!question.config.connection) {
+    co_return fail(
+        ErrorKind::kUsage,
+        "this project has no broker, and so no listeners: add \"connection\" to gorgon.json");
+  }
+  broker::Address address = *question.config.connection;
+  std::string name = "gorgon question";
+  auto connected = co_await broker::connect(std::move(address), std::move(name));
+  if (!connected) co_return std::unexpected(connected.error());
+  std::shared_ptr<broker::Connection> connection = std::move(*connected);
+
+  const std::string topic = protocol::jobs_topic(question.config.cluster);
+  GORGON_CO_TRY(co_await connection->declare_topic(topic));
+  broker::ReplyQueue replies{.name = protocol::reply_queue("ask-" + random_id(12))};
+  const std::string reply_queue = replies.name;
+  GORGON_CO_TRY(co_await connection->declare_reply_queue(std::move(replies)));
+  GORGON_CO_TRY(co_await connection->consume(reply_queue, 100));
+  const auto answers =
+      std::make_shared<Channel<broker::Delivery>>(co_await asio::this_coro::executor);
+  spawn(co_await asio::this_coro::executor, read_answers(connection, answers));
+  std::vector<broker::Message> messages;
+  messages.push_back({broker::to_topic(topic), protocol::encode(question.message(reply_queue))});
+  GORGON_CO_TRY(co_await connection->publish(std::move(messages)));
+
+  const auto wait = std::chrono::duration_cast<Clock::duration>(question.wait);
+  while (auto delivery = co_await answers->pop_until(Clock::now() + wait)) {
+    (void)connection->ack(delivery->tag);
+    const auto answer = protocol::decode(delivery->body);
+    if (answer && question.answered(*answer)) break;
+  }
+  (void)co_await connection->delete_queue(reply_queue);
+  co_await connection->close();
+  co_return Result<void>();
+}
+
+}  // namespace gorgon::cli

@@ -1,0 +1,28 @@
+// One question to all listeners of a cluster, and their answers.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "config/project_config.h"
+#include "protocol/messages.h"
+
+namespace gorgon::cli {
+
+struct Question {
+  config::ProjectConfig config;
+  /// Makes the message, given the queue for the answers.
+  std::function<protocol::Message(const std::string& reply_queue)> message;
+  /// Called for each answer; true when no more are expected.
+  std::function<bool(const protocol::Message& answer)> answered;
+  std::chrono::duration<double> wait;  ///< How long answers are collected after the last one.
+};
+/// kUsage: the project has no broker. Otherwise as broker::connect.
+[[nodiscard]] Task<Result<void>> ask_listeners(Question question);
+
+}  // namespace gorgon::cli

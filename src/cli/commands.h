@@ -1,0 +1,99 @@
+// The commands of gorgon, one function each: options in, exit code out. What they cannot do is said
+// on standard error.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace gorgon::cli {
+
+enum class Color { kAuto, kAlways, kNever };
+enum class MessageFormat { kHuman, kJson };
+
+struct StartCommand {
+  std::vector<std::string> selection;
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;  ///< --config was given.
+  std::optional<std::size_t> slots;
+  std::optional<std::string> cluster;
+  std::optional<double> start_timeout;  ///< Seconds.
+  std::optional<double> unit_timeout;   ///< Seconds.
+  Color color = Color::kAuto;
+  MessageFormat format = MessageFormat::kHuman;
+  bool quiet = false;
+  bool verbose = false;
+  bool dry_run = false;
+};
+int start(const StartCommand& command);
+
+struct ListenCommand {
+  std::optional<std::filesystem::path> config_file;
+  std::optional<std::string> slots;  ///< A number or "auto".
+  bool foreground = false;
+  bool stop = false;
+  bool once = false;
+};
+int listen(const ListenCommand& command);
+
+/// The private listener of a run on the embedded broker; internal.
+struct LocalListenerCommand {
+  std::filesystem::path socket;
+  std::size_t slots = 1;
+  std::filesystem::path directory;
+  std::filesystem::path log_file;
+};
+int local_listener(const LocalListenerCommand& command);
+
+/// One slot of a job, started by a listener with its control socket as descriptor 3; internal.
+int worker();
+
+struct PingCommand {
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;
+  std::optional<std::string> cluster;
+  bool json = false;
+  double wait_seconds = 1.5;  ///< How long answers are collected.
+};
+int ping(const PingCommand& command);
+
+struct GemCommand {
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;
+  std::optional<std::string> cluster;
+  std::vector<std::string> arguments;
+};
+int gem(const GemCommand& command);
+
+struct StartRsyncCommand {
+  std::filesystem::path directory;
+  std::optional<std::uint16_t> port;
+  std::string bind;  ///< Empty: loopback.
+  std::filesystem::path secrets;
+};
+int start_rsync(const StartRsyncCommand& command);
+int stop_rsync();
+
+struct InitCommand {
+  std::string kind;  ///< "rails" or empty.
+};
+int init(const InitCommand& command);
+
+struct InstallListenerCommand {
+  std::optional<std::filesystem::path> config_file;
+  bool system = false;
+  bool user = false;
+  bool dry_run = false;
+  bool uninstall = false;
+};
+int install_listener(const InstallListenerCommand& command);
+
+/// Says what went wrong on standard error and gives the exit code of its kind.
+int complain(const Error& error);
+
+}  // namespace gorgon::cli

@@ -1,0 +1,40 @@
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "results/exit_code.h"
+
+namespace gorgon::cli {
+
+namespace {
+
+int exit_code_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUsage:
+      return results::kUsageError;
+    case ErrorKind::kSync:
+      return results::kPushFailed;
+    case ErrorKind::kCallback:
+      return results::kCallbackFailed;
+    case ErrorKind::kCancelled:
+      return results::kInterrupted;
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kConnectionLost:
+    case ErrorKind::kNotFound:
+    case ErrorKind::kUnroutable:
+    case ErrorKind::kTimeout:
+    case ErrorKind::kRefused:
+    case ErrorKind::kProtocol:
+    case ErrorKind::kIo:
+      return results::kOriginatorError;
+  }
+  return results::kOriginatorError;
+}
+
+}  // namespace
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "gorgon: %s\n", error.message.c_str());
+  return exit_code_of(error.kind);
+}
+
+}  // namespace gorgon::cli

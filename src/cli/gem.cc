@@ -1,0 +1,71 @@
+#include <cstdio>
+#include <utility>
+
+#include "cli/ask_listeners.h"
+#include "cli/commands.h"
+#include "results/exit_code.h"
+
+namespace gorgon::cli {
+
+namespace {
+
+constexpr std::chrono::duration<double> kPingWait{1.5};
+/// Installing a gem with extensions takes minutes.
+constexpr std::chrono::duration<double> kGemWait{600};
+
+/// How many listeners there are to wait for.
+Task<Result<std::size_t>> count_listeners(config::ProjectConfig config) {
+  std::size_t count = 0;
+  Question question{
+      .config = std::move(config),
+      .message = [](const std::string& queue) { return protocol::Ping{.reply_queue = queue}; },
+      .answered =
+          [&](const protocol::Message&) {
+            ++count;
+            return false;
+          },
+      .wait = kPingWait};
+  GORGON_CO_TRY(co_await ask_listeners(std::move(question)));
+  co_return count;
+}
+
+/// Prints each answer; gives how many listeners did not do it.
+Task<Result<std::size_t>> run_everywhere(config::ProjectConfig config,
+                                         std::vector<std::string> arguments) {
+  GORGON_CO_TRY_ASSIGN(std::size_t waiting, co_await count_listeners(config));
+  if (waiting == 0) co_return fail(ErrorKind::kNotFound, "no listener answered");
+  std::size_t failed = 0;
+  Question question{.config = std::move(config),
+                    .message =
+                        [&](const std::string& queue) {
+                          return protocol::GemCommand{.reply_queue = queue, .arguments = arguments};
+                        },
+                    .answered =
+                        [&](const protocol::Message& answer) {
+                          const auto* output = std::get_if<protocol::CommandOutput>(&answer);
+                          if (output == nullptr) return false;
+                          std::printf("%s: %s\n", output->host.c_str(), output->output.c_str());
+                          if (output->exit_code != 0) ++failed;
+                          return --waiting == 0;
+                        },
+                    .wait = kGemWait};
+  GORGON_CO_TRY(co_await ask_listeners(std::move(question)));
+  co_return failed + waiting;
+}
+
+}  // namespace
+
+int gem(const GemCommand& command) {
+  auto config = config::load_project_config(command.config_file, command.config_is_required);
+  if (!config) return complain(config.error());
+  if (command.cluster) config->cluster = *command.cluster;
+  if (command.arguments.empty())
+    return complain({ErrorKind::kUsage,
+                     "gorgon gem: what should gem do? For example: gorgon gem install rake"});
+  asio::io_context io(1);
+  const auto failed = run_to_completion(io, run_everywhere(*config, command.arguments));
+  if (!failed) return complain(failed.error());
+  return *failed == 0 ? 0 : results::kTestsFailed;
+}
+
+}  // namespace gorgon::cli

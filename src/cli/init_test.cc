@@ -1,0 +1,109 @@
+#include "cli/init.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "base/asio.h"
+#include "base/files.h"
+#include "base/result.h"
+#include "base/subprocess.h"
+#include "config/listener_config.h"
+#include "config/project_config.h"
+
+namespace gorgon::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class InitTest : public ::testing::Test {
+ protected:
+  InitReport init(InitKind kind) {
+    auto report = write_initial_files(project_.path(), kind);
+    EXPECT_TRUE(report) << report.error().message;
+    return report.value_or(InitReport{});
+  }
+  config::ProjectConfig load() {
+    auto loaded = config::load_project_config(project_.path() / "gorgon.json", true);
+    EXPECT_TRUE(loaded) << loaded.error().message;
+    return loaded.value_or(config::ProjectConfig{});
+  }
+  void make_folder(const std::string& name) { fs::create_directory(project_.path() / name); }
+
+  TempDir project_ = *TempDir::make("gorgon-init-test-");
+};
+
+TEST_F(InitTest, SimpleFilesLoadAndRunLocally) {
+  make_folder("test");
+  EXPECT_THAT(init(InitKind::kSimple).written, ElementsAre("gorgon.json", "gorgon_listener.json"));
+  const config::ProjectConfig config = load();
+  EXPECT_FALSE(config.connection);
+  EXPECT_THAT(config.files, ElementsAre("test/**/*_test.rb"));
+  EXPECT_EQ(config.job.sync.transport, config::Transport::kNone);
+  const auto listener = config::load_listener_config(project_.path() / "gorgon_listener.json");
+  ASSERT_TRUE(listener) << listener.error().message;
+  EXPECT_EQ(listener->worker_slots, 0U);
+}
+
+TEST_F(InitTest, FoldersOfTheProjectDecideOnTheGlobs) {
+  EXPECT_THAT(init(InitKind::kSimple).kept, IsEmpty());
+  EXPECT_THAT(load().files, ElementsAre("spec/**/*_spec.rb"));
+  fs::remove(project_.path() / "gorgon.json");
+  make_folder("spec");
+  make_folder("test");
+  init(InitKind::kSimple);
+  EXPECT_THAT(load().files, ElementsAre("spec/**/*_spec.rb", "test/**/*_test.rb"));
+}
+
+TEST_F(InitTest, RailsFilesNameTheirCallbacks) {
+  for (const std::string folder : {"lib", "test", "spec"}) {
+    if (folder != "lib") make_folder(folder);
+    fs::remove(project_.path() / "gorgon.json");
+    const std::string callbacks = folder + "/gorgon_callbacks/gorgon_callbacks.rb";
+    EXPECT_EQ(init(InitKind::kRails).written.front(), callbacks);
+    const config::ProjectConfig config = load();
+    EXPECT_EQ(config.job.callbacks.class_file, callbacks);
+    EXPECT_THAT(config.job.env, ElementsAre(std::pair("RAILS_ENV", "test")));
+  }
+}
+
+TEST_F(InitTest, ExistingFilesAreKept) {
+  ASSERT_TRUE(write_file(project_.path() / "gorgon.json", "{}"));
+  fs::create_symlink("elsewhere", project_.path() / "gorgon_listener.json");
+  const InitReport report = init(InitKind::kSimple);
+  EXPECT_THAT(report.written, IsEmpty());
+  EXPECT_THAT(report.kept, ElementsAre("gorgon.json", "gorgon_listener.json"));
+  EXPECT_EQ(read_file(project_.path() / "gorgon.json"), "{}");
+}
+
+TEST_F(InitTest, UnwritableProjectIsAnError) {
+  const auto report = write_initial_files("/proc/nowhere", InitKind::kSimple);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().kind, ErrorKind::kIo);
+}
+
+TEST_F(InitTest, RailsCallbacksAreRubyThatGorgonCanLoad) {
+  init(InitKind::kRails);
+  asio::io_context io;
+  RunOptions options{
+      .spawn = {.argv = {"ruby", "-w", "-e",
+                         "module Gorgon; class DefaultCallbacks; end; class << self; "
+                         "attr_accessor :callbacks; end; end; load ARGV[0]; "
+                         "print Gorgon.callbacks.method(:before_start).name",
+                         (project_.path() / "lib/gorgon_callbacks/gorgon_callbacks.rb").string()}},
+      .timeout = std::chrono::seconds(20)};
+  const auto ran = run_to_completion(io, run(std::move(options)));
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(ran->output, "before_start");
+  EXPECT_EQ(ran->errors, "");
+}
+
+}  // namespace
+}  // namespace gorgon::cli

@@ -1,0 +1,53 @@
+#include "worker/worker.h"
+
+#include <poll.h>
+#include <signal.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <utility>
+
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "cli/commands.h"
+
+namespace gorgon::cli {
+
+namespace {
+
+constexpr int kControlFd = 3;
+constexpr int kSettingsWaitMs = 10'000;
+
+Result<worker::Settings> receive_settings(int control) {
+  pollfd wait{.fd = control, .events = POLLIN, .revents = 0};
+  if (::poll(&wait, 1, kSettingsWaitMs) != 1)
+    return fail(ErrorKind::kTimeout, "no settings came from the listener");
+  GORGON_TRY_ASSIGN(const Datagram datagram, receive_datagram(control));
+  return worker::decode_settings(datagram.bytes);
+}
+
+}  // namespace
+
+int worker() {
+  UniqueFd control(kControlFd);
+  auto settings = receive_settings(control.get());
+  if (!settings) {
+    std::fprintf(stderr, "gorgon worker: %s; workers are started by `gorgon listen`\n",
+                 settings.error().message.c_str());
+    return 2;
+  }
+  log::set_name("worker " + std::to_string(settings->worker) + " of job " + settings->job.id);
+  if (!settings->log_file.empty()) {
+    if (const auto opened = log::open(settings->log_file, log::Level::kInfo); !opened)
+      return complain(opened.error());
+  }
+  asio::io_context io(1);
+  worker::Worker worker(io.get_executor(), *std::move(settings), std::move(control));
+  asio::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (!error) worker.stop();
+  });
+  return run_to_completion(io, worker.run());
+}
+
+}  // namespace gorgon::cli

@@ -1,0 +1,96 @@
+#include "config/listener_config.h"
+
+#include <cstddef>
+#include <cstdlib>
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "base/result.h"
+#include "config/connection_reader.h"
+#include "config/document.h"
+#include "config/key_row.h"
+#include "config/keys.h"
+#include "config/load.h"
+#include "config/project_config.h"
+
+namespace gorgon::config {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMaxSlots = 1024;
+
+Setter<ListenerConfig> slots() {
+  return {R"(integer, 1 to 1024, or "auto")",
+          [](ListenerConfig& out, const Value& value, const Place& place) {
+            if (value.is(Value::Kind::kString) && value.text == "auto") {
+              out.worker_slots = 0;
+              return;
+            }
+            if (value.is(Value::Kind::kString)) {
+              return place.reject_type(value, "an integer from 1 to 1024, or \"auto\"");
+            }
+            const auto read = read_integer(value, place, 1, kMaxSlots);
+            if (read) out.worker_slots = static_cast<std::size_t>(*read);
+          }};
+}
+
+const Table<ListenerConfig>& listener_keys() {
+  using Config = ListenerConfig;
+  static const Table<Config> table = {
+      {{"connection"}, "The RabbitMQ server.", connection(&Config::connection)},
+      {{"worker_slots"},
+       "How many test files run at once on this machine. Default: \"auto\", one per core.",
+       slots()},
+      {{"cluster_id"},
+       "Only jobs for this cluster are taken. Default: the jobs that name none.",
+       text(&Config::cluster_id)},
+      {{"host_name"}, "The name in reports. Default: the machine's.", text(&Config::host_name)},
+      {{"workspace_dir"},
+       "Folder for one workspace per job. Default: `~/.gorgon/workspaces`.",
+       local_path(&Config::workspace_dir)},
+      {{"log_file"}, "Default: `~/.gorgon/listener.log`.", local_path(&Config::log_file)},
+      {{"pid_file"}, "Default: `~/.gorgon/listener.pid`.", local_path(&Config::pid_file)},
+      {{"allow_gem_command"},
+       "Let originators install gems here with `gorgon gem`. Default: false.",
+       boolean(&Config::allow_gem_command)},
+      {{"bin_gem_path"},
+       "The gem program that `gorgon gem` uses. Default: `gem` in PATH.",
+       local_path(&Config::bin_gem_path)},
+  };
+  return table;
+}
+
+}  // namespace
+
+Result<ListenerConfig> load_listener_config(const fs::path& file) {
+  ListenerConfig config;
+  Problems problems;
+  GORGON_TRY_ASSIGN(const Value root, load_with_secret(file, listener_config_rows(),
+                                                       project_config_rows(), problems));
+  const fs::path folder = fs::absolute(file).parent_path();
+  read_object(root, listener_keys(), config, Place{.problems = problems, .folder = folder});
+  if (!problems.is_empty()) return std::unexpected(problems.error());
+  return config;
+}
+
+Result<fs::path> find_listener_config() {
+  static constexpr const char* kName = "gorgon_listener.json";
+  std::error_code ignored;
+  if (fs::exists(kName, ignored)) return fs::path(kName);
+  const char* home = std::getenv("HOME");
+  fs::path in_home = fs::path(home == nullptr ? "" : home) / ".gorgon" / kName;
+  if (home != nullptr && fs::exists(in_home, ignored)) return in_home;
+  return fail(ErrorKind::kNotFound, std::string("there is neither ") + kName + " here nor " +
+                                        in_home.string() +
+                                        ": `gorgon init` writes one, --config names another");
+}
+
+std::vector<KeyRow> listener_config_rows() { return rows_of(listener_keys()); }
+
+}  // namespace gorgon::config

@@ -1,0 +1,324 @@
+#include "config/project_config.h"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <array>
+#include <expected>
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "config/connection_reader.h"
+#include "config/document.h"
+#include "config/key_row.h"
+#include "config/keys.h"
+#include "config/listener_config.h"
+#include "config/load.h"
+
+namespace gorgon::config {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = Value::Kind;
+
+Setter<Sync> transport() {
+  return {R"("direct", "ssh", "anonymous", "daemon" or "none")",
+          [](Sync& out, const Value& value, const Place& place) {
+            static constexpr std::array<std::string_view, 5> kWords = {"direct", "ssh", "anonymous",
+                                                                       "daemon", "none"};
+            static constexpr std::array kMeanings = {Transport::kDirect, Transport::kSsh,
+                                                     Transport::kAnonymous, Transport::kAnonymous,
+                                                     Transport::kNone};
+            const auto read = read_word(value, place, kWords);
+            if (read) out.transport = kMeanings[*read];
+          }};
+}
+
+const Table<Sync>& ssh_keys() {
+  static const Table<Sync> table = {
+      {{"strict"},
+       "The file server's host key must be known already. With false a new key is accepted and "
+       "remembered; a changed one never. Default: true.",
+       boolean(&Sync::strict_host_keys)},
+  };
+  return table;
+}
+
+/// An object of the file whose keys go to the same structure as those around it.
+template <class T>
+Setter<T> inline_object(const Table<T>& table) {
+  return {"object",
+          [&table](T& out, const Value& value, const Place& place) {
+            read_object(value, table, out, place);
+          },
+          rows_of(table)};
+}
+
+const Table<Sync>& sync_keys() {
+  static const Table<Sync> table = {
+      {{"rsync_transport"},
+       "How the source tree travels, see below. Default: \"ssh\" with a file server, else "
+       "\"direct\"; \"none\" without `connection`.",
+       transport()},
+      {{"exclude"}, "What is never copied: patterns of `rsync --exclude`.", texts(&Sync::exclude)},
+      {{"gitignore"},
+       "In a git checkout, also leave out what git ignores. Default: true.",
+       boolean(&Sync::gitignore)},
+      {{"compress"}, "Compress on the wire. Default: false.", boolean(&Sync::compress)},
+      {{"ssh"}, "For transport \"ssh\".", inline_object(ssh_keys())},
+      {{"bind_address"},
+       "\"direct\": the address of this machine that listeners reach it by. Default: found out.",
+       text(&Sync::bind_address)},
+      {{"source_tree_path"},
+       "\"none\": the folder of the code on each machine. Otherwise: where on the file server the "
+       "tree is kept. Default: a folder of its own per project and user.",
+       text(&Sync::source_tree_path)},
+      {{"user"},
+       "\"anonymous\": user of the rsync module. \"ssh\": login name on the file server.",
+       text(&Sync::user)},
+      {{"password"},
+       "\"anonymous\": password of the rsync module. Its place is `gorgon_secret.json`.",
+       text(&Sync::password)},
+  };
+  return table;
+}
+
+Setter<Callbacks> command(Callback callback) {
+  return {"shell command", [callback](Callbacks& out, const Value& value, const Place& place) {
+            auto read = read_text(value, place);
+            if (!read) return;
+            if (read->find_first_not_of(" \t\n") == std::string::npos) {
+              return place.reject(value,
+                                  "expected a shell command, found an empty string: remove "
+                                  "the key");
+            }
+            out.commands[callback] = *std::move(read);
+          }};
+}
+
+const Table<Callbacks>& callback_keys() {
+  static const Table<Callbacks> table = {
+      {{"callbacks_class_file"},
+       "Ruby file, relative to the project, that sets `Gorgon.callbacks`.",
+       text(&Callbacks::class_file)},
+      {{name_of(Callback::kBeforeOriginate)},
+       "Here, before anything else. The last line it prints, if any, names the cluster.",
+       command(Callback::kBeforeOriginate)},
+      {{name_of(Callback::kAfterSync)},
+       "On each machine, in the fresh workspace.",
+       command(Callback::kAfterSync)},
+      {{name_of(Callback::kBeforeCreatingWorkers)},
+       "Once per machine, before its first worker.",
+       command(Callback::kBeforeCreatingWorkers)},
+      {{name_of(Callback::kBeforeStart)},
+       "For each worker, before its first file.",
+       command(Callback::kBeforeStart)},
+      {{name_of(Callback::kAfterComplete)},
+       "For each worker, after its last file.",
+       command(Callback::kAfterComplete)},
+      {{name_of(Callback::kAfterCreatingWorkers)},
+       "Once per machine, after its last worker has ended.",
+       command(Callback::kAfterCreatingWorkers)},
+      {{name_of(Callback::kAfterJobFinishes)},
+       "Here, after the last result.",
+       command(Callback::kAfterJobFinishes)},
+  };
+  return table;
+}
+
+Setter<Job> environment() {
+  return {"object of strings", [](Job& out, const Value& value, const Place& place) {
+            if (!value.is(Kind::kObject)) return place.reject_type(value, "an object of strings");
+            for (const Member& member : value.members) {
+              const Place inner = place.inside(member.name);
+              auto read = read_text(member.value, inner);
+              if (!read) continue;
+              if (member.name.empty() || member.name.contains('=')) {
+                inner.reject(member.value, "this cannot be the name of an environment variable");
+              }
+              out.env[member.name] = *std::move(read);
+            }
+          }};
+}
+
+const Table<Job>& job_keys() {
+  static const Table<Job> table = {
+      {{"sync"}, "The source tree between machines.", object(&Job::sync, sync_keys())},
+      {{"callbacks"}, "The project's hooks.", object(&Job::callbacks, callback_keys())},
+      {{"env"}, "Environment variables of the tests.", environment()},
+      {{"preload"},
+       "Ruby files or libraries that each machine requires once per job, before it forks its "
+       "runners.",
+       texts(&Job::preload)},
+  };
+  return table;
+}
+
+const Table<Timeouts>& timeout_keys() {
+  static const Table<Timeouts> table = {
+      {{"unit"},
+       "A file that runs longer is killed, and its verdict is \"timed out\". 0: never. Default: "
+       "900.",
+       duration(&Timeouts::unit)},
+      {{"start"},
+       "Give up (exit code 6) when no listener answers for so long. Default: 60.",
+       duration(&Timeouts::start)},
+      {{"callback"}, "One callback. Default: 600.", duration(&Timeouts::callback)},
+  };
+  return table;
+}
+
+const Table<FileServer>& file_server_keys() {
+  static const Table<FileServer> table = {
+      {{"host"},
+       "Name or address that originators and listeners reach it by.",
+       text(&FileServer::host)},
+      {{"port"}, "Default: the usual one of the transport.", port(&FileServer::port)},
+  };
+  return table;
+}
+
+Setter<ProjectConfig> runner() {
+  return {R"("rspec", "minitest" or "test_unit")",
+          [](ProjectConfig& out, const Value& value, const Place& place) {
+            static constexpr std::array<std::string_view, 3> kWords = {"rspec", "minitest",
+                                                                       "test_unit"};
+            const auto read = read_word(value, place, kWords);
+            if (read) out.runner = kWords[*read];
+          }};
+}
+
+const Table<ProjectConfig>& project_keys() {
+  using Config = ProjectConfig;
+  static const Table<Config> table = {
+      {{"connection"},
+       "The RabbitMQ server. Without it Gorgon runs on this machine alone.",
+       connection(&Config::connection)},
+      {{"cluster"}, "Only listeners with this `cluster_id` take part.", text(&Config::cluster)},
+      {{"file_server"},
+       "The machine that keeps the source tree between originator and listeners: for \"ssh\" and "
+       "\"anonymous\".",
+       object(&Config::file_server, file_server_keys())},
+      {{"files"},
+       "The test files: globs, relative to the project; \"!glob\" takes away. Default: "
+       "`spec/**/*_spec.rb`, `test/**/*_test.rb`, `test/**/test_*.rb`.",
+       texts(&Config::files)},
+      {{"runner"}, "The test framework. Default: found out for each file.", runner()},
+      {{"runner_arguments"},
+       "Further arguments of the framework's command line.",
+       texts(&Config::runner_arguments)},
+      {{"failed_files"},
+       "Written after each run: JSON array of the files that failed or were not finished.",
+       project_path(&Config::failed_files)},
+      {{"runtime_file"},
+       "Recorded seconds per file, for the next run's order. Default: `.gorgon/runtimes.json`.",
+       project_path(&Config::runtime_file)},
+      {{"originator_log_file"},
+       "Log of `gorgon start`. Default: none.",
+       project_path(&Config::originator_log_file)},
+      {{"job"}, "What the machines do.", object(&Config::job, job_keys())},
+      {{"timeouts"}, "Upper limits of waiting.", object(&Config::timeouts, timeout_keys())},
+  };
+  return table;
+}
+
+/// What can only be judged with the whole file in view. `root` gives the lines.
+class CrossChecks {
+ public:
+  CrossChecks(const Value& root, Problems& problems) : root_(root), problems_(problems) {}
+
+  void run(const ProjectConfig& config, const fs::path& project) {
+    check_sync(config.job.sync, config);
+    const std::string& class_file = config.job.callbacks.class_file;
+    std::error_code ignored;
+    if (!class_file.empty() && !fs::is_regular_file(project / class_file, ignored)) {
+      reject({"job", "callbacks", "callbacks_class_file"},
+             fmt::format("there is no file {} in {}", in_quotes(class_file), project.string()));
+    }
+  }
+
+ private:
+  void check_sync(const Sync& sync, const ProjectConfig& config) {
+    const std::string_view name = name_of(sync.transport);
+    const bool needs_server =
+        sync.transport == Transport::kSsh || sync.transport == Transport::kAnonymous;
+    if (needs_server && config.file_server.host.empty()) {
+      reject(
+          {"job", "sync", "rsync_transport"},
+          fmt::format("\"{}\" needs a file server: set file_server.host, or use \"direct\"", name));
+    }
+    if (sync.transport == Transport::kNone && config.connection && sync.source_tree_path.empty()) {
+      reject({"job", "sync", "rsync_transport"},
+             "\"none\" with a broker needs job.sync.source_tree_path, the folder of the code on "
+             "each machine");
+    }
+    if (!sync.password.empty() && sync.transport != Transport::kAnonymous) {
+      reject({"job", "sync", "password"},
+             fmt::format("is for the transport \"anonymous\"; \"{}\" has no use for it: remove it",
+                         name));
+    } else if (!sync.password.empty() && sync.user.empty()) {
+      reject({"job", "sync", "password"}, "needs job.sync.user beside it");
+    }
+  }
+
+  /// Reports at the deepest part of the path that the file has.
+  void reject(std::initializer_list<std::string_view> path, std::string_view text) {
+    const Value* at = &root_;
+    for (const std::string_view key : path) {
+      const Value* inner = at->find(key);
+      if (inner == nullptr) break;
+      at = inner;
+    }
+    problems_.add(*at, fmt::format("{}", fmt::join(path, ".")), text);
+  }
+
+  const Value& root_;
+  Problems& problems_;
+};
+
+/// The transport of a file that names none.
+Transport default_transport(const ProjectConfig& config) {
+  if (!config.connection) return Transport::kNone;
+  return config.file_server.host.empty() ? Transport::kDirect : Transport::kSsh;
+}
+
+bool names_transport(const Value& root) {
+  const Value* job = root.find("job");
+  const Value* sync = job == nullptr ? nullptr : job->find("sync");
+  const Value* transport = sync == nullptr ? nullptr : sync->find("rsync_transport");
+  return transport != nullptr && !transport->is(Kind::kNull);
+}
+
+}  // namespace
+
+Result<ProjectConfig> load_project_config(const fs::path& file, bool required) {
+  ProjectConfig config;
+  config.job.sync.transport = default_transport(config);
+  Problems problems;
+  auto root = load_with_secret(file, project_config_rows(), listener_config_rows(), problems);
+  if (!root && root.error().kind == ErrorKind::kNotFound) {
+    if (!required) return config;
+    return fail(ErrorKind::kNotFound, root.error().message + ": `gorgon init` writes one");
+  }
+  if (!root) return std::unexpected(std::move(root).error());
+  const fs::path project = fs::absolute(file).parent_path();
+  read_object(*root, project_keys(), config, Place{.problems = problems, .folder = project});
+  if (!names_transport(*root)) config.job.sync.transport = default_transport(config);
+  // The passwords stay on this machine, whatever the project excludes.
+  config.job.sync.exclude.emplace_back("/gorgon_secret.json");
+  // With a key misread, these would complain about what the file does not say.
+  if (problems.is_empty()) CrossChecks(*root, problems).run(config, project);
+  if (!problems.is_empty()) return std::unexpected(problems.error());
+  return config;
+}
+
+std::vector<KeyRow> project_config_rows() { return rows_of(project_keys()); }
+
+}  // namespace gorgon::config

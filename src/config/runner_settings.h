@@ -1,0 +1,22 @@
+// How a job's runners are started: made by the originator, carried by the job, used by listener and
+// worker.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/project_config.h"
+
+namespace gorgon::config {
+
+struct RunnerSettings {
+  std::string framework;  ///< "rspec", "minitest", "test_unit"; empty: found out per file.
+  std::vector<std::string> arguments;  ///< For the framework.
+  std::vector<std::string> preload;    ///< Files or libraries that the runner host requires once.
+  Callbacks callbacks;
+  std::map<std::string, std::string> env;
+  friend bool operator==(const RunnerSettings&, const RunnerSettings&) = default;
+};
+
+}  // namespace gorgon::config

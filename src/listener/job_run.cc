@@ -1,0 +1,321 @@
+#include "listener/job_run.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "runner/callbacks.h"
+#include "sync/source_tree.h"
+#include "worker/settings.h"
+
+namespace gorgon::listener {
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+constexpr int kControlFd = 3;
+/// A host or workers that die again and again would only repeat it.
+constexpr int kMaxHostStarts = 3;
+constexpr std::size_t kMaxWorkerDeathsPerSlot = 3;
+/// After SIGTERM a worker kills its test, gives its unit back and leaves; then it is killed.
+constexpr auto kWorkerStopLimit = 5s;
+/// A worker that says goodbye may run after_complete for as long as callbacks may take, and a
+/// little more.
+constexpr auto kGoodbyeSlack = 15s;
+
+steady_clock::duration callback_limit(const protocol::JobDefinition& job) {
+  return std::chrono::duration_cast<steady_clock::duration>(job.callback_timeout);
+}
+
+}  // namespace
+
+JobRun::JobRun(protocol::JobDefinition job, Machine& machine, Workspaces& workspaces)
+    : job_(std::move(job)),
+      machine_(machine),
+      workspaces_(workspaces),
+      changed_(machine.executor) {}
+
+void JobRun::cancel() {
+  if (state_ == State::kCancelled) return;
+  log::info("job {} is cancelled", job_.id);
+  state_ = State::kCancelled;
+  for (const auto& worker : workers_) {
+    if (worker->process) worker->process->signal(SIGTERM);
+  }
+  changed_.notify();
+}
+
+void JobRun::end() {
+  if (state_ == State::kCancelled || state_ == State::kEnding) return;
+  state_ = State::kEnding;
+  changed_.notify();
+}
+
+void JobRun::tell(protocol::HostState::State state, std::string stage, std::string message) {
+  machine_.tell(job_.reply_queue,
+                protocol::HostState{.job = job_.id,
+                                    .host = machine_.host,
+                                    .state = state,
+                                    .workers = static_cast<std::uint32_t>(workers_.size()),
+                                    .stage = std::move(stage),
+                                    .message = std::move(message)});
+}
+
+void JobRun::fail(std::string stage, const Error& error) {
+  log::warning("job {} failed here in {}: {}", job_.id, stage, error.message);
+  failed_stage_ = stage;
+  tell(protocol::HostState::State::kFailed, std::move(stage), error.message);
+}
+
+Task<void> JobRun::run() {
+  using asio::experimental::awaitable_operators::operator||;
+  log::info("job {} of {} ({})", job_.id, job_.originator, job_.project);
+  tell(protocol::HostState::State::kPreparing);
+  // Whatever ends the job first takes the preparation down with it, the programs it runs included.
+  const auto stopped = [](JobRun* self) -> Task<void> {
+    while (self->state_ == State::kPreparing) co_await self->changed_.wait();
+  };
+  auto prepared = co_await (prepare() || stopped(this));
+  if (prepared.index() == 0 && std::get<0>(prepared) && state_ == State::kPreparing) {
+    state_ = State::kRunning;
+    tell(protocol::HostState::State::kReady);
+    co_await work();
+  }
+  if (state_ != State::kCancelled && failed_stage_.empty() && host_) co_await finish();
+  host_.reset();
+  if (workspace_) co_await workspace_->remove();
+  workspace_.reset();
+  log::info("job {} has ended here", job_.id);
+  if (failed_stage_.empty()) tell(protocol::HostState::State::kLeft);
+}
+
+Task<Result<void>> JobRun::prepare() {
+  auto workspace = co_await workspaces_.create(job_.id, job_.source);
+  if (!workspace) {
+    fail("workspace", workspace.error());
+    co_return std::unexpected(workspace.error());
+  }
+  workspace_.emplace(*std::move(workspace));
+  auto pulled = co_await sync::pull(job_.source, workspace_->path());
+  if (!pulled) {
+    fail("sync", pulled.error());
+    co_return pulled;
+  }
+  runner::CallbackOptions options{
+      .directory = workspace_->path(), .env = job_.runner.env, .timeout = callback_limit(job_)};
+  options.env.emplace("GORGON_JOB_ID", job_.id);
+  options.env.emplace("GORGON_HOST", machine_.host);
+  options.env.emplace("GORGON_WORKSPACE", workspace_->path().string());
+  auto synced =
+      co_await runner::run_callback(job_.runner.callbacks, config::Callback::kAfterSync, options);
+  if (!synced) {
+    fail("after_sync", synced.error());
+    co_return std::unexpected(synced.error());
+  }
+  auto before = co_await runner::run_callback_command(
+      job_.runner.callbacks, config::Callback::kBeforeCreatingWorkers, options);
+  if (!before) {
+    fail("before_creating_workers", before.error());
+    co_return std::unexpected(before.error());
+  }
+  co_return co_await start_host();
+}
+
+Task<Result<void>> JobRun::start_host() {
+  ++host_starts_;
+  runner::HostOptions options{.job = job_.id,
+                              .host = machine_.host,
+                              .workspace = workspace_->path(),
+                              .scratch = workspace_->scratch(),
+                              .settings = job_.runner,
+                              .timeout = callback_limit(job_)};
+  auto host = co_await runner::RunnerHost::start(std::move(options));
+  if (!host) {
+    fail(host.error().kind == ErrorKind::kCallback ? "before_creating_workers" : "runner",
+         host.error());
+    co_return std::unexpected(host.error());
+  }
+  host_ = std::move(*host);
+  if (host_->ready().threads > 1) {
+    log::warning("job {}: preload left {} threads running, which do not exist in forked runners",
+                 job_.id, host_->ready().threads);
+  }
+  changed_.notify();
+  co_return Result<void>();
+}
+
+/// A host that dies takes its runners along; workers ask for new ones and find the next host.
+Task<void> JobRun::keep_host_running() {
+  while (state_ == State::kRunning && host_) {
+    const ExitStatus status = co_await host_->wait();
+    if (state_ != State::kRunning) co_return;
+    log::warning("job {}: the runner host ended with {}", job_.id, describe(status));
+    host_.reset();
+    if (host_starts_ >= kMaxHostStarts) {
+      const Error error{ErrorKind::kConnectionLost, "the runner host died " +
+                                                        std::to_string(host_starts_) +
+                                                        " times, last with " + describe(status)};
+      fail("runner", error);
+    } else {
+      (void)co_await start_host();
+    }
+  }
+  if (!failed_stage_.empty()) {
+    for (const auto& worker : workers_) {
+      if (worker->process) worker->process->signal(SIGTERM);
+    }
+  }
+  changed_.notify();
+}
+
+Task<void> JobRun::work() {
+  using asio::experimental::awaitable_operators::operator||;
+  machine_.slots_changed();
+  const auto over = [](JobRun* self) -> Task<void> {
+    while (self->state_ == State::kRunning && self->failed_stage_.empty())
+      co_await self->changed_.wait();
+  };
+  co_await (keep_host_running() || over(this));
+  const auto limit = state_ == State::kEnding ? callback_limit(job_) + kGoodbyeSlack
+                                              : steady_clock::duration(kWorkerStopLimit);
+  const auto deadline = steady_clock::now() + limit;
+  while (!workers_.empty() && steady_clock::now() < deadline) {
+    co_await changed_.wait_until(deadline);
+    if (state_ == State::kCancelled) break;
+  }
+  const auto killed_at = steady_clock::now() + kWorkerStopLimit;
+  while (!workers_.empty()) {
+    const bool in_time = steady_clock::now() < killed_at && co_await changed_.wait_until(killed_at);
+    if (in_time) continue;
+    for (const auto& worker : workers_) {
+      if (worker->process && !worker->process->has_ended()) kill_tree(worker->process->pid());
+    }
+    co_await changed_.wait();
+  }
+}
+
+Task<void> JobRun::finish() {
+  if (const auto finished = co_await host_->finish(); !finished) {
+    log::warning("job {}: {}", job_.id, finished.error().message);
+    tell(protocol::HostState::State::kFailed, "after_creating_workers", finished.error().message);
+  }
+  runner::CallbackOptions options{
+      .directory = workspace_->path(), .env = job_.runner.env, .timeout = callback_limit(job_)};
+  auto after = co_await runner::run_callback_command(
+      job_.runner.callbacks, config::Callback::kAfterCreatingWorkers, options);
+  if (!after)
+    tell(protocol::HostState::State::kFailed, "after_creating_workers", after.error().message);
+}
+
+// ---- workers ----
+
+bool JobRun::wants_worker() const {
+  return state_ == State::kRunning && failed_stage_.empty() &&
+         worker_deaths_ < kMaxWorkerDeathsPerSlot * machine_.slots.count() &&
+         workers_.size() + unusable_slots_ < machine_.slots.count();
+}
+
+void JobRun::start_worker(std::uint32_t slot) { spawn(machine_.executor, run_worker(slot)); }
+
+void JobRun::release_worker() {
+  for (const auto& worker : workers_) {
+    if (worker->is_leaving || !worker->control) continue;
+    worker->is_leaving =
+        send_datagram(worker->control->native_handle(), worker::leave_datagram()).has_value();
+    return;
+  }
+}
+
+Task<void> JobRun::run_worker(std::uint32_t slot) {
+  const auto worker = std::make_shared<WorkerSlot>(WorkerSlot{.slot = slot});
+  workers_.push_back(worker);
+  if (const auto spawned = spawn_worker(*worker); !spawned) {
+    ++unusable_slots_;
+    fail("runner", spawned.error());
+  } else {
+    spawn(machine_.executor, relay_forks(worker));
+    const ExitStatus status = co_await worker->process->wait();
+    judge_end(*worker, status);
+  }
+  // Kills what the worker's tests have left behind, also after a kill -9 of the worker itself.
+  worker->cgroup.reset();
+  if (worker->control) worker->control->close();
+  workers_.remove(worker);
+  machine_.slots.give_back(slot);
+  changed_.notify();
+  machine_.slots_changed();
+}
+
+Result<void> JobRun::spawn_worker(WorkerSlot& worker) {
+  worker.cgroup = Cgroup::make("gorgon-" + job_.id + "-" + std::to_string(::getpid()) + "-" +
+                               std::to_string(worker.slot));
+  GORGON_TRY_ASSIGN(SocketPair control, make_socket_pair(SocketType::kSeqPacket));
+  SpawnOptions options;
+  options.argv = {"/proc/self/exe", "worker"};
+  options.descriptors = {{kControlFd, control.theirs.get()}};
+  if (machine_.log_file.empty()) options.descriptors.emplace_back(2, STDERR_FILENO);
+  // Not SIGKILL: a worker must take its test along.
+  options.death_signal = SIGTERM;
+  GORGON_TRY_ASSIGN(worker.process, Subprocess::spawn(machine_.executor, options));
+  worker.control.emplace(machine_.executor, control.ours.release());
+  const worker::Settings settings{.job = job_,
+                                  .address = machine_.address,
+                                  .host = machine_.host,
+                                  .worker = worker.slot,
+                                  .listener_queue = machine_.queue,
+                                  .scratch = workspace_->scratch(),
+                                  .cgroup = worker.cgroup ? worker.cgroup->path() : fs::path(),
+                                  .log_file = machine_.log_file};
+  return send_datagram(worker.control->native_handle(), worker::encode_settings(settings));
+}
+
+/// Passes a worker's fork requests on to whichever host is alive, waiting while one is started
+/// again.
+Task<void> JobRun::relay_forks(std::shared_ptr<WorkerSlot> worker) {
+  for (;;) {
+    if (!worker->control->is_open()) co_return;
+    auto request = receive_datagram(worker->control->native_handle());
+    if (!request) {
+      if (request.error().kind != ErrorKind::kTimeout) co_return;
+      const auto [error] =
+          co_await worker->control->async_wait(asio::posix::stream_descriptor::wait_read, as_value);
+      if (error) co_return;
+      continue;
+    }
+    while (!host_ && state_ == State::kRunning && failed_stage_.empty()) co_await changed_.wait();
+    if (!host_) continue;  // The descriptors close, and the worker sees that.
+    std::vector<int> descriptors;
+    for (const UniqueFd& fd : request->descriptors) descriptors.push_back(fd.get());
+    if (const auto relayed = host_->fork_runner(request->bytes, descriptors); !relayed) {
+      log::warning("job {}: {}", job_.id, relayed.error().message);
+    }
+  }
+}
+
+void JobRun::judge_end(const WorkerSlot& worker, const ExitStatus& status) {
+  if (status.code == worker::kJobComplete) {
+    // Without a request of ours that means: the file queue is gone, the job is over.
+    if (!worker.is_leaving) end();
+  } else if (status.code == worker::kSlotUnusable) {
+    if (++unusable_slots_ == machine_.slots.count()) {
+      const Error error{ErrorKind::kCallback, "no worker can start here"};
+      fail("before_start", error);
+      changed_.notify();
+    }
+  } else if (status.code == worker::kOriginatorGone || status.code == worker::kBrokerGone) {
+    log::warning("job {}: worker {} has nobody to work for", job_.id, worker.slot);
+    cancel();
+  } else if (state_ == State::kRunning) {
+    ++worker_deaths_;
+    log::warning("job {}: worker {} ended with {}", job_.id, worker.slot, describe(status));
+  }
+}
+
+}  // namespace gorgon::listener

@@ -1,0 +1,80 @@
+// One job on this machine, from its workspace to its end: pull, after_sync, runner host, workers,
+// clean-up.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/asio.h"
+#include "base/process_tree.h"
+#include "base/subprocess.h"
+#include "base/unique_fd.h"
+#include "listener/machine.h"
+#include "listener/workspace.h"
+#include "protocol/messages.h"
+#include "runner/runner_host.h"
+
+namespace gorgon::listener {
+
+class JobRun {
+ public:
+  /// `machine` and `workspaces` outlive the run.
+  JobRun(protocol::JobDefinition job, Machine& machine, Workspaces& workspaces);
+
+  /// The whole life of the job here. Afterwards no process, directory or slot of it is left.
+  [[nodiscard]] Task<void> run();
+  /// Stop now: kill the tests.
+  void cancel();
+  /// The job has all its verdicts: let workers say goodbye, start no more.
+  void end();
+
+  [[nodiscard]] const protocol::JobDefinition& job() const { return job_; }
+  [[nodiscard]] bool wants_worker() const;
+  [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
+  /// Starts a worker in `slot`, which this run gives back when the worker has ended.
+  void start_worker(std::uint32_t slot);
+  /// Asks one worker to leave after the unit in hand; for another job that waits.
+  void release_worker();
+
+ private:
+  enum class State { kPreparing, kRunning, kEnding, kCancelled };
+  struct WorkerSlot {
+    std::uint32_t slot = 0;
+    std::optional<Cgroup> cgroup;
+    std::optional<Subprocess> process;
+    std::optional<asio::posix::stream_descriptor> control;
+    bool is_leaving = false;
+  };
+
+  [[nodiscard]] Task<Result<void>> prepare();
+  [[nodiscard]] Task<Result<void>> start_host();
+  [[nodiscard]] Task<void> keep_host_running();
+  [[nodiscard]] Task<void> work();
+  [[nodiscard]] Task<void> finish();
+  void fail(std::string stage, const Error& error);
+  void tell(protocol::HostState::State state, std::string stage = {}, std::string message = {});
+
+  [[nodiscard]] Task<void> run_worker(std::uint32_t slot);
+  [[nodiscard]] Result<void> spawn_worker(WorkerSlot& worker);
+  [[nodiscard]] Task<void> relay_forks(std::shared_ptr<WorkerSlot> worker);
+  void judge_end(const WorkerSlot& worker, const ExitStatus& status);
+
+  protocol::JobDefinition job_;
+  Machine& machine_;
+  Workspaces& workspaces_;
+  State state_ = State::kPreparing;
+  Signal changed_;  ///< State, host or workers.
+  std::optional<Workspace> workspace_;
+  std::unique_ptr<runner::RunnerHost> host_;  ///< Null while it is started again.
+  std::string failed_stage_;  ///< Why this machine is out of the job; empty: it is not.
+  int host_starts_ = 0;
+  std::size_t unusable_slots_ = 0;
+  std::size_t worker_deaths_ = 0;
+  std::list<std::shared_ptr<WorkerSlot>> workers_;
+};
+
+}  // namespace gorgon::listener

@@ -1,0 +1,248 @@
+#include "listener/listener.h"
+
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+#include "base/subprocess.h"
+#include "base/version.h"
+#include "protocol/codec.h"
+#include "protocol/names.h"
+
+namespace gorgon::listener {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint16_t kPrefetch = 50;
+constexpr auto kLongestPause = std::chrono::milliseconds(5s);
+constexpr auto kGemTimeout = 10min;
+
+bool has_expired(const protocol::JobDefinition& job) {
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  return job.expires_at > 0 && now.count() > job.expires_at;
+}
+
+}  // namespace
+
+Listener::Listener(const asio::any_io_executor& executor, ListenerOptions options,
+                   Workspaces workspaces)
+    : options_(std::move(options)),
+      machine_{.executor = executor,
+               .host = options_.host,
+               .address = options_.address,
+               .log_file = options_.log_file,
+               .queue = {},
+               .slots = Slots(options_.slots)},
+      workspaces_(std::move(workspaces)),
+      changed_(executor) {
+  machine_.tell = [this](const std::string& queue, const protocol::Message& message) {
+    tell(queue, message);
+  };
+  machine_.slots_changed = [this] { share_slots(); };
+}
+
+void Listener::stop() {
+  is_stopping_ = true;
+  for (const auto& job_run : jobs_) job_run->cancel();
+  changed_.notify();
+}
+
+Task<Result<void>> Listener::run() {
+  for (;;) {
+    const auto served = co_await serve();
+    broker_.reset();
+    if (is_stopping_ || (options_.once && has_run_a_job_)) break;
+    log::warning("{}", served.error().message);
+    if (std::holds_alternative<broker::EmbeddedAddress>(options_.address)) {
+      stop();
+      break;
+    }
+    const bool connected = co_await reconnect();
+    if (!connected) break;
+  }
+  co_await wait_for_jobs();
+  co_return Result<void>();
+}
+
+Task<Result<void>> Listener::connect() {
+  broker::Address address = options_.address;
+  std::string name = "gorgon listener on " + options_.host;
+  auto connection = co_await broker::connect(std::move(address), std::move(name));
+  if (!connection) co_return std::unexpected(connection.error());
+  std::shared_ptr<broker::Connection> broker = std::move(*connection);
+  const std::string jobs = protocol::jobs_topic(options_.cluster);
+  const std::string control = protocol::control_topic(options_.cluster);
+  const std::string originators = protocol::originators_topic(options_.cluster);
+  for (const std::string& topic : {jobs, control, originators})
+    GORGON_CO_TRY(co_await broker->declare_topic(topic));
+  std::vector<std::string> topics = {jobs, control};
+  GORGON_CO_TRY_ASSIGN(machine_.queue, co_await broker->declare_own_queue(std::move(topics)));
+  std::string queue = machine_.queue;
+  GORGON_CO_TRY(co_await broker->consume(std::move(queue), kPrefetch));
+  broker_ = broker;
+  log::info("listening on {} as {} with {} slots", broker::describe(options_.address),
+            options_.host, options_.slots);
+  // Originators that run a job now send it here.
+  const protocol::ListenerUp up{.host = options_.host, .queue = machine_.queue};
+  GORGON_CO_TRY(broker_->post({broker::to_topic(originators), protocol::encode(up)}));
+  co_return Result<void>();
+}
+
+Task<bool> Listener::reconnect() {
+  auto pause = 250ms;
+  while (!is_stopping_) {
+    const auto connected = co_await connect();
+    if (connected) {
+      co_await end_orphaned_jobs();
+      co_return true;
+    }
+    log::warning("{}; trying again in {} ms", connected.error().message, pause.count());
+    co_await changed_.wait_until(std::chrono::steady_clock::now() + pause);
+    pause = std::min(pause * 2, kLongestPause);
+  }
+  co_return false;
+}
+
+/// A job may have ended or been cancelled while we could not hear it.
+Task<void> Listener::end_orphaned_jobs() {
+  const auto jobs = jobs_;
+  for (const auto& job_run : jobs) {
+    std::string queue = job_run->job().reply_queue;
+    const auto exists = co_await broker_->queue_exists(std::move(queue));
+    if (exists && !*exists) job_run->cancel();
+  }
+}
+
+Task<Result<void>> Listener::serve() {
+  using asio::experimental::awaitable_operators::operator||;
+  const auto connection = broker_;
+  const auto done = [](Listener* self) -> Task<void> {
+    const auto is_done = [&] {
+      return self->is_stopping_ ||
+             (self->options_.once && self->has_run_a_job_ && self->jobs_.empty());
+    };
+    while (!is_done()) co_await self->changed_.wait();
+  };
+  for (;;) {
+    auto next = co_await (connection->next_event() || done(this));
+    if (next.index() == 1) co_return Result<void>();
+    auto& event = std::get<0>(next);
+    if (!event) co_return std::unexpected(event.error());
+    if (const auto* delivery = std::get_if<broker::Delivery>(&*event)) {
+      (void)connection->ack(delivery->tag);
+      act_on(*delivery);
+    }
+  }
+}
+
+Task<void> Listener::wait_for_jobs() {
+  while (!jobs_.empty()) co_await changed_.wait();
+}
+
+void Listener::act_on(const broker::Delivery& delivery) {
+  auto message = protocol::decode(delivery.body);
+  if (!message) {
+    log::warning("a message was left aside: {}", message.error().message);
+    return;
+  }
+  if (auto* job = std::get_if<protocol::JobDefinition>(&*message)) {
+    take_job(std::move(*job));
+  } else if (const auto* cancel = std::get_if<protocol::CancelJob>(&*message)) {
+    for (const auto& job_run : jobs_) {
+      if (job_run->job().id == cancel->job) job_run->cancel();
+    }
+  } else if (const auto* over = std::get_if<protocol::JobOver>(&*message)) {
+    for (const auto& job_run : jobs_) {
+      if (job_run->job().id == over->job) job_run->end();
+    }
+  } else if (const auto* ping = std::get_if<protocol::Ping>(&*message)) {
+    answer_ping(*ping);
+  } else if (auto* command = std::get_if<protocol::GemCommand>(&*message)) {
+    spawn(machine_.executor, run_gem_command(std::move(*command)));
+  } else if (const auto* complete = std::get_if<protocol::WorkerComplete>(&*message)) {
+    log::info("job {}: worker {} is done after {} units", complete->job, complete->worker,
+              complete->units);
+  }
+}
+
+void Listener::take_job(protocol::JobDefinition job) {
+  if (is_stopping_ || (options_.once && has_run_a_job_)) return;
+  if (has_expired(job)) {
+    log::warning("job {} has expired", job.id);
+    return;
+  }
+  // The same job again: we announced ourselves while its broadcast was on the way, or after a
+  // reconnect.
+  const bool is_known = std::ranges::any_of(jobs_, [&](const auto& job_run) {
+    return job_run->job().id == job.id && job_run->job().epoch >= job.epoch;
+  });
+  if (is_known) return;
+  has_run_a_job_ = true;
+  jobs_.push_back(std::make_shared<JobRun>(std::move(job), machine_, workspaces_));
+  spawn(machine_.executor, run_job(jobs_.back()));
+}
+
+Task<void> Listener::run_job(std::shared_ptr<JobRun> job_run) {
+  co_await job_run->run();
+  jobs_.remove(job_run);
+  changed_.notify();
+  share_slots();
+}
+
+void Listener::share_slots() {
+  for (;;) {
+    std::shared_ptr<JobRun> poorest;
+    for (const auto& job_run : jobs_) {
+      if (job_run->wants_worker() &&
+          (!poorest || job_run->worker_count() < poorest->worker_count()))
+        poorest = job_run;
+    }
+    if (!poorest) return;
+    if (const auto slot = machine_.slots.take()) {
+      poorest->start_worker(*slot);
+      continue;
+    }
+    const auto richest = std::ranges::max_element(
+        jobs_, {}, [](const auto& job_run) { return job_run->worker_count(); });
+    if ((*richest)->worker_count() > poorest->worker_count() + 1) (*richest)->release_worker();
+    return;
+  }
+}
+
+void Listener::tell(const std::string& queue, const protocol::Message& message) {
+  if (broker_) (void)broker_->post({broker::to_queue(queue), protocol::encode(message)});
+}
+
+void Listener::answer_ping(const protocol::Ping& ping) {
+  tell(ping.reply_queue,
+       protocol::Pong{.host = options_.host,
+                      .version = std::string(kVersion),
+                      .slots = static_cast<std::uint32_t>(machine_.slots.count()),
+                      .free_slots = static_cast<std::uint32_t>(machine_.slots.free_count())});
+}
+
+Task<void> Listener::run_gem_command(protocol::GemCommand command) {
+  protocol::CommandOutput answer{.host = options_.host, .exit_code = -1};
+  if (!options_.allow_gem_command) {
+    answer.output =
+        "refused: set \"allow_gem_command\": true in this machine's gorgon_listener.json to allow "
+        "it";
+  } else {
+    RunOptions options;
+    options.spawn.argv = {options_.gem_program.string()};
+    options.spawn.argv.insert(options.spawn.argv.end(), command.arguments.begin(),
+                              command.arguments.end());
+    options.timeout = kGemTimeout;
+    const auto finished = co_await gorgon::run(std::move(options));
+    answer.output = finished ? finished->output + finished->errors : finished.error().message;
+    if (finished) answer.exit_code = finished->status.code.value_or(-1);
+  }
+  tell(command.reply_queue, answer);
+}
+
+}  // namespace gorgon::listener

@@ -1,0 +1,71 @@
+// The daemon of one machine: announces itself, takes jobs, shares its slots between them, answers
+// pings.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "broker/broker.h"
+#include "listener/job_run.h"
+#include "listener/machine.h"
+#include "listener/workspace.h"
+#include "protocol/messages.h"
+
+namespace gorgon::listener {
+
+struct ListenerOptions {
+  broker::Address address;
+  std::string host;  ///< This machine's name in messages and reports.
+  std::string cluster;
+  std::size_t slots = 1;
+  std::filesystem::path workspace_dir;
+  std::filesystem::path log_file;  ///< For the workers, too; empty: standard error.
+  bool once = false;               ///< End after one job.
+  bool allow_gem_command = false;
+  std::filesystem::path gem_program = "gem";
+};
+
+class Listener {
+ public:
+  Listener(const asio::any_io_executor& executor, ListenerOptions options, Workspaces workspaces);
+
+  /// The first connection, so that a wrong address or password is said at once. kUnavailable,
+  /// kRefused.
+  [[nodiscard]] Task<Result<void>> connect();
+  /// Serves until stop(), or the end of the one job with `once`. With AMQP it reconnects for ever;
+  /// with the embedded broker a lost connection is the end.
+  [[nodiscard]] Task<Result<void>> run();
+  /// Cancels all jobs and lets run() end.
+  void stop();
+
+ private:
+  [[nodiscard]] Task<bool> reconnect();
+  [[nodiscard]] Task<Result<void>> serve();
+  [[nodiscard]] Task<void> end_orphaned_jobs();
+  [[nodiscard]] Task<void> wait_for_jobs();
+  void act_on(const broker::Delivery& delivery);
+  void take_job(protocol::JobDefinition job);
+  [[nodiscard]] Task<void> run_job(std::shared_ptr<JobRun> job_run);
+  void answer_ping(const protocol::Ping& ping);
+  [[nodiscard]] Task<void> run_gem_command(protocol::GemCommand command);
+  void tell(const std::string& queue, const protocol::Message& message);
+  /// Free slots go to the job with the fewest workers; a job without any gets one from the job with
+  /// the most.
+  void share_slots();
+
+  ListenerOptions options_;
+  Machine machine_;
+  Workspaces workspaces_;
+  std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
+  std::list<std::shared_ptr<JobRun>> jobs_;     ///< In order of arrival.
+  Signal changed_;
+  bool is_stopping_ = false;
+  bool has_run_a_job_ = false;
+};
+
+}  // namespace gorgon::listener

@@ -1,0 +1,46 @@
+// What the jobs on one machine share: its name and slots, and the ways out to the broker.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/asio.h"
+#include "broker/broker.h"
+#include "protocol/messages.h"
+
+namespace gorgon::listener {
+
+/// The worker slots of this machine, numbered 1…n. A number is in use by at most one worker, so
+/// that tests can key databases by it.
+class Slots {
+ public:
+  explicit Slots(std::size_t count) : used_(count, false) {}
+  [[nodiscard]] std::size_t count() const { return used_.size(); }
+  [[nodiscard]] std::size_t free_count() const;
+  /// The lowest free number; nullopt when all are in use.
+  [[nodiscard]] std::optional<std::uint32_t> take();
+  void give_back(std::uint32_t slot) { used_.at(slot - 1) = false; }
+
+ private:
+  std::vector<bool> used_;
+};
+
+struct Machine {
+  asio::any_io_executor executor;
+  std::string host;
+  broker::Address address;
+  std::filesystem::path log_file;  ///< Of the workers; empty: standard error.
+  std::string queue;               ///< The listener's own queue; changes with every connection.
+  Slots slots;
+  /// Tells a job's originator; lost when the broker is away.
+  std::function<void(const std::string& reply_queue, const protocol::Message& message)> tell = {};
+  /// Something that slots depend on has changed: jobs may want workers, or must give some up.
+  std::function<void()> slots_changed = {};
+};
+
+}  // namespace gorgon::listener

@@ -1,0 +1,47 @@
+// What the machines said about this job, and whether anyone is left who can run it. Pure: the
+// caller brings the clock.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "protocol/messages.h"
+#include "results/exit_code.h"
+
+namespace gorgon::originator {
+
+class HostBoard {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  /// Gives true when the state of the host is another than before. kFailed with workers left is a
+  /// slot's failure, not the host's.
+  bool update(const protocol::HostState& message, TimePoint now);
+  /// Anything else that shows the host alive.
+  void seen(const std::string& host, TimePoint now);
+  /// Hosts at work that have said nothing since `limit`; they are then counted as out of the job.
+  std::vector<std::string> drop_silent(TimePoint limit);
+
+  /// Machines that prepare or run the job.
+  [[nodiscard]] std::size_t at_work() const;
+  [[nodiscard]] std::size_t answered() const { return hosts_.size(); }
+  /// Why each machine is out of the job, a line each; empty when none is.
+  [[nodiscard]] std::string reasons() const;
+  /// The exit code when nobody is left: refused by all, a callback failed on all, otherwise
+  /// incomplete.
+  [[nodiscard]] results::ExitCode exit_code() const;
+
+ private:
+  struct Host {
+    protocol::HostState::State state = protocol::HostState::State::kPreparing;
+    std::string stage;
+    std::string message;
+    TimePoint last_seen;
+  };
+  std::map<std::string, Host> hosts_;
+};
+
+}  // namespace gorgon::originator

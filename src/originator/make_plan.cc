@@ -1,0 +1,61 @@
+#include "originator/make_plan.h"
+
+#include <utility>
+
+#include "plan/failed_files.h"
+#include "plan/test_files.h"
+
+namespace gorgon::originator {
+
+namespace {
+
+std::filesystem::path runtime_file(const StartOptions& options) {
+  const auto& configured = options.config.runtime_file;
+  return options.project /
+         (configured.empty() ? std::filesystem::path(".gorgon/runtimes.json") : configured);
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const StartOptions& options) {
+  const plan::Selection selection{.project = options.project,
+                                  .globs = options.config.files,
+                                  .arguments = options.selection,
+                                  .working_directory = std::filesystem::current_path()};
+  GORGON_TRY_ASSIGN(const auto files, plan::select_test_files(selection));
+  Plan plan;
+  plan.files = plan::longest_first(files, plan::load_runtimes(runtime_file(options)));
+  double expected = 0;
+  bool is_known = true;
+  for (const plan::PlannedFile& file : plan.files) {
+    plan.units.push_back({.id = std::to_string(plan.units.size() + 1), .file = file.path});
+    if (file.expected) {
+      expected += file.expected->count();
+    } else {
+      is_known = false;
+    }
+  }
+  if (is_known) plan.expected_seconds = expected;
+  return plan;
+}
+
+Result<void> save_history(const StartOptions& options, const results::JobState& state) {
+  using results::Verdict;
+  plan::Runtimes measured;
+  std::vector<std::string> failed;
+  for (const results::Unit& unit : state.units()) {
+    const results::UnitResult* result = state.result(unit.id);
+    if (result == nullptr) continue;
+    // A crash or a kill says nothing about how long the file takes.
+    if (result->verdict == Verdict::kPassed || result->verdict == Verdict::kFailed) {
+      measured[unit.file] += std::chrono::duration<double>(result->seconds);
+    }
+    if (result->verdict != Verdict::kPassed) failed.push_back(unit.file);
+  }
+  if (!measured.empty())
+    GORGON_TRY(plan::record_runtimes(runtime_file(options), options.project, measured));
+  if (options.config.failed_files.empty()) return {};
+  return plan::write_failed_files(options.project / options.config.failed_files, failed);
+}
+
+}  // namespace gorgon::originator

@@ -1,0 +1,43 @@
+// Before the run: which units, in which order. After it: what to remember for the next one.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "config/project_config.h"
+#include "plan/runtimes.h"
+#include "plan/schedule.h"
+#include "results/job_state.h"
+#include "results/verdict.h"
+
+namespace gorgon::originator {
+
+struct StartOptions {
+  std::filesystem::path project;  ///< Absolute.
+  config::ProjectConfig config;   ///< Options of the command line merged in.
+  std::vector<std::string>
+      selection;  ///< Files, directories, globs; empty: all of the configuration.
+  std::optional<std::size_t>
+      slots;  ///< -j: the most workers at once; on the embedded broker their number.
+};
+
+/// What will be run, in order, and what is known about it.
+struct Plan {
+  std::vector<results::Unit> units;
+  std::vector<plan::PlannedFile> files;  ///< Beside `units`.
+  std::optional<double>
+      expected_seconds;  ///< Sum over all units; nullopt when one is not even estimated.
+};
+/// kNotFound: nothing matches. kUsage.
+[[nodiscard]] Result<Plan> make_plan(const StartOptions& options);
+
+/// Merges the measured runtimes into the history, and writes the failed files where the
+/// configuration wants them. kIo.
+[[nodiscard]] Result<void> save_history(const StartOptions& options,
+                                        const results::JobState& state);
+
+}  // namespace gorgon::originator

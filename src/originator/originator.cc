@@ -1,0 +1,557 @@
+#include "originator/originator.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "protocol/codec.h"
+#include "protocol/names.h"
+#include "runner/callbacks.h"
+#include "runner/runner_protocol.h"
+
+namespace gorgon::originator {
+
+namespace {
+
+using namespace std::chrono_literals;
+using results::Notice;
+
+/// The display's rhythm. Results are handled when they arrive, not at this rhythm.
+constexpr auto kTick = 100ms;
+constexpr auto kCheckInterval = 1s;
+/// Workers and listeners show themselves every ten seconds; three missed ones mean that they are
+/// lost.
+constexpr auto kSilenceLimit = 30s;
+/// Queues live two minutes without a consumer; declaring them again renews that.
+constexpr auto kRenewalInterval = 30s;
+constexpr auto kReconnectLimit = 120s;
+/// After a cancellation machines answer within a moment, unless they are gone.
+constexpr auto kCancelLimit = 10s;
+constexpr auto kJobLifetime = std::chrono::hours(24);
+constexpr std::uint16_t kReplyPrefetch = 500;
+
+std::string user_and_host() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const char* user = std::getenv("USER");
+  return std::string(user != nullptr ? user : "somebody") + "@" + host.data();
+}
+
+std::size_t default_slots() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+}  // namespace
+
+Originator::Originator(const asio::any_io_executor& executor, StartOptions options, Plan plan,
+                       report::Reporter& reporter)
+    : executor_(executor),
+      options_(std::move(options)),
+      reporter_(reporter),
+      expected_seconds_(plan.expected_seconds),
+      state_(std::move(plan.units)),
+      job_(random_id(12)),
+      inputs_(executor),
+      alive_(std::make_shared<Originator*>(this)) {}
+
+Task<int> Originator::run() {
+  started_ = Clock::now();
+  reporter_.on(results::RunStarted{.job = job_,
+                                   .units = state_.units(),
+                                   .expected_seconds = expected_seconds_,
+                                   .is_local = !options_.config.connection.has_value()});
+  using Step = Task<Result<void>> (Originator::*)();
+  for (const Step step : {&Originator::call_before_originate, &Originator::reach_broker,
+                          &Originator::ship_tree, &Originator::publish_job}) {
+    if (outcome_) break;
+    const auto done = co_await (this->*step)();
+    if (!done) {
+      const bool is_sync = done.error().kind == ErrorKind::kSync;
+      const bool is_callback = done.error().kind == ErrorKind::kCallback;
+      end(is_sync       ? results::kPushFailed
+          : is_callback ? results::kCallbackFailed
+                        : results::kOriginatorError,
+          done.error().message);
+    }
+  }
+  if (!outcome_) co_await collect();
+  co_await close_job();
+  record();
+  co_await call_after_job_finishes();
+  const int exit_code = co_await finish();
+  *alive_ = nullptr;
+  co_return exit_code;
+}
+
+void Originator::interrupt(int signal) { end(128 + signal, "interrupted"); }
+
+void Originator::end(int exit_code, std::string reason) {
+  if (outcome_) return;
+  outcome_ = Outcome{exit_code, std::move(reason)};
+  // Wakes collect(); an event of connection 0 is nobody's.
+  inputs_.push(FromBroker{0, fail(ErrorKind::kCancelled, "the run ends")});
+}
+
+void Originator::notice(Notice::Level level, std::string text) {
+  log::info("{}", text);
+  reporter_.on(Notice{level, std::move(text)});
+}
+
+// ---- before ----
+
+Task<Result<void>> Originator::call_before_originate() {
+  const auto& callbacks = options_.config.job.callbacks;
+  runner::CallbackOptions options{
+      .directory = options_.project,
+      .env = options_.config.job.env,
+      .timeout = std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.callback)};
+  auto cluster = co_await runner::run_callback(callbacks, config::Callback::kBeforeOriginate,
+                                               std::move(options));
+  if (!cluster) co_return std::unexpected(cluster.error());
+  if (*cluster) options_.config.cluster = **cluster;
+  co_return Result<void>();
+}
+
+Task<Result<void>> Originator::reach_broker() {
+  if (!options_.config.connection) {
+    GORGON_CO_TRY_ASSIGN(local_,
+                         LocalCluster::start(executor_, options_.slots.value_or(default_slots()),
+                                             options_.config.originator_log_file));
+  }
+  co_return co_await connect();
+}
+
+Task<Result<void>> Originator::connect() {
+  broker::Address address =
+      local_ ? local_->address() : broker::Address(*options_.config.connection);
+  std::string name = "gorgon job " + job_;
+  auto connection = co_await broker::connect(std::move(address), std::move(name));
+  if (!connection) co_return std::unexpected(connection.error());
+  broker_ = std::move(*connection);
+  is_connection_lost_ = false;
+  spawn(executor_, read_broker(alive_, broker_, ++connection_number_));
+  co_return Result<void>();
+}
+
+Task<Result<void>> Originator::ship_tree() {
+  ShipmentOptions options{.project = options_.project,
+                          .job = job_,
+                          .config = options_.config,
+                          .is_local = local_ != nullptr};
+  GORGON_CO_TRY_ASSIGN(shipment_, co_await Shipment::send(std::move(options)));
+  co_return Result<void>();
+}
+
+protocol::JobDefinition Originator::definition() const {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto& config = options_.config;
+  return {
+      .id = job_,
+      .epoch = epoch_,
+      .project = options_.project.filename().string(),
+      .originator = user_and_host(),
+      .cluster = config.cluster,
+      .file_queue = protocol::file_queue(job_, epoch_),
+      .reply_queue = protocol::reply_queue(job_),
+      .slot_queue = options_.slots && !local_ ? protocol::slot_queue(job_) : "",
+      .source = shipment_->location(),
+      .runner = {.framework = config.runner,
+                 .arguments = config.runner_arguments,
+                 .preload = config.job.preload,
+                 .callbacks = config.job.callbacks,
+                 .env = config.job.env},
+      .unit_timeout = config.timeouts.unit,
+      .callback_timeout = config.timeouts.callback,
+      .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
+}
+
+/// Replies first, so that no result can miss its queue; units next; the broadcast last, so that no
+/// worker finds an empty queue.
+Task<Result<void>> Originator::publish_job() {
+  GORGON_CO_TRY(co_await declare_queues());
+  if (options_.slots && !local_) {
+    std::vector<broker::Message> slots(*options_.slots,
+                                       {broker::to_queue(protocol::slot_queue(job_)), "{}"});
+    GORGON_CO_TRY(co_await broker_->publish(std::move(slots)));
+  }
+  GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
+  is_published_ = true;
+  std::vector<broker::Message> broadcast;
+  broadcast.push_back({broker::to_topic(protocol::jobs_topic(options_.config.cluster)),
+                       protocol::encode(definition())});
+  co_return co_await broker_->publish(std::move(broadcast));
+}
+
+Task<Result<void>> Originator::declare_queues() {
+  const std::string& cluster = options_.config.cluster;
+  const std::string replies = protocol::reply_queue(job_);
+  const std::string originators = protocol::originators_topic(cluster);
+  for (const std::string& topic :
+       {protocol::jobs_topic(cluster), protocol::control_topic(cluster), originators}) {
+    GORGON_CO_TRY(co_await broker_->declare_topic(topic));
+  }
+  broker::ReplyQueue reply_queue{.name = replies};
+  GORGON_CO_TRY(co_await broker_->declare_reply_queue(std::move(reply_queue)));
+  broker::WorkQueue file_queue{.name = protocol::file_queue(job_, epoch_),
+                               .dead_letter_to = replies};
+  GORGON_CO_TRY(co_await broker_->declare_work_queue(std::move(file_queue)));
+  if (options_.slots && !local_) {
+    // Its messages are permissions, not work: however often their holders die, they come back.
+    broker::WorkQueue slot_queue{
+        .name = protocol::slot_queue(job_), .max_deliveries = 1'000'000, .dead_letter_to = replies};
+    GORGON_CO_TRY(co_await broker_->declare_work_queue(std::move(slot_queue)));
+  }
+  std::vector<std::string> topics = {originators};
+  GORGON_CO_TRY_ASSIGN(std::string own_queue,
+                       co_await broker_->declare_own_queue(std::move(topics)));
+  GORGON_CO_TRY(co_await broker_->consume(replies, kReplyPrefetch));
+  co_return co_await broker_->consume(std::move(own_queue), kReplyPrefetch);
+}
+
+Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> units) {
+  std::vector<broker::Message> messages;
+  messages.reserve(units.size());
+  const std::string queue = protocol::file_queue(job_, epoch_);
+  for (const results::Unit* unit : units) {
+    messages.push_back({broker::to_queue(queue), protocol::encode(protocol::UnitMessage{*unit})});
+  }
+  co_return co_await broker_->publish(std::move(messages));
+}
+
+// ---- during ----
+
+Task<void> Originator::collect() {
+  next_check_ = Clock::now() + kCheckInterval;
+  next_renewal_ = Clock::now() + kRenewalInterval;
+  while (!state_.is_complete() && !outcome_) {
+    co_await handle_inputs_until(Clock::now() + kTick);
+    if (is_connection_lost_) co_await reconnect();
+    check_workers();
+    if (Clock::now() >= next_renewal_ && broker_) {
+      next_renewal_ = Clock::now() + kRenewalInterval;
+      broker::WorkQueue file_queue{.name = protocol::file_queue(job_, epoch_),
+                                   .dead_letter_to = protocol::reply_queue(job_)};
+      (void)co_await broker_->declare_work_queue(std::move(file_queue));
+    }
+  }
+}
+
+Task<void> Originator::read_broker(std::shared_ptr<Originator*> self,
+                                   std::shared_ptr<broker::Connection> connection,
+                                   std::uint64_t number) {
+  for (;;) {
+    auto event = co_await connection->next_event();
+    if (*self == nullptr) co_return;
+    const bool lost = !event;
+    (*self)->inputs_.push(FromBroker{number, std::move(event)});
+    if (lost) co_return;
+  }
+}
+
+Task<void> Originator::handle_inputs_until(Clock::time_point deadline) {
+  while (auto input = co_await inputs_.pop_until(deadline)) {
+    if (input->connection == connection_number_) {
+      if (!input->event) {
+        log::warning("{}", input->event.error().message);
+        is_connection_lost_ = true;
+      } else if (const auto* delivery = std::get_if<broker::Delivery>(&*input->event)) {
+        handle(*delivery);
+        (void)broker_->ack(delivery->tag);
+      }
+    }
+    if (is_connection_lost_ || Clock::now() >= deadline || (outcome_ && input->connection == 0) ||
+        state_.is_complete())
+      break;
+  }
+  reporter_.tick();
+}
+
+void Originator::handle(const broker::Delivery& delivery) {
+  auto message = protocol::decode(delivery.body);
+  if (!message)
+    return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
+  const auto now = Clock::now();
+  if (auto* started = std::get_if<protocol::UnitStarted>(&*message)) {
+    handle(std::move(*started));
+  } else if (auto* cases = std::get_if<protocol::UnitCases>(&*message)) {
+    state_.add_cases(cases->unit, cases->run, std::move(cases->cases));
+  } else if (auto* finished = std::get_if<protocol::UnitFinished>(&*message)) {
+    handle(std::move(*finished));
+  } else if (auto* host = std::get_if<protocol::HostState>(&*message)) {
+    handle(std::move(*host));
+  } else if (const auto* alive = std::get_if<protocol::WorkerAlive>(&*message)) {
+    state_.worker_seen(alive->host, alive->worker, now);
+    hosts_.seen(alive->host, now);
+  } else if (auto* done = std::get_if<protocol::WorkerDone>(&*message)) {
+    handle(std::move(*done));
+  } else if (const auto* listener = std::get_if<protocol::ListenerUp>(&*message)) {
+    welcome(*listener);
+  } else if (const auto* unit = std::get_if<protocol::UnitMessage>(&*message)) {
+    if (delivery.is_dead_letter) handle_dead_letter(unit->unit);
+  }
+}
+
+void Originator::handle(protocol::UnitStarted message) {
+  const auto now = Clock::now();
+  hosts_.seen(message.host, now);
+  if (!state_.unit_started(message.unit, message.host, message.worker, now)) return;
+  waiting_for_.clear();
+  const results::Unit* unit = state_.unit(message.unit);
+  const std::uint32_t tries = state_.tries(message.unit);
+  if (tries > 1) {
+    notice(Notice::Level::kWarning, unit->file + " is run again on " + message.host + " (try " +
+                                        std::to_string(tries) +
+                                        "): the worker that had it did not finish");
+  }
+  reporter_.on(results::UnitStarted{.unit = message.unit,
+                                    .file = unit->file,
+                                    .host = message.host,
+                                    .worker = message.worker,
+                                    .attempt = tries});
+}
+
+void Originator::handle(protocol::UnitFinished message) {
+  state_.worker_seen(message.result.host, message.result.worker, Clock::now());
+  accept(std::move(message.result), message.run, message.earlier_cases);
+}
+
+void Originator::accept(results::UnitResult result, const std::string& run,
+                        std::size_t earlier_cases) {
+  const results::UnitResult* recorded = state_.finish(std::move(result), run, earlier_cases);
+  if (recorded == nullptr) return;
+  const results::Unit* unit = state_.unit(recorded->unit);
+  for (const results::TestCase& test_case : recorded->cases) {
+    reporter_.on(results::CaseFinished{.unit = unit, .result = recorded, .test_case = &test_case});
+  }
+  reporter_.on(results::UnitFinished{.unit = unit, .result = recorded});
+}
+
+/// The broker gave up on a unit: every worker that took it died with it.
+void Originator::handle_dead_letter(const results::Unit& unit) {
+  results::UnitResult result{.unit = unit.id, .verdict = results::Verdict::kCrashed};
+  result.errors.push_back(
+      {.stage = "crash",
+       .exception_class = "",
+       .message = "every worker that ran it died (" + count_of(state_.tries(unit.id), "time") + ")",
+       .backtrace = {}});
+  accept(std::move(result), {}, 0);
+}
+
+void Originator::handle(protocol::HostState message) {
+  using State = protocol::HostState::State;
+  const bool changed = hosts_.update(message, Clock::now());
+  if (message.state == State::kFailed || message.state == State::kRefused) {
+    const bool is_slot = message.workers > 0;
+    // After the last verdict a failing hook changes what the run is worth.
+    if (message.stage == "after_creating_workers") ++errors_after_units_;
+    notice(Notice::Level::kError, message.host + (is_slot ? ": " : " is out of the job: ") +
+                                      message.stage + (message.stage.empty() ? "" : ": ") +
+                                      message.message);
+    if (!is_slot) state_.drop_host(message.host);
+  }
+  if (!changed) return;
+  using Shown = results::HostChanged::State;
+  const Shown shown = message.state == State::kPreparing ? Shown::kPreparing
+                      : message.state == State::kReady   ? Shown::kReady
+                      : message.state == State::kLeft    ? Shown::kLeft
+                                                         : Shown::kFailed;
+  reporter_.on(results::HostChanged{.host = message.host,
+                                    .state = shown,
+                                    .workers = message.workers,
+                                    .message = message.message});
+}
+
+void Originator::handle(protocol::WorkerDone message) {
+  state_.worker_left(message.host, message.worker);
+  for (const results::Failure& failure : message.errors) {
+    ++errors_after_units_;
+    notice(Notice::Level::kError, "worker " + message.worker + " on " + message.host + ": " +
+                                      failure.stage + ": " + runner::describe(failure));
+  }
+}
+
+/// A listener that came late, or came back.
+void Originator::welcome(const protocol::ListenerUp& listener) {
+  if (!is_published_ || outcome_ || state_.is_complete()) return;
+  (void)broker_->post({broker::to_queue(listener.queue), protocol::encode(definition())});
+}
+
+/// Every wait has a bound and a reason on the screen: notices when nobody is left to do the work.
+void Originator::check_workers() {
+  const auto now = Clock::now();
+  if (now < next_check_) return;
+  next_check_ = now + kCheckInterval;
+  for (const auto& [host, worker] : state_.drop_silent_workers(now - kSilenceLimit)) {
+    notice(Notice::Level::kWarning,
+           "worker " + worker + " on " + host + " stopped answering; what it ran is run again");
+  }
+  for (const std::string& host : hosts_.drop_silent(now - kSilenceLimit)) {
+    notice(Notice::Level::kWarning, host + " stopped answering");
+    state_.drop_host(host);
+  }
+  if (state_.worker_count() > 0 || hosts_.at_work() > 0) {
+    nobody_since_.reset();
+    waiting_for_.clear();
+    return;
+  }
+  if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? started_ : now;
+  const std::string reasons = hosts_.reasons();
+  const std::string where =
+      broker::describe(local_ ? local_->address() : broker::Address(*options_.config.connection));
+  std::string reason = "for listeners: none answered on " + where;
+  if (!options_.config.cluster.empty())
+    reason += " in the cluster \"" + options_.config.cluster + "\"";
+  if (!reasons.empty()) reason = "for listeners: all that answered are out of the job\n" + reasons;
+  if (local_ && (local_->failed() || hosts_.answered() > 0)) {
+    // Nobody else can come.
+    return end(hosts_.exit_code(),
+               reasons.empty() ? "the local listener ended with " +
+                                     describe(local_->failed().value_or(ExitStatus{.code = 1}))
+                               : reasons);
+  }
+  if (now - *nobody_since_ >= options_.config.timeouts.start)
+    return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
+  if (reason == waiting_for_) return;
+  waiting_for_ = reason;
+  reporter_.on(results::Waiting{.reason = std::move(reason)});
+}
+
+/// Running tests keep running meanwhile. Gives up when the reply queue would have expired.
+Task<void> Originator::reconnect() {
+  broker_.reset();
+  const auto give_up = Clock::now() + kReconnectLimit;
+  auto pause = 250ms;
+  reporter_.on(results::Waiting{.reason = "for the broker: the connection was lost"});
+  while (!outcome_) {
+    const auto connected =
+        local_ ? Result<void>(fail(ErrorKind::kConnectionLost, "the embedded broker is gone"))
+               : co_await connect();
+    if (connected) {
+      const auto restored = co_await restore_job();
+      if (restored) co_return;
+      log::warning("{}", restored.error().message);
+      if (restored.error().kind != ErrorKind::kConnectionLost) {
+        end(results::kOriginatorError, restored.error().message);
+        co_return;
+      }
+    } else if (local_ || Clock::now() > give_up) {
+      end(results::kOriginatorError, connected.error().message);
+      co_return;
+    }
+    const auto wake = Clock::now() + pause;
+    while (Clock::now() < wake && !outcome_) {
+      reporter_.tick();
+      co_await sleep_for(std::min(std::chrono::milliseconds(kTick), pause));
+    }
+    pause = std::min(pause * 2, std::chrono::milliseconds(5s));
+  }
+}
+
+/// After a reconnect: the durable queues should be there still. If the broker lost the units, they
+/// go into a new queue.
+Task<Result<void>> Originator::restore_job() {
+  std::string queue = protocol::file_queue(job_, epoch_);
+  GORGON_CO_TRY_ASSIGN(const bool exists, co_await broker_->queue_exists(std::move(queue)));
+  if (!exists) ++epoch_;
+  GORGON_CO_TRY(co_await declare_queues());
+  notice(Notice::Level::kInfo, "connected to the broker again");
+  if (exists) co_return Result<void>();
+  notice(Notice::Level::kWarning, "the broker lost the waiting files; they are published again");
+  GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
+  std::vector<broker::Message> broadcast;
+  broadcast.push_back({broker::to_topic(protocol::jobs_topic(options_.config.cluster)),
+                       protocol::encode(definition())});
+  co_return co_await broker_->publish(std::move(broadcast));
+}
+
+// ---- after ----
+
+/// Workers notice that the file queue is gone and say goodbye; on a cancellation they are told to
+/// stop at once.
+Task<void> Originator::close_job() {
+  const bool is_cancelled = outcome_.has_value();
+  if (broker_ && !is_connection_lost_ && is_published_) {
+    const std::string control = protocol::control_topic(options_.config.cluster);
+    std::vector<broker::Message> farewell;
+    farewell.push_back(
+        {broker::to_topic(control), is_cancelled ? protocol::encode(protocol::CancelJob{job_})
+                                                 : protocol::encode(protocol::JobOver{job_})});
+    (void)co_await broker_->publish(std::move(farewell));
+    (void)co_await broker_->delete_queue(protocol::file_queue(job_, epoch_));
+    if (options_.slots && !local_) (void)co_await broker_->delete_queue(protocol::slot_queue(job_));
+    const auto limit =
+        is_cancelled
+            ? Clock::duration(kCancelLimit)
+            : std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.callback) +
+                  kCancelLimit;
+    const auto deadline = Clock::now() + limit;
+    bool has_said = false;
+    while ((state_.worker_count() > 0 || hosts_.at_work() > 0) && Clock::now() < deadline &&
+           !is_connection_lost_) {
+      co_await handle_inputs_until(std::min(deadline, Clock::now() + kTick));
+      state_.drop_silent_workers(Clock::now() - kSilenceLimit);
+      hosts_.drop_silent(Clock::now() - kSilenceLimit);
+      if (!has_said && Clock::now() > deadline - limit + 1s) {
+        has_said = true;
+        reporter_.on(
+            results::Waiting{.reason = "for workers to say goodbye (after_complete, suite hooks)"});
+      }
+    }
+    (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
+  }
+  if (shipment_) co_await shipment_->take_back();
+  if (broker_) co_await broker_->close();
+  if (local_) co_await local_->stop();
+  for (const results::Unit* unit : state_.remaining_units()) {
+    const bool is_interrupted = outcome_ && outcome_->exit_code >= results::kInterrupted;
+    accept({.unit = unit->id,
+            .verdict = is_interrupted ? results::Verdict::kCancelled : results::Verdict::kLost},
+           {}, 0);
+  }
+}
+
+void Originator::record() {
+  const auto saved = save_history(options_, state_);
+  if (!saved) notice(Notice::Level::kWarning, saved.error().message);
+}
+
+Task<void> Originator::call_after_job_finishes() {
+  if (!is_published_) co_return;
+  runner::CallbackOptions options{
+      .directory = options_.project,
+      .env = options_.config.job.env,
+      .timeout = std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.callback)};
+  const auto called = co_await runner::run_callback(
+      options_.config.job.callbacks, config::Callback::kAfterJobFinishes, std::move(options));
+  if (called) co_return;
+  notice(Notice::Level::kError, called.error().message);
+  if (!outcome_) outcome_ = Outcome{results::kCallbackFailed, called.error().message};
+}
+
+Task<int> Originator::finish() {
+  using results::Verdict;
+  results::RunFinished finished{
+      .units = state_.units().size(),
+      .cases = state_.case_count(),
+      .seconds = std::chrono::duration<double>(Clock::now() - started_).count()};
+  const bool tests_failed = state_.count(Verdict::kFailed) + state_.count(Verdict::kCrashed) +
+                                state_.count(Verdict::kTimedOut) >
+                            0;
+  if (outcome_ && !(outcome_->exit_code == results::kCallbackFailed && tests_failed &&
+                    state_.count(Verdict::kLost) == 0)) {
+    finished.exit_code = outcome_->exit_code;
+    finished.reason = outcome_->reason;
+  } else if (tests_failed) {
+    finished.exit_code = results::kTestsFailed;
+  } else if (errors_after_units_ > 0) {
+    finished.exit_code = results::kTestsFailed;
+    finished.reason = count_of(errors_after_units_, "error") + " outside the test files";
+  }
+  reporter_.on(finished);
+  co_return finished.exit_code;
+}
+
+}  // namespace gorgon::originator

@@ -1,0 +1,114 @@
+// One run, from files to exit code: plan, ship, publish, collect, report. originator.cc reads as
+// the list of its steps.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "broker/broker.h"
+#include "originator/host_board.h"
+#include "originator/local_cluster.h"
+#include "originator/make_plan.h"
+#include "originator/shipment.h"
+#include "protocol/messages.h"
+#include "report/reporter.h"
+#include "results/exit_code.h"
+#include "results/job_state.h"
+
+namespace gorgon::originator {
+
+class Originator {
+ public:
+  /// `reporter` outlives the run.
+  Originator(const asio::any_io_executor& executor, StartOptions options, Plan plan,
+             report::Reporter& reporter);
+
+  /// The whole run. Gives the exit code; everything worth saying has been said to the reporter.
+  [[nodiscard]] Task<int> run();
+  /// Ctrl-C or SIGTERM: cancels the job everywhere and lets run() end with 128 + `signal`.
+  void interrupt(int signal);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  /// Why collecting ended.
+  struct Outcome {
+    int exit_code = results::kAllPassed;
+    std::string reason;
+  };
+  struct FromBroker {
+    std::uint64_t connection = 0;
+    Result<broker::Event> event;
+  };
+
+  // The steps.
+  [[nodiscard]] Task<Result<void>> call_before_originate();
+  [[nodiscard]] Task<Result<void>> reach_broker();
+  [[nodiscard]] Task<Result<void>> ship_tree();
+  [[nodiscard]] Task<Result<void>> publish_job();
+  [[nodiscard]] Task<void> collect();
+  [[nodiscard]] Task<void> close_job();
+  [[nodiscard]] Task<void> call_after_job_finishes();
+  [[nodiscard]] Task<int> finish();
+  void record();
+
+  [[nodiscard]] Task<Result<void>> connect();
+  [[nodiscard]] Task<void> reconnect();
+  [[nodiscard]] Task<Result<void>> declare_queues();
+  [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
+  [[nodiscard]] Task<Result<void>> restore_job();
+  [[nodiscard]] protocol::JobDefinition definition() const;
+  static Task<void> read_broker(std::shared_ptr<Originator*> self,
+                                std::shared_ptr<broker::Connection> connection,
+                                std::uint64_t number);
+
+  /// Handles what has arrived until `deadline`; shows time passing meanwhile.
+  [[nodiscard]] Task<void> handle_inputs_until(Clock::time_point deadline);
+  void handle(const broker::Delivery& delivery);
+  void handle_dead_letter(const results::Unit& unit);
+  void handle(protocol::UnitStarted message);
+  void handle(protocol::UnitFinished message);
+  void handle(protocol::HostState message);
+  void handle(protocol::WorkerDone message);
+  void welcome(const protocol::ListenerUp& listener);
+  void accept(results::UnitResult result, const std::string& run, std::size_t earlier_cases);
+  void check_workers();
+  void end(int exit_code, std::string reason);
+  void notice(results::Notice::Level level, std::string text);
+
+  asio::any_io_executor executor_;
+  StartOptions options_;
+  report::Reporter& reporter_;
+  std::optional<double> expected_seconds_;
+  results::JobState state_;
+  HostBoard hosts_;
+
+  std::string job_;
+  std::uint32_t epoch_ = 0;
+  Clock::time_point started_;
+  std::unique_ptr<LocalCluster> local_;  ///< Null with RabbitMQ.
+  std::optional<Shipment> shipment_;
+  std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
+  std::uint64_t connection_number_ = 0;
+  bool is_connection_lost_ = false;
+  bool is_published_ = false;
+  Channel<FromBroker> inputs_;
+  std::shared_ptr<Originator*> alive_;  ///< Null inside once run() has ended.
+
+  std::optional<Outcome> outcome_;  ///< Set when collecting is to end before the job is complete.
+  std::optional<Clock::time_point> nobody_since_;  ///< No machine works on the job since then.
+  std::string waiting_for_;                        ///< What the display says we wait for.
+  Clock::time_point next_check_;
+  Clock::time_point next_renewal_;
+  std::size_t errors_after_units_ = 0;  ///< after_complete and suite hooks that failed.
+};
+
+}  // namespace gorgon::originator

@@ -1,0 +1,46 @@
+#include "originator/shipment.h"
+
+#include <utility>
+
+#include "base/log.h"
+
+namespace gorgon::originator {
+
+Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
+  Shipment shipment;
+  const config::Sync& sync = options.config.job.sync;
+  if (options.is_local || sync.transport == config::Transport::kNone) {
+    const std::string place = sync.source_tree_path.empty() || options.is_local
+                                  ? options.project.string()
+                                  : sync.source_tree_path;
+    shipment.location_ = {.transport = config::Transport::kNone, .source = place};
+    co_return shipment;
+  }
+  GORGON_CO_TRY_ASSIGN(sync::Stage stage, co_await sync::take_snapshot(options.project, sync));
+  shipment.stage_ = std::make_unique<sync::Stage>(std::move(stage));
+  if (sync.transport == config::Transport::kDirect) {
+    sync::DirectServerOptions server{.bind_address = sync.bind_address,
+                                     .broker_host = options.config.connection->host,
+                                     .compress = sync.compress};
+    GORGON_CO_TRY_ASSIGN(shipment.server_,
+                         co_await sync::DirectServer::start(*shipment.stage_, std::move(server)));
+    shipment.location_ = shipment.server_->location();
+    co_return shipment;
+  }
+  shipment.location_ = sync::file_server_location(options.config, options.job);
+  GORGON_CO_TRY(co_await sync::push(shipment.stage_->tree(), shipment.location_));
+  shipment.is_pushed_ = true;
+  shipment.stage_.reset();  // The machines pull from the file server from now on.
+  co_return shipment;
+}
+
+Task<void> Shipment::take_back() {
+  server_.reset();
+  stage_.reset();
+  if (!is_pushed_) co_return;
+  is_pushed_ = false;
+  const auto removed = co_await sync::remove_pushed(location_);
+  if (!removed) log::warning("{}", removed.error().message);
+}
+
+}  // namespace gorgon::originator

@@ -1,0 +1,41 @@
+// The source tree on its way to the machines: a consistent snapshot, pushed to a file server or
+// served from here, taken back at the end.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "config/project_config.h"
+#include "config/source_location.h"
+#include "sync/direct_server.h"
+#include "sync/source_tree.h"
+
+namespace gorgon::originator {
+
+struct ShipmentOptions {
+  std::filesystem::path project;
+  std::string job;
+  config::ProjectConfig config;
+  bool is_local = false;  ///< The embedded broker: tests run in place.
+};
+
+class Shipment {
+ public:
+  /// kSync: the tree could not be read, staged, pushed or served; with the server's message.
+  [[nodiscard]] static Task<Result<Shipment>> send(ShipmentOptions options);
+  /// Removes what was pushed. Failures are logged.
+  [[nodiscard]] Task<void> take_back();
+  [[nodiscard]] const config::SourceLocation& location() const { return location_; }
+
+ private:
+  config::SourceLocation location_;
+  std::unique_ptr<sync::Stage> stage_;  ///< Stands still while the server below refers to it.
+  std::unique_ptr<sync::DirectServer> server_;
+  bool is_pushed_ = false;
+};
+
+}  // namespace gorgon::originator

@@ -1,0 +1,146 @@
+#include "plan/test_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/files.h"
+#include "base/result.h"
+
+namespace gorgon::plan {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using Strings = std::vector<std::string>;
+
+class TestFilesTest : public ::testing::Test {
+ protected:
+  void touch(const std::string& path, std::size_t bytes = 0) {
+    ASSERT_TRUE(write_file(root_.path() / path, std::string(bytes, 'x')));
+  }
+  [[nodiscard]] Result<std::vector<TestFile>> select_all(Strings globs, Strings arguments,
+                                                         const fs::path& from = {}) const {
+    return select_test_files({.project = root_.path(),
+                              .globs = std::move(globs),
+                              .arguments = std::move(arguments),
+                              .working_directory = root_.path() / from});
+  }
+  [[nodiscard]] Strings select(Strings globs, Strings arguments, const fs::path& from = {}) const {
+    const auto files = select_all(std::move(globs), std::move(arguments), from);
+    if (!files) return {"error: " + files.error().message};
+    Strings paths;
+    for (const TestFile& file : *files) paths.push_back(file.path);
+    return paths;
+  }
+  [[nodiscard]] Error error_of(Strings globs, Strings arguments) const {
+    const auto files = select_all(std::move(globs), std::move(arguments));
+    return files ? Error{ErrorKind::kIo, "no error"} : files.error();
+  }
+  TempDir root_ = *TempDir::make("gorgon-test-files-");
+};
+
+TEST_F(TestFilesTest, DefaultsFindSpecsAndTests) {
+  touch("spec/models/a_spec.rb");
+  touch("spec/spec_helper.rb");
+  touch("test/unit/b_test.rb", 12);
+  touch("test/test_c.rb");
+  touch("lib/d_spec.rb");
+  EXPECT_THAT(select({}, {}),
+              ElementsAre("spec/models/a_spec.rb", "test/unit/b_test.rb", "test/test_c.rb"));
+  const auto files = select_all({}, {});
+  ASSERT_TRUE(files);
+  EXPECT_EQ(files->at(1), (TestFile{.path = "test/unit/b_test.rb", .size_bytes = 12}));
+}
+
+TEST_F(TestFilesTest, GlobsKeepTheirOrderAndEachFileComesOnce) {
+  for (const char* path : {"a/1_spec.rb", "b/1_spec.rb", "b/2_spec.rb"}) touch(path);
+  EXPECT_THAT(select({"{b,a}/*", "**/*_spec.rb"}, {}),
+              ElementsAre("b/1_spec.rb", "b/2_spec.rb", "a/1_spec.rb"));
+}
+
+TEST_F(TestFilesTest, ExclamationMarkTakesAwayWhereverItStands) {
+  for (const char* path : {"spec/a_spec.rb", "spec/slow/b_spec.rb", "spec/slow/c/d_spec.rb"}) {
+    touch(path);
+  }
+  EXPECT_THAT(select({"!spec/slow/**/*", "spec/**/*_spec.rb"}, {}), ElementsAre("spec/a_spec.rb"));
+  EXPECT_THAT(select({"!spec/slow"}, {}), ElementsAre("spec/a_spec.rb"));
+  EXPECT_THAT(select({"!spec/{slow/c,a_*}"}, {}), ElementsAre("spec/slow/b_spec.rb"));
+  EXPECT_THAT(select({}, {"!spec/a_spec.rb", "!spec/slow/c"}), ElementsAre("spec/slow/b_spec.rb"));
+}
+
+TEST_F(TestFilesTest, NamedFileIsTakenWhateverTheGlobsSay) {
+  touch("features/odd.rb");
+  touch("spec/a[1]_spec.rb");
+  EXPECT_THAT(select({"!features/**"}, {"features/odd.rb", "./features//odd.rb"}),
+              ElementsAre("features/odd.rb"));
+  EXPECT_THAT(select({}, {"spec/a[1]_spec.rb"}), ElementsAre("spec/a[1]_spec.rb"));
+  EXPECT_THAT(select({}, {(root_.path() / "features/odd.rb").string()}),
+              ElementsAre("features/odd.rb"));
+}
+
+TEST_F(TestFilesTest, FolderMeansWhatTheGlobsFindInIt) {
+  for (const char* path :
+       {"spec/a_spec.rb", "spec/x/b_spec.rb", "spec/x/c.rb", "spec/xy_spec.rb"}) {
+    touch(path);
+  }
+  EXPECT_THAT(select({}, {"spec/x"}), ElementsAre("spec/x/b_spec.rb"));
+  EXPECT_THAT(select({}, {"spec/x/"}), ElementsAre("spec/x/b_spec.rb"));
+  EXPECT_THAT(select({"spec/**/c.rb"}, {"spec/x"}), ElementsAre("spec/x/c.rb"));
+  EXPECT_THAT(select({}, {"."}),
+              ElementsAre("spec/a_spec.rb", "spec/x/b_spec.rb", "spec/xy_spec.rb"));
+}
+
+TEST_F(TestFilesTest, FolderOutsideOfTheGlobsIsSearchedByName) {
+  for (const char* path :
+       {"engine/q/test_a.rb", "engine/b_test.rb", "engine/c_spec.rb", "engine/d.rb"}) {
+    touch(path);
+  }
+  EXPECT_THAT(select({}, {"engine"}),
+              ElementsAre("engine/b_test.rb", "engine/c_spec.rb", "engine/q/test_a.rb"));
+}
+
+TEST_F(TestFilesTest, ArgumentsStartFromTheWorkingDirectory) {
+  touch("spec/x/b_spec.rb");
+  touch("spec/c_spec.rb");
+  EXPECT_THAT(select({}, {"b_spec.rb"}, "spec/x"), ElementsAre("spec/x/b_spec.rb"));
+  EXPECT_THAT(select({}, {"."}, "spec/x"), ElementsAre("spec/x/b_spec.rb"));
+  EXPECT_THAT(select({}, {"../*_spec.rb"}, "spec/x"), ElementsAre("spec/c_spec.rb"));
+  EXPECT_THAT(select({}, {".."}, "spec"), ElementsAre("spec/c_spec.rb", "spec/x/b_spec.rb"));
+}
+
+TEST_F(TestFilesTest, WhatMatchesNothingIsNamed) {
+  touch("spec/a_spec.rb");
+  fs::create_directories(root_.path() / "empty");
+  EXPECT_EQ(error_of({}, {"spec/a_spec.rb", "spec/b_spec.rb"}).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(error_of({}, {"spec/b_spec.rb"}).message, "there is no file or folder spec/b_spec.rb");
+  EXPECT_EQ(error_of({}, {"spec/z*"}).message, "no file matches spec/z*");
+  EXPECT_THAT(error_of({}, {"empty"}).message, HasSubstr("there are no test files in empty"));
+  EXPECT_THAT(error_of({}, {"spec", "!spec"}).message, HasSubstr("taken away"));
+  const Error nothing = error_of({"features/**/*.rb", "!x"}, {});
+  EXPECT_EQ(nothing.kind, ErrorKind::kNotFound);
+  EXPECT_THAT(nothing.message, HasSubstr("no test file matches features/**/*.rb, !x in "));
+}
+
+TEST_F(TestFilesTest, PathsOutsideOfTheProjectAreRefused) {
+  EXPECT_EQ(error_of({"../other/*"}, {}).kind, ErrorKind::kUsage);
+  EXPECT_THAT(error_of({}, {"/etc/passwd"}).message, HasSubstr("is outside of the project"));
+}
+
+TEST_F(TestFilesTest, StrangeNamesAreKeptAndNoTextIsRefused) {
+  touch("spec/a b\n\xC3\xB6_spec.rb");
+  EXPECT_THAT(select({}, {}), ElementsAre("spec/a b\n\xC3\xB6_spec.rb"));
+  touch("spec/\xFF_spec.rb");
+  const Error error = error_of({}, {});
+  EXPECT_EQ(error.kind, ErrorKind::kUsage);
+  EXPECT_THAT(error.message, HasSubstr("is not UTF-8"));
+  EXPECT_THAT(select({"!spec/?_spec.rb"}, {}), ElementsAre("spec/a b\n\xC3\xB6_spec.rb"));
+}
+
+}  // namespace
+}  // namespace gorgon::plan

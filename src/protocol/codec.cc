@@ -1,0 +1,503 @@
+// Every message is one JSON object: {"v": 1, "type": NAME, …fields}. docs/messages.md lists them.
+#include "protocol/codec.h"
+
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "base/json.h"
+
+namespace gorgon::protocol {
+
+namespace {
+
+using results::Failure;
+using results::TestCase;
+using results::Unit;
+using results::UnitResult;
+
+std::uint32_t read_count(ObjectReader& in, std::string_view key, std::uint32_t fallback = 0) {
+  const std::int64_t value = in.integer_or(key, fallback);
+  if (value < 0 || value > std::numeric_limits<std::uint32_t>::max()) {
+    in.reject(key, "a count");
+    return fallback;
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+// ---- parts ----
+
+Json write(const Failure& failure) {
+  return {{"stage", failure.stage},
+          {"class", failure.exception_class},
+          {"message", failure.message},
+          {"backtrace", failure.backtrace}};
+}
+
+Failure read_failure(ObjectReader& in) {
+  Failure failure;
+  failure.stage = in.text_or("stage", "");
+  failure.exception_class = in.text_or("class", "");
+  failure.message = in.text_or("message", "");
+  failure.backtrace = in.texts("backtrace");
+  return failure;
+}
+
+Json write(const TestCase& test_case) {
+  Json json = {{"id", test_case.id},
+               {"name", test_case.name},
+               {"location", test_case.location},
+               {"status", name_of(test_case.status)},
+               {"seconds", test_case.seconds}};
+  if (test_case.failure) json["failure"] = write(*test_case.failure);
+  if (!test_case.pending_message.empty()) json["pending"] = test_case.pending_message;
+  if (!test_case.output.empty()) json["output"] = test_case.output;
+  return json;
+}
+
+TestCase read_case(ObjectReader& in) {
+  TestCase test_case;
+  test_case.id = in.text("id");
+  test_case.name = in.text("name");
+  test_case.location = in.text_or("location", "");
+  const auto status = results::case_status_named(in.text("status"));
+  if (!status) in.reject("status", "passed, failed, error, skipped or pending");
+  test_case.status = status.value_or(results::CaseStatus::kError);
+  test_case.seconds = in.number_or("seconds", 0);
+  in.object("failure", [&](ObjectReader& failure) { test_case.failure = read_failure(failure); });
+  test_case.pending_message = in.text_or("pending", "");
+  test_case.output = in.text_or("output", "");
+  return test_case;
+}
+
+template <class T>
+Json write_all(const std::vector<T>& values) {
+  Json array = Json::array();
+  for (const T& value : values) array.push_back(write(value));
+  return array;
+}
+
+Json write(const config::SourceLocation& source) {
+  return {{"transport", name_of(source.transport)},
+          {"source", source.source},
+          {"user", source.user},
+          {"password", source.password},
+          {"compress", source.compress},
+          {"strict_host_keys", source.strict_host_keys}};
+}
+
+config::SourceLocation read_source(ObjectReader& in) {
+  config::SourceLocation source;
+  const std::string transport = in.text("transport");
+  bool known = false;
+  for (const auto candidate : {config::Transport::kDirect, config::Transport::kAnonymous,
+                               config::Transport::kSsh, config::Transport::kNone}) {
+    if (name_of(candidate) != transport) continue;
+    source.transport = candidate;
+    known = true;
+  }
+  if (!known) in.reject("transport", "direct, anonymous, ssh or none");
+  source.source = in.text("source");
+  source.user = in.text_or("user", "");
+  source.password = in.text_or("password", "");
+  source.compress = in.boolean_or("compress", false);
+  source.strict_host_keys = in.boolean_or("strict_host_keys", true);
+  return source;
+}
+
+constexpr std::array kCallbacks = {
+    config::Callback::kBeforeOriginate,       config::Callback::kAfterSync,
+    config::Callback::kBeforeCreatingWorkers, config::Callback::kBeforeStart,
+    config::Callback::kAfterComplete,         config::Callback::kAfterCreatingWorkers,
+    config::Callback::kAfterJobFinishes};
+
+Json write(const config::RunnerSettings& runner) {
+  Json commands = Json::object();
+  for (const auto& [callback, command] : runner.callbacks.commands)
+    commands[std::string(name_of(callback))] = command;
+  return {{"framework", runner.framework}, {"arguments", runner.arguments},
+          {"preload", runner.preload},     {"callbacks_class_file", runner.callbacks.class_file},
+          {"callback_commands", commands}, {"env", runner.env}};
+}
+
+config::RunnerSettings read_runner(ObjectReader& in) {
+  config::RunnerSettings runner;
+  runner.framework = in.text_or("framework", "");
+  runner.arguments = in.texts("arguments");
+  runner.preload = in.texts("preload");
+  runner.callbacks.class_file = in.text_or("callbacks_class_file", "");
+  in.members("callback_commands",
+             [&](const std::string& name, const std::optional<std::string>& command) {
+               for (const config::Callback callback : kCallbacks) {
+                 if (name_of(callback) == name && command)
+                   runner.callbacks.commands[callback] = *command;
+               }
+             });
+  in.members("env", [&](const std::string& name, const std::optional<std::string>& value) {
+    if (value) runner.env[name] = *value;
+  });
+  return runner;
+}
+
+// ---- messages: a name, a writer and a reader each ----
+
+template <class M>
+struct Codec;
+
+template <>
+struct Codec<JobDefinition> {
+  static constexpr std::string_view kName = "job";
+  static Json write(const JobDefinition& m) {
+    return {{"id", m.id},
+            {"epoch", m.epoch},
+            {"project", m.project},
+            {"originator", m.originator},
+            {"cluster", m.cluster},
+            {"file_queue", m.file_queue},
+            {"reply_queue", m.reply_queue},
+            {"slot_queue", m.slot_queue},
+            {"source", protocol::write(m.source)},
+            {"runner", protocol::write(m.runner)},
+            {"unit_timeout", m.unit_timeout.count()},
+            {"callback_timeout", m.callback_timeout.count()},
+            {"expires_at", m.expires_at}};
+  }
+  static JobDefinition read(ObjectReader& in) {
+    JobDefinition m;
+    m.id = in.text("id");
+    m.epoch = read_count(in, "epoch");
+    m.project = in.text_or("project", "");
+    m.originator = in.text_or("originator", "");
+    m.cluster = in.text_or("cluster", "");
+    m.file_queue = in.text("file_queue");
+    m.reply_queue = in.text("reply_queue");
+    m.slot_queue = in.text_or("slot_queue", "");
+    if (!in.object("source", [&](ObjectReader& source) { m.source = read_source(source); })) {
+      in.reject("source", "an object");
+    }
+    in.object("runner", [&](ObjectReader& runner) { m.runner = read_runner(runner); });
+    m.unit_timeout = std::chrono::duration<double>(in.number_or("unit_timeout", 0));
+    m.callback_timeout = std::chrono::duration<double>(in.number_or("callback_timeout", 0));
+    m.expires_at = in.integer_or("expires_at", 0);
+    // The id becomes part of directory and cgroup names.
+    if (m.id.empty() || m.id.size() > 64 ||
+        m.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") != std::string::npos) {
+      in.reject("id", "1 to 64 characters of a-z and 0-9");
+    }
+    return m;
+  }
+};
+
+template <>
+struct Codec<Ping> {
+  static constexpr std::string_view kName = "ping";
+  static Json write(const Ping& m) { return {{"reply_queue", m.reply_queue}}; }
+  static Ping read(ObjectReader& in) { return {.reply_queue = in.text("reply_queue")}; }
+};
+
+template <>
+struct Codec<GemCommand> {
+  static constexpr std::string_view kName = "gem_command";
+  static Json write(const GemCommand& m) {
+    return {{"reply_queue", m.reply_queue}, {"arguments", m.arguments}};
+  }
+  static GemCommand read(ObjectReader& in) {
+    GemCommand m;
+    m.reply_queue = in.text("reply_queue");
+    m.arguments = in.texts("arguments");
+    return m;
+  }
+};
+
+template <>
+struct Codec<CancelJob> {
+  static constexpr std::string_view kName = "cancel_job";
+  static Json write(const CancelJob& m) { return {{"job", m.job}}; }
+  static CancelJob read(ObjectReader& in) { return {.job = in.text("job")}; }
+};
+
+template <>
+struct Codec<JobOver> {
+  static constexpr std::string_view kName = "job_over";
+  static Json write(const JobOver& m) { return {{"job", m.job}}; }
+  static JobOver read(ObjectReader& in) { return {.job = in.text("job")}; }
+};
+
+template <>
+struct Codec<ListenerUp> {
+  static constexpr std::string_view kName = "listener_up";
+  static Json write(const ListenerUp& m) { return {{"host", m.host}, {"queue", m.queue}}; }
+  static ListenerUp read(ObjectReader& in) {
+    ListenerUp m;
+    m.host = in.text("host");
+    m.queue = in.text("queue");
+    return m;
+  }
+};
+
+template <>
+struct Codec<UnitMessage> {
+  static constexpr std::string_view kName = "unit";
+  static Json write(const UnitMessage& m) {
+    Json json = {{"id", m.unit.id}, {"file", m.unit.file}};
+    if (!m.unit.only.empty()) json["only"] = m.unit.only;
+    if (!m.unit.except.empty()) json["except"] = m.unit.except;
+    return json;
+  }
+  static UnitMessage read(ObjectReader& in) {
+    UnitMessage m;
+    m.unit.id = in.text("id");
+    m.unit.file = in.text("file");
+    m.unit.only = in.texts("only");
+    m.unit.except = in.texts("except");
+    return m;
+  }
+};
+
+template <>
+struct Codec<UnitStarted> {
+  static constexpr std::string_view kName = "unit_started";
+  static Json write(const UnitStarted& m) {
+    return {{"job", m.job},
+            {"unit", m.unit},
+            {"attempt", m.attempt},
+            {"host", m.host},
+            {"worker", m.worker}};
+  }
+  static UnitStarted read(ObjectReader& in) {
+    UnitStarted m;
+    m.job = in.text("job");
+    m.unit = in.text("unit");
+    m.attempt = read_count(in, "attempt", 1);
+    m.host = in.text("host");
+    m.worker = in.text("worker");
+    return m;
+  }
+};
+
+std::vector<TestCase> read_cases(ObjectReader& in) {
+  std::vector<TestCase> cases;
+  in.objects("cases", [&](ObjectReader& element) { cases.push_back(read_case(element)); });
+  return cases;
+}
+
+template <>
+struct Codec<UnitCases> {
+  static constexpr std::string_view kName = "unit_cases";
+  static Json write(const UnitCases& m) {
+    return {{"job", m.job}, {"unit", m.unit}, {"run", m.run}, {"cases", write_all(m.cases)}};
+  }
+  static UnitCases read(ObjectReader& in) {
+    UnitCases m;
+    m.job = in.text("job");
+    m.unit = in.text("unit");
+    m.run = in.text("run");
+    m.cases = read_cases(in);
+    return m;
+  }
+};
+
+template <>
+struct Codec<UnitFinished> {
+  static constexpr std::string_view kName = "unit_finished";
+  static Json write(const UnitFinished& m) {
+    const UnitResult& r = m.result;
+    Json json = {{"job", m.job},
+                 {"unit", r.unit},
+                 {"run", m.run},
+                 {"earlier_cases", m.earlier_cases},
+                 {"verdict", name_of(r.verdict)},
+                 {"attempt", r.attempt},
+                 {"seconds", r.seconds},
+                 {"host", r.host},
+                 {"worker", r.worker},
+                 {"cases", write_all(r.cases)}};
+    if (!r.errors.empty()) json["errors"] = write_all(r.errors);
+    if (!r.running_case.empty()) json["running_case"] = r.running_case;
+    if (!r.output.empty()) json["output"] = r.output;
+    return json;
+  }
+  static UnitFinished read(ObjectReader& in) {
+    UnitFinished m;
+    m.job = in.text("job");
+    m.run = in.text("run");
+    m.earlier_cases = read_count(in, "earlier_cases");
+    UnitResult& r = m.result;
+    r.unit = in.text("unit");
+    const auto verdict = results::verdict_named(in.text("verdict"));
+    if (!verdict) in.reject("verdict", "a verdict");
+    r.verdict = verdict.value_or(results::Verdict::kLost);
+    r.attempt = read_count(in, "attempt", 1);
+    r.seconds = in.number_or("seconds", 0);
+    r.host = in.text("host");
+    r.worker = in.text("worker");
+    r.cases = read_cases(in);
+    in.objects("errors", [&](ObjectReader& element) { r.errors.push_back(read_failure(element)); });
+    r.running_case = in.text_or("running_case", "");
+    r.output = in.text_or("output", "");
+    return m;
+  }
+};
+
+constexpr std::array<std::pair<HostState::State, std::string_view>, 5> kHostStates = {{
+    {HostState::State::kPreparing, "preparing"},
+    {HostState::State::kReady, "ready"},
+    {HostState::State::kFailed, "failed"},
+    {HostState::State::kLeft, "left"},
+    {HostState::State::kRefused, "refused"},
+}};
+
+template <>
+struct Codec<HostState> {
+  static constexpr std::string_view kName = "host_state";
+  static Json write(const HostState& m) {
+    std::string_view state;
+    for (const auto& [value, name] : kHostStates) {
+      if (value == m.state) state = name;
+    }
+    return {{"job", m.job},         {"host", m.host},   {"state", state},
+            {"workers", m.workers}, {"stage", m.stage}, {"message", m.message}};
+  }
+  static HostState read(ObjectReader& in) {
+    HostState m;
+    m.job = in.text("job");
+    m.host = in.text("host");
+    const std::string state = in.text("state");
+    bool known = false;
+    for (const auto& [value, name] : kHostStates) {
+      if (name != state) continue;
+      m.state = value;
+      known = true;
+    }
+    if (!known) in.reject("state", "a host state");
+    m.workers = read_count(in, "workers");
+    m.stage = in.text_or("stage", "");
+    m.message = in.text_or("message", "");
+    return m;
+  }
+};
+
+template <>
+struct Codec<WorkerAlive> {
+  static constexpr std::string_view kName = "worker_alive";
+  static Json write(const WorkerAlive& m) {
+    return {{"job", m.job}, {"host", m.host}, {"worker", m.worker}};
+  }
+  static WorkerAlive read(ObjectReader& in) {
+    WorkerAlive m;
+    m.job = in.text("job");
+    m.host = in.text("host");
+    m.worker = in.text("worker");
+    return m;
+  }
+};
+
+template <>
+struct Codec<WorkerDone> {
+  static constexpr std::string_view kName = "worker_done";
+  static Json write(const WorkerDone& m) {
+    return {
+        {"job", m.job}, {"host", m.host}, {"worker", m.worker}, {"errors", write_all(m.errors)}};
+  }
+  static WorkerDone read(ObjectReader& in) {
+    WorkerDone m;
+    m.job = in.text("job");
+    m.host = in.text("host");
+    m.worker = in.text("worker");
+    in.objects("errors", [&](ObjectReader& element) { m.errors.push_back(read_failure(element)); });
+    return m;
+  }
+};
+
+template <>
+struct Codec<Pong> {
+  static constexpr std::string_view kName = "pong";
+  static Json write(const Pong& m) {
+    return {
+        {"host", m.host}, {"version", m.version}, {"slots", m.slots}, {"free_slots", m.free_slots}};
+  }
+  static Pong read(ObjectReader& in) {
+    Pong m;
+    m.host = in.text("host");
+    m.version = in.text("version");
+    m.slots = read_count(in, "slots");
+    m.free_slots = read_count(in, "free_slots");
+    return m;
+  }
+};
+
+template <>
+struct Codec<CommandOutput> {
+  static constexpr std::string_view kName = "command_output";
+  static Json write(const CommandOutput& m) {
+    return {{"host", m.host}, {"exit_code", m.exit_code}, {"output", m.output}};
+  }
+  static CommandOutput read(ObjectReader& in) {
+    CommandOutput m;
+    m.host = in.text("host");
+    m.exit_code = static_cast<int>(in.integer_or("exit_code", -1));
+    m.output = in.text_or("output", "");
+    return m;
+  }
+};
+
+template <>
+struct Codec<WorkerComplete> {
+  static constexpr std::string_view kName = "worker_complete";
+  static Json write(const WorkerComplete& m) {
+    return {{"job", m.job}, {"worker", m.worker}, {"units", m.units}};
+  }
+  static WorkerComplete read(ObjectReader& in) {
+    WorkerComplete m;
+    m.job = in.text("job");
+    m.worker = in.text("worker");
+    m.units = read_count(in, "units");
+    return m;
+  }
+};
+
+template <class... M>
+Result<Message> decode_as(const std::string& type, const Json& json, std::variant<M...>*) {
+  Result<Message> message = fail(ErrorKind::kProtocol, "unknown message type \"" + type + "\"");
+  const auto attempt = [&]<class One>(One*) {
+    if (Codec<One>::kName != type) return;
+    ObjectReader in(json, type);
+    One value = Codec<One>::read(in);
+    if (const auto status = in.status(); !status) {
+      message = std::unexpected(status.error());
+    } else {
+      message = std::move(value);
+    }
+  };
+  (attempt(static_cast<M*>(nullptr)), ...);
+  return message;
+}
+
+}  // namespace
+
+std::string encode(const Message& message) {
+  return std::visit(
+      []<class M>(const M& m) {
+        Json json = Codec<M>::write(m);
+        json["v"] = kVersion;
+        json["type"] = Codec<M>::kName;
+        return dump_json(json);
+      },
+      message);
+}
+
+Result<Message> decode(std::string_view body) {
+  GORGON_TRY_ASSIGN(const Json json, parse_json(body));
+  ObjectReader in(json, "message");
+  const std::int64_t version = in.integer("v");
+  const std::string type = in.text("type");
+  GORGON_TRY(in.status());
+  if (version != kVersion) {
+    return fail(ErrorKind::kRefused, "protocol version " + std::to_string(version) +
+                                         " where this Gorgon speaks " + std::to_string(kVersion) +
+                                         ": install the same release on all machines");
+  }
+  return decode_as(type, json, static_cast<Message*>(nullptr));
+}
+
+}  // namespace gorgon::protocol

@@ -1,0 +1,100 @@
+#include "protocol/codec.h"
+
+#include <gtest/gtest.h>
+
+namespace gorgon::protocol {
+namespace {
+
+UnitFinished sample_finish() {
+  UnitFinished finish{.job = "j1", .run = "r1", .earlier_cases = 2};
+  finish.result = {.unit = "u7",
+                   .verdict = results::Verdict::kFailed,
+                   .attempt = 2,
+                   .seconds = 1.5,
+                   .host = "build3",
+                   .worker = "4",
+                   .cases = {{.id = "./a_spec.rb[1:1]",
+                              .name = "a b",
+                              .location = "./a_spec.rb:3",
+                              .status = results::CaseStatus::kFailed,
+                              .seconds = 0.25,
+                              .failure = results::Failure{.stage = "",
+                                                          .exception_class = "RuntimeError",
+                                                          .message = "no",
+                                                          .backtrace = {"a:1", "b:2"}},
+                              .pending_message = "",
+                              .output = "said\n"}},
+                   .errors = {{.stage = "load",
+                               .exception_class = "NameError",
+                               .message = "x",
+                               .backtrace = {}}},
+                   .running_case = "a c",
+                   .output = "outside"};
+  return finish;
+}
+
+TEST(CodecTest, AResultSurvivesTheWire) {
+  const UnitFinished sent = sample_finish();
+  const auto received = decode(encode(sent));
+  ASSERT_TRUE(received) << received.error().message;
+  const auto* finish = std::get_if<UnitFinished>(&*received);
+  ASSERT_NE(finish, nullptr);
+  EXPECT_EQ(finish->result, sent.result);
+  EXPECT_EQ(finish->run, "r1");
+  EXPECT_EQ(finish->earlier_cases, 2U);
+}
+
+TEST(CodecTest, AJobSurvivesTheWire) {
+  JobDefinition sent{
+      .id = "k2x9", .epoch = 1, .project = "shop", .file_queue = "f", .reply_queue = "r"};
+  sent.source = {.transport = config::Transport::kDirect,
+                 .source = "rsync://h:1/job/",
+                 .user = "job",
+                 .password = "p"};
+  sent.runner.callbacks.commands[config::Callback::kBeforeStart] = "createdb";
+  sent.runner.env = {{"RAILS_ENV", "test"}};
+  sent.unit_timeout = std::chrono::duration<double>(12.5);
+  const auto received = decode(encode(sent));
+  ASSERT_TRUE(received) << received.error().message;
+  ASSERT_TRUE(std::holds_alternative<JobDefinition>(*received));
+  EXPECT_EQ(std::get<JobDefinition>(*received), sent);
+}
+
+TEST(CodecTest, BytesThatAreNotUtf8BecomeReplacementCharacters) {
+  UnitFinished finish = sample_finish();
+  finish.result.cases[0].output = "a\xFF\xFE";
+  const auto received = decode(encode(finish));
+  ASSERT_TRUE(received);
+  EXPECT_EQ(std::get<UnitFinished>(*received).result.cases[0].output, "a\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
+TEST(CodecTest, ErrorsNameTheField) {
+  const auto received = decode(R"({"v":1,"type":"unit","id":3,"file":"a"})");
+  ASSERT_FALSE(received);
+  EXPECT_EQ(received.error().kind, ErrorKind::kProtocol);
+  EXPECT_EQ(received.error().message, "unit.id: expected a string");
+}
+
+TEST(CodecTest, AnotherVersionIsRefusedByName) {
+  const auto received = decode(R"({"v":2,"type":"ping","reply_queue":"q"})");
+  ASSERT_FALSE(received);
+  EXPECT_EQ(received.error().kind, ErrorKind::kRefused);
+}
+
+TEST(CodecTest, AJobIdThatCouldLeaveItsDirectoryIsRefused) {
+  JobDefinition job{.id = "../../etc", .file_queue = "f", .reply_queue = "r"};
+  EXPECT_FALSE(decode(encode(job)));
+}
+
+TEST(CodecTest, HostileBytesEndInAnError) {
+  EXPECT_FALSE(decode(""));
+  EXPECT_FALSE(decode("[]"));
+  EXPECT_FALSE(decode("{\"v\":1"));
+  EXPECT_FALSE(decode(std::string(100'000, '[')));
+  EXPECT_FALSE(decode(R"({"v":1,"type":"nonsense"})"));
+  EXPECT_FALSE(
+      decode(R"({"v":1,"type":"host_state","job":"a","host":"h","state":"ready","workers":-1})"));
+}
+
+}  // namespace
+}  // namespace gorgon::protocol

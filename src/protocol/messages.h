@@ -1,0 +1,144 @@
+// What crosses machines: one struct a message. docs/messages.md has the JSON form; codec.h turns
+// one into the other.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/runner_settings.h"
+#include "config/source_location.h"
+#include "results/verdict.h"
+
+namespace gorgon::protocol {
+
+/// Grows with every incompatible change; a listener refuses jobs of another version.
+inline constexpr int kVersion = 1;
+
+// ---- to listeners, on the jobs topic or a listener's own queue ----
+
+struct JobDefinition {
+  std::string id;
+  std::uint32_t epoch = 0;  ///< See names.h, file_queue.
+  std::string project;      ///< Name of the project's folder, for people.
+  std::string originator;   ///< user@host, for people.
+  std::string cluster;
+  std::string file_queue;
+  std::string reply_queue;
+  std::string slot_queue;  ///< Empty: no limit on workers.
+  config::SourceLocation source;
+  config::RunnerSettings runner;
+  std::chrono::duration<double> unit_timeout{0};      ///< 0: none.
+  std::chrono::duration<double> callback_timeout{0};  ///< 0: none.
+  std::int64_t expires_at = 0;  ///< Unix seconds; a listener drops the job after it.
+  friend bool operator==(const JobDefinition&, const JobDefinition&) = default;
+};
+
+struct Ping {
+  std::string reply_queue;
+};
+/// `gorgon gem ARGUMENTS`.
+struct GemCommand {
+  std::string reply_queue;
+  std::vector<std::string> arguments;
+};
+
+// ---- to listeners, on the control topic ----
+
+/// Stop this job now: kill its tests, remove its workspace.
+struct CancelJob {
+  std::string job;
+};
+/// The job has all its verdicts: drop it where it still waits, let it end where it runs.
+struct JobOver {
+  std::string job;
+};
+
+// ---- to originators, on the originators topic ----
+
+struct ListenerUp {
+  std::string host;
+  std::string queue;  ///< The listener's own queue: where to send it a running job.
+};
+
+// ---- in the file queue ----
+
+struct UnitMessage {
+  results::Unit unit;
+};
+
+// ---- to one originator, in its reply queue ----
+
+struct UnitStarted {
+  std::string job;
+  std::string unit;
+  std::uint32_t attempt = 1;  ///< As the broker counts.
+  std::string host;
+  std::string worker;
+};
+/// Cases of a unit that did not fit in one message with the others; comes before its UnitFinished.
+struct UnitCases {
+  std::string job;
+  std::string unit;
+  std::string run;  ///< Names one run of a unit by one worker; the same in its UnitFinished.
+  std::vector<results::TestCase> cases;
+};
+struct UnitFinished {
+  std::string job;
+  std::string run;
+  std::uint32_t earlier_cases = 0;  ///< How many cases UnitCases messages of this run carried.
+  results::UnitResult result;       ///< The remaining cases.
+};
+struct HostState {
+  enum class State { kPreparing, kReady, kFailed, kLeft, kRefused };
+  std::string job;
+  std::string host;
+  State state = State::kPreparing;
+  std::uint32_t workers = 0;
+  std::string stage;  ///< kFailed: "sync", "after_sync", "before_creating_workers", "before_start",
+                      ///< "runner", …
+  std::string message;  ///< kFailed, kRefused: why, with output and backtrace.
+};
+/// Sent now and then by every worker: when it cannot be delivered, the originator is gone and the
+/// worker stops.
+struct WorkerAlive {
+  std::string job;
+  std::string host;
+  std::string worker;
+};
+/// A worker has left the job in good order: its runner has run after_complete and its suite hooks.
+struct WorkerDone {
+  std::string job;
+  std::string host;
+  std::string worker;
+  std::vector<results::Failure> errors;  ///< Of after_complete and suite hooks.
+};
+struct Pong {
+  std::string host;
+  std::string version;
+  std::uint32_t slots = 0;
+  std::uint32_t free_slots = 0;
+};
+struct CommandOutput {
+  std::string host;
+  int exit_code = 0;   ///< -1: not run.
+  std::string output;  ///< Or why it was refused.
+};
+
+// ---- to one listener, in its own queue ----
+
+struct WorkerComplete {
+  std::string job;
+  std::string worker;
+  std::uint32_t units = 0;  ///< How many it ran.
+};
+
+using Message = std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, ListenerUp,
+                             UnitMessage, UnitStarted, UnitCases, UnitFinished, HostState,
+                             WorkerAlive, WorkerDone, Pong, CommandOutput, WorkerComplete>;
+
+}  // namespace gorgon::protocol

@@ -1,0 +1,41 @@
+#include "protocol/names.h"
+
+namespace gorgon::protocol {
+
+namespace {
+
+constexpr std::string_view kPrefix = "gorgon.v1.";
+
+std::string topic(std::string_view kind, std::string_view cluster) {
+  std::string name(kPrefix);
+  name += kind;
+  if (!cluster.empty()) {
+    name += '.';
+    name += cluster;
+  }
+  return name;
+}
+
+std::string queue(std::string_view kind, std::string_view job) {
+  std::string name(kPrefix);
+  name += kind;
+  name += '.';
+  name += job;
+  return name;
+}
+
+}  // namespace
+
+std::string jobs_topic(std::string_view cluster) { return topic("jobs", cluster); }
+std::string originators_topic(std::string_view cluster) { return topic("originators", cluster); }
+std::string control_topic(std::string_view cluster) { return topic("control", cluster); }
+
+std::string file_queue(std::string_view job, std::uint32_t epoch) {
+  std::string name = queue("files", job);
+  if (epoch > 0) name += "." + std::to_string(epoch);
+  return name;
+}
+std::string reply_queue(std::string_view job) { return queue("replies", job); }
+std::string slot_queue(std::string_view job) { return queue("slots", job); }
+
+}  // namespace gorgon::protocol

@@ -1,0 +1,88 @@
+#include "report/activity.h"
+
+#include <algorithm>
+#include <variant>
+
+namespace gorgon::report {
+
+namespace {
+
+double seconds_between(TimePoint from, TimePoint to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+void Activity::add(const results::RunEvent& event, TimePoint now) {
+  if (!started_) started_ = now;
+  if (const auto* started = std::get_if<results::RunStarted>(&event)) {
+    started_ = now;
+    expected_ = started->expected_seconds;
+  } else if (const auto* waiting = std::get_if<results::Waiting>(&event)) {
+    waiting_ = waiting->reason;
+  } else if (const auto* host = std::get_if<results::HostChanged>(&event)) {
+    change_host(*host);
+  } else if (const auto* unit = std::get_if<results::UnitStarted>(&event)) {
+    start_unit(*unit, now);
+  } else if (const auto* finished = std::get_if<results::UnitFinished>(&event)) {
+    // Second copies of it are of no interest any more.
+    std::erase_if(running_,
+                  [&](const RunningUnit& entry) { return entry.unit == finished->unit->id; });
+  }
+}
+
+void Activity::start_unit(const results::UnitStarted& event, TimePoint now) {
+  waiting_.clear();
+  // The worker does one thing at a time, and a later attempt means that the earlier one is dead.
+  std::erase_if(running_, [&](const RunningUnit& entry) {
+    return (entry.host == event.host && entry.worker == event.worker) ||
+           (entry.unit == event.unit && entry.attempt < event.attempt);
+  });
+  running_.push_back({.unit = event.unit,
+                      .file = event.file,
+                      .host = event.host,
+                      .worker = event.worker,
+                      .attempt = event.attempt,
+                      .since = now});
+}
+
+void Activity::change_host(const results::HostChanged& event) {
+  if (event.state == State::kReady || event.state == State::kPreparing) waiting_.clear();
+  hosts_[event.host] = {.state = event.state, .workers = event.workers};
+  if (event.state == State::kLeft || event.state == State::kFailed) {
+    hosts_[event.host].workers = 0;
+    std::erase_if(running_, [&](const RunningUnit& entry) { return entry.host == event.host; });
+  }
+}
+
+std::size_t Activity::count(State state) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(hosts_, [&](const auto& host) { return host.second.state == state; }));
+}
+
+std::size_t Activity::workers() const {
+  std::size_t workers = 0;
+  for (const auto& [name, host] : hosts_) workers += host.workers;
+  return std::max(workers, running_.size());
+}
+
+double Activity::elapsed_seconds(TimePoint now) const {
+  return started_ ? seconds_between(*started_, now) : 0;
+}
+
+std::optional<double> Activity::remaining_seconds(const Summary& summary, TimePoint now) const {
+  const std::size_t finished = summary.units().total();
+  const std::size_t planned = summary.planned_units();
+  if (workers() == 0 || finished >= planned) return std::nullopt;
+  const std::size_t left_units = planned - finished;
+  double spent = summary.unit_seconds();
+  for (const RunningUnit& entry : running_) spent += seconds_between(entry.since, now);
+  const auto spread = static_cast<double>(std::min(workers(), left_units));
+  if (expected_ && *expected_ > spent) return (*expected_ - spent) / spread;
+  if (finished == 0 || finished * 10 < planned) return std::nullopt;
+  const double mean = summary.unit_seconds() / static_cast<double>(finished);
+  const double left = mean * static_cast<double>(left_units) - (spent - summary.unit_seconds());
+  return std::max(0.0, left / spread);
+}
+
+}  // namespace gorgon::report

@@ -1,0 +1,68 @@
+// Who is doing what at this moment of a run, and how long it will still take. A pure model over the
+// run's events and the time they came.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "report/summary.h"
+#include "results/run_event.h"
+
+namespace gorgon::report {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+struct RunningUnit {
+  std::string unit;
+  std::string file;
+  std::string host;
+  std::string worker;
+  std::uint32_t attempt = 1;
+  TimePoint since;
+};
+
+class Activity {
+ public:
+  void add(const results::RunEvent& event, TimePoint now);
+
+  /// The longest-running first.
+  [[nodiscard]] const std::vector<RunningUnit>& running() const { return running_; }
+  [[nodiscard]] std::size_t ready_hosts() const { return count(State::kReady); }
+  [[nodiscard]] std::size_t preparing_hosts() const { return count(State::kPreparing); }
+  [[nodiscard]] std::size_t failed_hosts() const { return count(State::kFailed); }
+  /// Workers that the hosts announced, and never fewer than are busy.
+  [[nodiscard]] std::size_t workers() const;
+  /// What the run waits for while nobody works for it: the reason of the last Waiting.
+  [[nodiscard]] const std::string& waiting() const { return waiting_; }
+  /// Since RunStarted, or since the first event.
+  [[nodiscard]] double elapsed_seconds(TimePoint now) const;
+  /// Nullopt before anything can be said. From the recorded runtimes where there are any: what is
+  /// left of them, spread over the workers. Otherwise, from a tenth of the units on: the mean of
+  /// the finished ones for each that is left. Units are started longest first, so the second is too
+  /// high at the beginning rather than too low.
+  [[nodiscard]] std::optional<double> remaining_seconds(const Summary& summary,
+                                                        TimePoint now) const;
+
+ private:
+  using State = results::HostChanged::State;
+  struct Host {
+    State state = State::kPreparing;
+    std::size_t workers = 0;
+  };
+  void start_unit(const results::UnitStarted& event, TimePoint now);
+  void change_host(const results::HostChanged& event);
+  [[nodiscard]] std::size_t count(State state) const;
+
+  std::optional<TimePoint> started_;
+  std::optional<double> expected_;
+  std::vector<RunningUnit> running_;
+  std::map<std::string, Host> hosts_;
+  std::string waiting_;
+};
+
+}  // namespace gorgon::report

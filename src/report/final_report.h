@@ -1,0 +1,25 @@
+// The end of a run as a person reads it: failures, counts, time, what to do next. Pure.
+#pragma once
+
+#include <string>
+
+#include "report/look.h"
+#include "report/summary.h"
+
+namespace gorgon::report {
+
+/// All of it, each line ending with "\n". `summary` has seen RunFinished. The last line begins with
+/// "gorgon: " and a word for the result, so that a script finds it:
+/// `^gorgon: (passed|failed|incomplete|interrupted|stopped)`.
+[[nodiscard]] std::string final_report(const Summary& summary, const Look& look);
+
+/// "gorgon start spec/a_spec.rb 'spec/b c_spec.rb'", quoted for a shell; a long list is cut short,
+/// and `look.failed_files`, when there is one, named as the place of the whole. Empty when no file
+/// failed.
+[[nodiscard]] std::string rerun_command(const std::vector<std::string>& files, const Look& look);
+
+/// "45 passed, 2 failed, 1 crashed"; what there is none of is left out.
+[[nodiscard]] std::string counts_text(const VerdictCounts& counts, const Look& look);
+[[nodiscard]] std::string counts_text(const CaseCounts& counts, const Look& look);
+
+}  // namespace gorgon::report

@@ -1,0 +1,193 @@
+#include "report/json_events.h"
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "results/run_event.h"
+#include "results/verdict.h"
+
+namespace gorgon::report {
+
+using results::HostChanged;
+using results::Notice;
+using results::Verdict;
+
+namespace {
+
+// Ordered, so that a line begins with its event and reads well.
+using OrderedJson = nlohmann::ordered_json;
+
+OrderedJson failure_json(const results::Failure& failure) {
+  OrderedJson json;
+  if (!failure.stage.empty()) json["stage"] = failure.stage;
+  json["class"] = failure.exception_class;
+  json["message"] = failure.message;
+  json["backtrace"] = failure.backtrace;
+  return json;
+}
+
+bool is_part(const results::Unit& unit) { return !unit.only.empty() || !unit.except.empty(); }
+
+/// The file names the unit; of a part of a file the id tells which.
+void add_unit(OrderedJson& json, const results::Unit& unit) {
+  json["unit"] = unit.file;
+  if (is_part(unit)) json["unit_id"] = unit.id;
+}
+
+std::string_view name_of(HostChanged::State state) {
+  switch (state) {
+    case HostChanged::State::kPreparing:
+      return "preparing";
+    case HostChanged::State::kReady:
+      return "ready";
+    case HostChanged::State::kFailed:
+      return "failed";
+    case HostChanged::State::kLeft:
+      return "left";
+  }
+  return "left";
+}
+
+std::string_view name_of(Notice::Level level) {
+  switch (level) {
+    case Notice::Level::kInfo:
+      return "info";
+    case Notice::Level::kWarning:
+      return "warning";
+    case Notice::Level::kError:
+      return "error";
+  }
+  return "error";
+}
+
+/// One sentence for a unit's `error`: null for a unit without one.
+OrderedJson error_text(const results::UnitResult& result) {
+  if (result.errors.empty()) return nullptr;
+  const results::Failure& error = result.errors.front();
+  if (error.exception_class.empty()) return error.message;
+  return error.message.empty() ? error.exception_class
+                               : error.exception_class + ": " + error.message;
+}
+
+OrderedJson json_of(const results::RunStarted& event) {
+  std::set<std::string_view> files;
+  for (const results::Unit& unit : event.units) files.insert(unit.file);
+  OrderedJson json;
+  json["event"] = "run_started";
+  json["v"] = 1;
+  json["job"] = event.job;
+  json["units"] = event.units.size();
+  json["files"] = files.size();
+  json["expected_seconds"] =
+      event.expected_seconds ? OrderedJson(*event.expected_seconds) : OrderedJson(nullptr);
+  json["local"] = event.is_local;
+  return json;
+}
+
+OrderedJson json_of(const results::Waiting& event) {
+  return {{"event", "waiting"}, {"reason", event.reason}};
+}
+
+OrderedJson json_of(const HostChanged& event) {
+  OrderedJson json;
+  json["event"] = "host";
+  json["host"] = event.host;
+  json["state"] = name_of(event.state);
+  json["workers"] = event.workers;
+  if (!event.message.empty()) json["message"] = event.message;
+  return json;
+}
+
+OrderedJson json_of(const results::UnitStarted& event) {
+  OrderedJson json;
+  json["event"] = "unit_started";
+  json["unit"] = event.file;
+  json["unit_id"] = event.unit;
+  json["attempt"] = event.attempt;
+  json["host"] = event.host;
+  json["worker"] = event.worker;
+  return json;
+}
+
+OrderedJson json_of(const results::CaseFinished& event) {
+  const results::TestCase& test_case = *event.test_case;
+  OrderedJson json;
+  json["event"] = "case_finished";
+  add_unit(json, *event.unit);
+  json["id"] = test_case.id;
+  json["name"] = test_case.name;
+  json["location"] = test_case.location;
+  json["status"] = results::name_of(test_case.status);
+  json["seconds"] = test_case.seconds;
+  json["host"] = event.result->host;
+  json["worker"] = event.result->worker;
+  json["failure"] = test_case.failure ? failure_json(*test_case.failure) : OrderedJson(nullptr);
+  if (!test_case.pending_message.empty()) json["pending_message"] = test_case.pending_message;
+  if (!test_case.output.empty()) json["output"] = test_case.output;
+  return json;
+}
+
+OrderedJson json_of(const results::UnitFinished& event) {
+  const results::UnitResult& result = *event.result;
+  OrderedJson json;
+  json["event"] = "unit_finished";
+  add_unit(json, *event.unit);
+  json["verdict"] = results::name_of(result.verdict);
+  json["attempt"] = result.attempt;
+  json["seconds"] = result.seconds;
+  json["host"] = result.host;
+  json["worker"] = result.worker;
+  json["cases"] = result.cases.size();
+  json["error"] = error_text(result);
+  if (!result.errors.empty()) {
+    OrderedJson errors = OrderedJson::array();
+    for (const results::Failure& error : result.errors) errors.push_back(failure_json(error));
+    json["errors"] = std::move(errors);
+  }
+  if (!result.running_case.empty()) json["running_case"] = result.running_case;
+  if (!result.output.empty()) json["output"] = result.output;
+  return json;
+}
+
+OrderedJson json_of(const Notice& event) {
+  return {{"event", "notice"}, {"level", name_of(event.level)}, {"text", event.text}};
+}
+
+OrderedJson json_of(const results::RunFinished& event) {
+  OrderedJson json;
+  json["event"] = "run_finished";
+  json["units"] = event.units;
+  json["cases"] = event.cases;
+  json["seconds"] = event.seconds;
+  json["exit_code"] = event.exit_code;
+  if (!event.reason.empty()) json["reason"] = event.reason;
+  return json;
+}
+
+/// As one line of valid UTF-8.
+std::string line_of(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+void JsonEventsReporter::on(const results::RunEvent& event) {
+  if (const auto* run = std::get_if<results::RunStarted>(&event)) {
+    for (const results::Unit& unit : run->units) {
+      if (is_part(unit)) parts_.insert(unit.id);
+    }
+  }
+  OrderedJson json = std::visit([](const auto& value) { return json_of(value); }, event);
+  if (const auto* started = std::get_if<results::UnitStarted>(&event)) {
+    if (!parts_.contains(started->unit)) json.erase("unit_id");
+  }
+  output_.add(line_of(json));
+  if (!std::holds_alternative<results::CaseFinished>(event)) output_.pump();
+}
+
+}  // namespace gorgon::report

@@ -1,0 +1,39 @@
+#include "report/live_region.h"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+
+namespace gorgon::report {
+
+namespace {
+constexpr std::string_view kEraseLine = "\x1b[K";
+constexpr std::string_view kEraseBelow = "\x1b[J";
+}  // namespace
+
+std::string LiveRegion::draw(const std::vector<std::string>& lines, TerminalSize size) {
+  const bool is_same_size = size.columns == size_.columns && size.rows == size_.rows;
+  if (is_drawn_ && is_same_size && lines == lines_) return {};
+  std::string text = "\r";
+  // Old lines are written over one by one, which does not flicker, unless they have moved.
+  if (!is_same_size) text += kEraseBelow;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    text += lines[i];
+    text += i + 1 < lines.size() ? kEraseLine : kEraseBelow;
+    if (i + 1 < lines.size()) text += '\n';
+  }
+  if (lines.size() > 1) text += fmt::format("\x1b[{}A", lines.size() - 1);
+  text += '\r';
+  is_drawn_ = true;
+  lines_ = lines;
+  size_ = size;
+  return text;
+}
+
+std::string LiveRegion::erase() {
+  if (!is_drawn_) return {};
+  is_drawn_ = false;
+  return "\r" + std::string(kEraseBelow);
+}
+
+}  // namespace gorgon::report

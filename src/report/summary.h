@@ -1,0 +1,115 @@
+// What a run has come to so far: counts, what went wrong, what took longest. A pure model over the
+// run's events; the reporters print it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "results/run_event.h"
+#include "results/verdict.h"
+
+namespace gorgon::report {
+
+/// How many of something ended how, in the order of the enumeration.
+template <class Ending, std::size_t kEndings>
+class Counts {
+ public:
+  void add(Ending ending) { ++counts_[static_cast<std::size_t>(ending)]; }
+  void remove(Ending ending) { --counts_[static_cast<std::size_t>(ending)]; }
+  [[nodiscard]] std::size_t operator[](Ending ending) const {
+    return counts_[static_cast<std::size_t>(ending)];
+  }
+  [[nodiscard]] std::size_t total() const {
+    std::size_t sum = 0;
+    for (const std::size_t count : counts_) sum += count;
+    return sum;
+  }
+
+ private:
+  std::array<std::size_t, kEndings> counts_{};
+};
+using VerdictCounts = Counts<results::Verdict, 6>;
+using CaseCounts = Counts<results::CaseStatus, 5>;
+
+[[nodiscard]] bool is_bad(results::CaseStatus status);
+
+/// A unit that did not pass.
+struct Problem {
+  results::Unit unit;
+  results::UnitResult result;  ///< Its cases: the failed ones alone.
+  CaseCounts cases;            ///< Of all its cases.
+};
+
+struct SlowUnit {
+  std::string file;
+  double seconds = 0;
+};
+
+struct FailedHost {
+  std::string host;
+  std::string message;
+};
+
+class Summary {
+ public:
+  static constexpr std::size_t kSlowest = 10;
+
+  /// Counts the event. A unit's cases are counted with its UnitFinished.
+  void add(const results::RunEvent& event);
+
+  [[nodiscard]] std::size_t planned_units() const { return planned_units_; }
+  [[nodiscard]] std::size_t planned_files() const { return files_.size(); }
+  [[nodiscard]] const VerdictCounts& units() const { return units_; }
+  /// A file has the worst of its units' verdicts, and counts once all its units are finished.
+  [[nodiscard]] const VerdictCounts& files() const { return file_counts_; }
+  [[nodiscard]] const CaseCounts& cases() const { return cases_; }
+  /// Failed cases, and units that went wrong without a failed case.
+  [[nodiscard]] std::size_t failures() const { return failures_; }
+  /// In the order they came.
+  [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
+  [[nodiscard]] const std::vector<FailedHost>& failed_hosts() const { return failed_hosts_; }
+  /// At most kSlowest units, the slowest first.
+  [[nodiscard]] const std::vector<SlowUnit>& slowest() const { return slowest_; }
+  /// Time spent in units, over all workers.
+  [[nodiscard]] double unit_seconds() const { return unit_seconds_; }
+  /// Hosts and workers that finished at least one unit.
+  [[nodiscard]] std::size_t hosts_used() const { return hosts_.size(); }
+  [[nodiscard]] std::size_t workers_used() const;
+  /// Files to run again, each once, in the order they failed: those with a unit that has neither
+  /// passed nor been cancelled.
+  [[nodiscard]] std::vector<std::string> failing_files() const;
+  /// Nullopt until the run is over.
+  [[nodiscard]] const std::optional<results::RunFinished>& finished() const { return finished_; }
+
+ private:
+  struct File {
+    std::size_t units = 0;
+    std::size_t finished = 0;
+    results::Verdict worst = results::Verdict::kPassed;
+  };
+  void start(const results::RunStarted& event);
+  void finish_unit(const results::Unit& unit, const results::UnitResult& result);
+  void finish_in_file(const std::string& file, results::Verdict verdict);
+  void note_time(const results::Unit& unit, const results::UnitResult& result);
+
+  std::size_t planned_units_ = 0;
+  std::unordered_map<std::string, File> files_;
+  VerdictCounts units_;
+  VerdictCounts file_counts_;
+  CaseCounts cases_;
+  std::size_t failures_ = 0;
+  double unit_seconds_ = 0;
+  std::vector<Problem> problems_;
+  std::vector<FailedHost> failed_hosts_;
+  std::vector<SlowUnit> slowest_;
+  std::map<std::string, std::map<std::string, std::size_t>> hosts_;  ///< Host, worker: units.
+  std::optional<results::RunFinished> finished_;
+};
+
+}  // namespace gorgon::report

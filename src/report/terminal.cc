@@ -1,0 +1,180 @@
+#include "report/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+#include <variant>
+
+#include "report/display_text.h"
+#include "report/event_lines.h"
+#include "report/final_report.h"
+
+namespace gorgon::report {
+
+using results::HostChanged;
+using results::Notice;
+using results::Verdict;
+
+namespace {
+
+/// Where there is no live display: so many progress lines over a run, but not for small steps.
+constexpr std::size_t kProgressLines = 20;
+constexpr std::size_t kProgressStep = 5;
+
+TerminalSize size_of_terminal(int fd) {
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return {};
+  return {.columns = size.ws_col, .rows = size.ws_row};
+}
+
+std::string_view value_of(const Environment& environment, const char* name) {
+  const char* value = environment(name);
+  return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+/// POSIX, Base Definitions §8.2: the first of these that is set and not empty decides.
+bool is_utf8_locale(const Environment& environment) {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    std::string value(value_of(environment, name));
+    if (value.empty()) continue;
+    std::ranges::transform(value, value.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return value.find("utf-8") != std::string::npos || value.find("utf8") != std::string::npos;
+  }
+  return false;
+}
+
+bool wants_color(Color color, bool is_capable, const Environment& environment) {
+  switch (color) {
+    case Color::kAlways:
+      return true;
+    case Color::kNever:
+      return false;
+    case Color::kAuto: {
+      if (!value_of(environment, "NO_COLOR").empty()) return false;
+      const std::string_view force = value_of(environment, "CLICOLOR_FORCE");
+      return is_capable || (!force.empty() && force != "0");
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Color> color_named(std::string_view name) {
+  if (name == "auto") return Color::kAuto;
+  if (name == "always") return Color::kAlways;
+  if (name == "never") return Color::kNever;
+  return std::nullopt;
+}
+
+TerminalOptions terminal_options(int fd, Color color, Verbosity verbosity,
+                                 const Environment& environment) {
+  const std::string_view term = value_of(environment, "TERM");
+  const bool is_capable = ::isatty(fd) == 1 && !term.empty() && term != "dumb";
+  TerminalOptions options;
+  options.look.color = wants_color(color, is_capable, environment);
+  options.look.unicode = is_capable && is_utf8_locale(environment);
+  options.look.verbosity = verbosity;
+  options.is_live = is_capable && verbosity != Verbosity::kQuiet;
+  options.size = [fd] { return size_of_terminal(fd); };
+  return options;
+}
+
+TerminalReporter::TerminalReporter(int fd, TerminalOptions options)
+    : output_(fd), options_(std::move(options)), look_(options_.look) {}
+
+TerminalReporter::~TerminalReporter() { output_.write(region_.erase()); }
+
+void TerminalReporter::on(const results::RunEvent& event) {
+  summary_.add(event);
+  activity_.add(event, options_.now());
+  const bool is_quiet = look_.verbosity == Verbosity::kQuiet;
+  if (const auto* started = std::get_if<results::RunStarted>(&event)) {
+    look_.is_local = started->is_local;
+    if (!is_quiet) print(started_line(*started, look_));
+  } else if (const auto* waiting = std::get_if<results::Waiting>(&event)) {
+    on_waiting(*waiting);
+  } else if (const auto* host = std::get_if<HostChanged>(&event)) {
+    // The live display shows how many there are; a log should say which.
+    const bool is_shown_live = options_.is_live && look_.verbosity == Verbosity::kNormal &&
+                               host->state == HostChanged::State::kReady;
+    const bool is_failure = host->state == HostChanged::State::kFailed;
+    if (is_failure || (!is_quiet && !is_shown_live)) print(host_lines(*host, look_));
+  } else if (const auto* unit = std::get_if<results::UnitFinished>(&event)) {
+    on_unit_finished(*unit);
+  } else if (const auto* notice = std::get_if<Notice>(&event)) {
+    if (!is_quiet || notice->level != Notice::Level::kInfo) print(notice_lines(*notice, look_));
+  } else if (std::holds_alternative<results::RunFinished>(event)) {
+    is_over_ = true;
+    print(final_report(summary_, look_));
+  }
+  if (options_.is_live && !is_over_ && !std::holds_alternative<results::CaseFinished>(event) &&
+      !std::holds_alternative<results::UnitStarted>(event)) {
+    draw();
+  }
+}
+
+void TerminalReporter::on_waiting(const results::Waiting& event) {
+  if (options_.is_live || look_.verbosity == Verbosity::kQuiet) return;
+  if (event.reason == last_waiting_ || event.reason.empty()) return;
+  last_waiting_ = event.reason;
+  print("waiting " + safe_line(event.reason) + "\n");
+}
+
+void TerminalReporter::on_unit_finished(const results::UnitFinished& event) {
+  if (look_.verbosity == Verbosity::kQuiet) return;
+  const Verdict verdict = event.result->verdict;
+  // Units that did not run may be thousands; the end of the run lists them.
+  const bool has_run = verdict != Verdict::kCancelled && verdict != Verdict::kLost;
+  if (look_.verbosity == Verbosity::kVerbose || (has_run && verdict != Verdict::kPassed)) {
+    std::string lines = unit_line(*event.unit, *event.result, look_);
+    if (options_.is_live) lines += case_lines(*event.result, look_, columns());
+    print(lines);
+  }
+  if (!options_.is_live && look_.verbosity == Verbosity::kNormal) show_progress();
+}
+
+void TerminalReporter::show_progress() {
+  const std::size_t planned = summary_.planned_units();
+  const std::size_t finished = summary_.units().total();
+  const std::size_t step = std::max(kProgressStep, (planned + kProgressLines - 1) / kProgressLines);
+  if (finished % step != 0 || finished >= planned) return;
+  print(progress_text(summary_, activity_.elapsed_seconds(options_.now())));
+}
+
+std::size_t TerminalReporter::columns() const { return options_.size().columns; }
+
+void TerminalReporter::print(std::string_view lines) {
+  if (lines.empty()) return;
+  output_.add(region_.erase());
+  output_.add(lines);
+  // With a live display it follows at once in the same write, so that it does not flicker.
+  if (!options_.is_live || is_over_) output_.pump();
+}
+
+void TerminalReporter::draw() {
+  // A frame for a terminal that has not taken the last one would only make it later.
+  if (!output_.is_behind() || !region_.is_drawn()) {
+    const TerminalSize size = options_.size();
+    output_.add(region_.draw(live_frame(summary_, activity_, look_, size, options_.now()), size));
+  }
+  output_.pump();
+}
+
+void TerminalReporter::tick() {
+  if (options_.is_live && !is_over_) {
+    output_.pump();
+    draw();
+  } else {
+    output_.pump();
+  }
+}
+
+bool TerminalReporter::flush(std::chrono::milliseconds at_most) { return output_.drain(at_most); }
+
+}  // namespace gorgon::report

@@ -1,0 +1,21 @@
+// The Ruby files of ruby/, as they were when this binary was built.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace gorgon::runner {
+
+struct EmbeddedFile {
+  std::string_view name;
+  std::string_view bytes;
+};
+[[nodiscard]] std::span<const EmbeddedFile> embedded_files();
+
+/// Writes them all into `directory`, which must exist and be private to the user. kIo.
+[[nodiscard]] Result<void> unpack_embedded_files(const std::filesystem::path& directory);
+
+}  // namespace gorgon::runner

@@ -1,0 +1,13 @@
+#include "base/files.h"
+#include "runner/embedded_files.h"
+
+namespace gorgon::runner {
+
+Result<void> unpack_embedded_files(const fs::path& directory) {
+  for (const EmbeddedFile& file : embedded_files()) {
+    GORGON_TRY(write_file(directory / file.name, file.bytes, 0600));
+  }
+  return {};
+}
+
+}  // namespace gorgon::runner

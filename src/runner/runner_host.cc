@@ -1,0 +1,135 @@
+#include "runner/runner_host.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/files.h"
+#include "base/process_tree.h"
+#include "runner/embedded_files.h"
+
+namespace gorgon::runner {
+
+namespace {
+
+constexpr int kControlFd = 3;
+constexpr std::size_t kOutputTailBytes = 8 * 1024;
+
+fs::path output_file(const fs::path& scratch) { return scratch / "host.out"; }
+
+}  // namespace
+
+std::vector<std::string> ruby_command(const fs::path& workspace, const fs::path& script) {
+  std::vector<std::string> argv = {"ruby"};
+  std::error_code error;
+  // `bundle exec ruby` is two processes; requiring the set-up gives the same gems and the same
+  // RUBYOPT for children.
+  if (fs::exists(workspace / "Gemfile", error) || std::getenv("BUNDLE_GEMFILE") != nullptr)
+    argv.emplace_back("-rbundler/setup");
+  argv.push_back(script.string());
+  return argv;
+}
+
+Task<Result<std::unique_ptr<RunnerHost>>> RunnerHost::start(HostOptions options) {
+  const auto executor = co_await asio::this_coro::executor;
+  const fs::path ruby_files = options.scratch / "ruby";
+  std::error_code error;
+  fs::create_directories(ruby_files, error);
+  GORGON_CO_TRY(unpack_embedded_files(ruby_files));
+  GORGON_CO_TRY_ASSIGN(SocketPair control, make_socket_pair(SocketType::kSeqPacket));
+  const UniqueFd output(::open(output_file(options.scratch).c_str(),
+                               O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
+  if (!output) co_return fail_errno("cannot write " + output_file(options.scratch).string(), errno);
+
+  SpawnOptions spawn;
+  spawn.argv = ruby_command(options.workspace, ruby_files / "host.rb");
+  for (const auto& [name, value] : options.settings.env)
+    spawn.environment.emplace_back(name, value);
+  spawn.environment.emplace_back("GORGON_HOST_FD", std::to_string(kControlFd));
+  spawn.working_directory = options.workspace;
+  spawn.descriptors = {{1, output.get()}, {2, output.get()}, {kControlFd, control.theirs.get()}};
+  spawn.adopts_orphans = true;  // Daemons that tests leave behind stay below the host, where the
+                                // end of the job finds them.
+  GORGON_CO_TRY_ASSIGN(Subprocess process, Subprocess::spawn(executor, spawn));
+  control.theirs.reset();
+
+  asio::posix::stream_descriptor stream(executor, control.ours.release());
+  std::unique_ptr<RunnerHost> host(
+      new RunnerHost(std::move(options), std::move(process), std::move(stream)));
+  const HostOptions& known = host->options_;
+  const std::string init =
+      init_datagram(known.job, known.host, known.workspace.string(), known.settings);
+  GORGON_CO_TRY(send_datagram(host->control_.native_handle(), init));
+
+  const auto deadline = std::chrono::steady_clock::now() + known.timeout;
+  auto message = co_await host->next_message(deadline);
+  if (!message) co_return std::unexpected(host->with_output(message.error()));
+  if (auto* ready = std::get_if<HostReady>(&*message)) {
+    host->ready_ = *ready;
+    co_return host;
+  }
+  Error failed{ErrorKind::kCallback, "the runner host ended before it was ready"};
+  if (const auto* reason = std::get_if<HostFailed>(&*message)) {
+    failed.message = reason->stage + " failed: " + describe(reason->error);
+  }
+  co_return std::unexpected(host->with_output(std::move(failed)));
+}
+
+Result<void> RunnerHost::fork_runner(const std::string& datagram,
+                                     const std::vector<int>& descriptors) {
+  return send_datagram(control_.native_handle(), datagram, descriptors);
+}
+
+Task<Result<void>> RunnerHost::finish() {
+  const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
+  GORGON_CO_TRY(send_datagram(control_.native_handle(), finish_datagram()));
+  auto message = co_await next_message(deadline);
+  if (!message) co_return std::unexpected(with_output(message.error()));
+  if (const auto* reason = std::get_if<HostFailed>(&*message)) {
+    Error failed{ErrorKind::kCallback, reason->stage + " failed: " + describe(reason->error)};
+    co_return std::unexpected(with_output(std::move(failed)));
+  }
+  co_await process_.stop(std::chrono::seconds(5));
+  co_return Result<void>();
+}
+
+Task<Result<HostMessage>> RunnerHost::next_message(std::chrono::steady_clock::time_point deadline) {
+  asio::steady_timer timer(control_.get_executor(), deadline);
+  bool expired = false;
+  const auto flag = std::make_shared<bool*>(&expired);  // Null once this coroutine is past caring.
+  timer.async_wait([this, flag](const boost::system::error_code& error) {
+    if (error || *flag == nullptr) return;
+    **flag = true;
+    boost::system::error_code ignored;
+    control_.cancel(ignored);
+  });
+  Result<HostMessage> message = fail(ErrorKind::kTimeout, "the runner host did not answer in time");
+  for (;;) {
+    auto datagram = receive_datagram(control_.native_handle());
+    if (datagram) {
+      message = parse_host_datagram(datagram->bytes);
+      break;
+    }
+    if (datagram.error().kind != ErrorKind::kTimeout) {
+      message = fail(ErrorKind::kConnectionLost, "the runner host ended");
+      break;
+    }
+    if (expired) break;
+    co_await control_.async_wait(asio::posix::stream_descriptor::wait_read, as_value);
+  }
+  *flag = nullptr;
+  co_return message;
+}
+
+Error RunnerHost::with_output(Error error) const {
+  const UniqueFd output(::open(output_file(options_.scratch).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!output) return error;
+  const off_t size = ::lseek(output.get(), 0, SEEK_END);
+  const std::string tail = read_range(
+      output.get(), std::max<off_t>(0, size - static_cast<off_t>(kOutputTailBytes)), size);
+  if (!tail.empty()) error.message += "\n  output:\n" + last_lines(tail, 40);
+  return error;
+}
+
+}  // namespace gorgon::runner

@@ -1,0 +1,368 @@
+#include "runner/runner_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <utility>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/process_tree.h"
+#include "base/text.h"
+
+namespace gorgon::runner {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+/// Captured output: what a person can read. The rest stays out of messages, and the text says so.
+constexpr std::size_t kMaxCaseOutputBytes = 64 * 1024;
+constexpr std::size_t kMaxUnitOutputBytes = 1024 * 1024;
+/// How long a killed process may take to be reaped: SIGKILL is prompt unless it hangs in the
+/// kernel.
+constexpr auto kKillLimit = std::chrono::seconds(5);
+
+/// Takes whole lines off the front of `buffer`.
+template <class Take>
+void take_lines(std::string& buffer, const Take& take) {
+  std::size_t start = 0;
+  for (std::size_t end = 0; (end = buffer.find('\n', start)) != std::string::npos;
+       start = end + 1) {
+    take(std::string_view(buffer).substr(start, end - start));
+  }
+  buffer.erase(0, start);
+}
+
+/// Everything that can be read without waiting. False at end of file or error.
+bool read_available(int fd, std::string& into) {
+  std::array<char, 64 * 1024> bytes;
+  for (;;) {
+    const ssize_t count = ::read(fd, bytes.data(), bytes.size());
+    if (count > 0) {
+      into.append(bytes.data(), static_cast<std::size_t>(count));
+      if (into.size() > 2 * kMaxLineBytes) return true;  // The caller parses before it reads on.
+      continue;
+    }
+    if (count < 0 && errno == EINTR) continue;
+    return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  }
+}
+
+}  // namespace
+
+/// The conversation and the status pipe, read by two coroutines that outlive the RunnerProcess by a
+/// moment.
+struct RunnerProcess::Streams {
+  Streams(const asio::any_io_executor& executor, int conversation_fd, int status_fd)
+      : conversation(executor, conversation_fd), status(executor, status_fd), events(executor) {
+    conversation.native_non_blocking(true);
+    status.native_non_blocking(true);
+  }
+
+  /// Reads and queues all that the runner has said so far. False when it will say no more.
+  bool drain_conversation() {
+    bool open = true;
+    do {
+      const std::size_t before = conversation_text.size();
+      open = read_available(conversation.native_handle(), conversation_text);
+      take_lines(conversation_text, [&](std::string_view line) {
+        auto message = parse_runner_line(line);
+        if (message) {
+          events.push(*std::move(message));
+        } else {
+          events.push(Garbage{message.error().message});
+        }
+      });
+      if (conversation_text.size() > kMaxLineBytes) {
+        events.push(
+            Garbage{"a runner's line is longer than " + std::to_string(kMaxLineBytes) + " bytes"});
+        conversation_text.clear();
+        return false;
+      }
+      if (conversation_text.size() <= before) break;
+    } while (open);
+    return open;
+  }
+
+  asio::posix::stream_descriptor conversation;
+  asio::posix::stream_descriptor status;
+  std::string conversation_text;
+  std::string status_text;
+  Channel<Event> events;
+  pid_t pid = 0;
+  bool closed = false;
+
+  static Task<void> read_conversation(std::shared_ptr<Streams> self) {
+    while (!self->closed && self->drain_conversation()) {
+      const auto [error] = co_await self->conversation.async_wait(
+          asio::posix::stream_descriptor::wait_read, as_value);
+      if (error) co_return;
+    }
+  }
+
+  /// The status pipe alone says that the runner has ended: children that tests leave behind may
+  /// hold the conversation open.
+  static Task<void> read_status(std::shared_ptr<Streams> self) {
+    std::optional<ExitStatus> ended;
+    while (!self->closed && !ended) {
+      const bool open = read_available(self->status.native_handle(), self->status_text);
+      take_lines(self->status_text, [&](std::string_view line) {
+        const auto parsed = parse_status_line(line);
+        if (!parsed) return;
+        if (const auto* pid = std::get_if<pid_t>(&*parsed)) self->pid = *pid;
+        if (const auto* status = std::get_if<ExitStatus>(&*parsed)) ended = *status;
+      });
+      if (!open || ended) break;
+      const auto [error] =
+          co_await self->status.async_wait(asio::posix::stream_descriptor::wait_read, as_value);
+      if (error) co_return;
+    }
+    if (self->closed) co_return;
+    self->drain_conversation();
+    self->events.push(Ended{ended});
+  }
+};
+
+/// One unit on its way through the runner.
+struct RunnerProcess::UnitProgress {
+  results::UnitResult result;
+  std::vector<ByteRange> case_ranges;
+  std::size_t output_left = kMaxUnitOutputBytes;
+  std::optional<CaseStarted> running;
+};
+
+RunnerProcess::RunnerProcess(RunnerOptions options, std::shared_ptr<Streams> streams,
+                             UniqueFd output)
+    : options_(std::move(options)), streams_(std::move(streams)), output_(std::move(output)) {}
+
+Task<Result<std::unique_ptr<RunnerProcess>>> RunnerProcess::start(RunnerOptions options) {
+  const auto executor = co_await asio::this_coro::executor;
+  GORGON_CO_TRY_ASSIGN(SocketPair conversation, make_socket_pair(SocketType::kStream));
+  GORGON_CO_TRY_ASSIGN(Pipe status, make_pipe());
+  UniqueFd output(
+      ::open(options.output_file.c_str(), O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600));
+  if (!output) co_return fail_errno("cannot write " + options.output_file.string(), errno);
+
+  auto streams =
+      std::make_shared<Streams>(executor, conversation.ours.release(), status.read.release());
+  const std::string request = fork_datagram(options.fork);
+  GORGON_CO_TRY(
+      options.request_fork(request, {conversation.theirs.get(), output.get(), status.write.get()}));
+  conversation.theirs.reset();
+  status.write.reset();
+
+  const auto deadline = steady_clock::now() + options.start_timeout;
+  std::unique_ptr<RunnerProcess> runner(
+      new RunnerProcess(std::move(options), streams, std::move(output)));
+  gorgon::spawn(executor, Streams::read_conversation(streams));
+  gorgon::spawn(executor, Streams::read_status(streams));
+  const auto event = co_await runner->next_event(deadline);
+  if (!event)
+    co_return fail(ErrorKind::kTimeout, "no runner was ready in time (before_start hangs?)");
+  if (const auto* ended = std::get_if<Ended>(&*event)) {
+    if (!ended->status) co_return fail(ErrorKind::kConnectionLost, "the runner host ended");
+    const std::string said = runner->captured(0, runner->output_size(), kMaxCaseOutputBytes);
+    co_return fail(ErrorKind::kCallback,
+                   "the runner ended with " + gorgon::describe(*ended->status) +
+                       " before it was ready" + (said.empty() ? "" : "\n  output:\n" + said));
+  }
+  if (const auto* message = std::get_if<RunnerMessage>(&*event)) {
+    if (std::holds_alternative<RunnerReady>(*message)) co_return runner;
+    if (const auto* failed = std::get_if<RunnerFailed>(message)) {
+      const std::string said = runner->captured(0, runner->output_size(), kMaxCaseOutputBytes);
+      co_return fail(ErrorKind::kCallback, failed->error.stage +
+                                               " failed: " + describe(failed->error) +
+                                               (said.empty() ? "" : "\n  output:\n" + said));
+    }
+  }
+  co_return fail(ErrorKind::kProtocol, "the runner's first message was not \"ready\"");
+}
+
+RunnerProcess::~RunnerProcess() {
+  streams_->closed = true;
+  boost::system::error_code ignored;
+  streams_->conversation.close(ignored);
+  streams_->status.close(ignored);
+  kill_processes();
+}
+
+void RunnerProcess::kill_processes() const {
+  if (!options_.fork.cgroup.empty()) kill_cgroup(options_.fork.cgroup);
+  if (!ended_ && streams_->pid > 0) kill_tree(streams_->pid);
+}
+
+Task<std::optional<RunnerProcess::Event>> RunnerProcess::next_event(
+    steady_clock::time_point deadline) {
+  auto event = co_await streams_->events.pop_until(deadline);
+  if (event) {
+    if (const auto* ended = std::get_if<Ended>(&*event)) ended_ = *ended;
+  }
+  co_return event;
+}
+
+void RunnerProcess::abandon() { streams_->events.push(Abandoned{}); }
+
+Task<RunnerProcess::Ended> RunnerProcess::kill() {
+  usable_ = false;
+  kill_processes();
+  const auto deadline = steady_clock::now() + kKillLimit;
+  while (!ended_) {
+    const auto event = co_await next_event(deadline);
+    if (!event) break;
+  }
+  co_return ended_.value_or(Ended{ExitStatus{.code = std::nullopt, .signal = SIGKILL}});
+}
+
+std::int64_t RunnerProcess::output_size() const {
+  struct stat status{};
+  return ::fstat(output_.get(), &status) == 0 ? status.st_size : 0;
+}
+
+std::string RunnerProcess::captured(std::int64_t from, std::int64_t to,
+                                    std::size_t max_bytes) const {
+  from = std::max<std::int64_t>(0, from);
+  const auto length = static_cast<std::size_t>(std::max<std::int64_t>(0, to - from));
+  if (length <= max_bytes) return valid_utf8(read_range(output_.get(), from, to));
+  // The beginning says what it is, the end says how it ended.
+  const auto head = static_cast<std::int64_t>(max_bytes / 4);
+  const auto tail = static_cast<std::int64_t>(max_bytes - max_bytes / 4);
+  return valid_utf8(read_range(output_.get(), from, from + head)) + "\n[… " +
+         std::to_string(length - max_bytes) + " bytes left out …]\n" +
+         valid_utf8(read_range(output_.get(), to - tail, to));
+}
+
+void RunnerProcess::take_case(UnitProgress& progress, CaseDone done) const {
+  progress.running.reset();
+  if (done.output && done.output->to > done.output->from) {
+    progress.case_ranges.push_back(*done.output);
+    const std::size_t limit = std::min(kMaxCaseOutputBytes, progress.output_left);
+    done.test_case.output = captured(done.output->from, done.output->to, limit);
+    progress.output_left -= std::min(progress.output_left, done.test_case.output.size());
+  }
+  progress.result.cases.push_back(std::move(done.test_case));
+}
+
+Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress, steady_clock::time_point deadline) {
+  for (;;) {
+    auto event = co_await next_event(deadline);
+    if (!event) co_return RunEnd::kTimedOut;
+    if (std::holds_alternative<Abandoned>(*event)) co_return RunEnd::kStopped;
+    if (const auto* ended = std::get_if<Ended>(&*event))
+      co_return ended->status ? RunEnd::kCrashed : RunEnd::kHostDied;
+    if (auto* garbage = std::get_if<Garbage>(&*event)) {
+      progress.result.errors.push_back(
+          {.stage = "outside", .exception_class = "", .message = garbage->reason, .backtrace = {}});
+      usable_ = false;
+      continue;
+    }
+    auto& message = std::get<RunnerMessage>(*event);
+    if (auto* started = std::get_if<CaseStarted>(&message)) progress.running = std::move(*started);
+    if (auto* done = std::get_if<CaseDone>(&message)) take_case(progress, std::move(*done));
+    auto* finished = std::get_if<UnitDone>(&message);
+    // A unit that is not ours is a late word about an earlier one.
+    if (finished == nullptr || finished->unit != progress.result.unit) continue;
+    progress.result.seconds = finished->seconds;
+    if (finished->replace) usable_ = false;
+    const bool cases_passed =
+        std::ranges::none_of(progress.result.cases, [](const results::TestCase& test_case) {
+          return test_case.status == results::CaseStatus::kFailed ||
+                 test_case.status == results::CaseStatus::kError;
+        });
+    const bool passed = finished->passed && cases_passed && progress.result.errors.empty();
+    progress.result.verdict = passed ? results::Verdict::kPassed : results::Verdict::kFailed;
+    std::ranges::move(finished->errors, std::back_inserter(progress.result.errors));
+    co_return RunEnd::kFinished;
+  }
+}
+
+void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
+                                 const std::optional<ExitStatus>& status) const {
+  if (end != RunEnd::kCrashed && end != RunEnd::kTimedOut) return;
+  const bool crashed = end == RunEnd::kCrashed;
+  progress.result.verdict = crashed ? results::Verdict::kCrashed : results::Verdict::kTimedOut;
+  if (progress.running) progress.result.running_case = progress.running->name;
+  results::Failure failure;
+  failure.stage = crashed ? "crash" : "timeout";
+  if (crashed && status) {
+    failure.message = "the runner ended with " + gorgon::describe(*status);
+  } else {
+    failure.message = "killed at the time limit";
+  }
+  failure.message += progress.running ? " in \"" + progress.running->name + "\" (" +
+                                            progress.running->location + ")"
+                     : progress.result.cases.empty() ? " while it loaded the file"
+                                                     : " between two cases";
+  progress.result.errors.push_back(std::move(failure));
+}
+
+Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt,
+                                 std::chrono::duration<double> timeout) {
+  UnitProgress progress;
+  progress.result.unit = unit.id;
+  const auto started = steady_clock::now();
+  const auto deadline = timeout.count() > 0
+                            ? started + std::chrono::duration_cast<steady_clock::duration>(timeout)
+                            : steady_clock::time_point::max();
+  // Writers have the file open to append, so they go on at the new end.
+  if (::ftruncate(output_.get(), 0) != 0)
+    log::warning("cannot empty {}: errno {}", options_.output_file.string(), errno);
+  const std::string line = run_line(unit, attempt, options_.framework);
+  co_await asio::async_write(streams_->conversation, asio::buffer(line), as_value);
+
+  const RunEnd end = co_await follow_unit(progress, deadline);
+  std::optional<ExitStatus> status;
+  if (end != RunEnd::kFinished) {
+    const Ended how = co_await kill();
+    status = how.status;
+  }
+  if (end != RunEnd::kFinished) {
+    progress.result.seconds = std::chrono::duration<double>(steady_clock::now() - started).count();
+  }
+  describe_end(progress, end, status);
+  // Outside cases: before the first, between, and after the last. After a crash that is the last
+  // output.
+  std::int64_t position = 0;
+  progress.case_ranges.push_back({output_size(), output_size()});
+  for (const ByteRange& range : progress.case_ranges) {
+    if (range.from > position) {
+      progress.result.output +=
+          captured(position, range.from, std::min(kMaxCaseOutputBytes, progress.output_left));
+      progress.output_left -= std::min(progress.output_left, progress.result.output.size());
+    }
+    position = std::max(position, range.to);
+  }
+  co_return UnitRun{end, std::move(progress.result)};
+}
+
+Task<std::vector<results::Failure>> RunnerProcess::stop(steady_clock::duration grace) {
+  std::vector<results::Failure> errors;
+  if (ended_) co_return errors;
+  const auto deadline = steady_clock::now() + grace;
+  const std::string line = stop_line();
+  co_await asio::async_write(streams_->conversation, asio::buffer(line), as_value);
+  while (!ended_) {
+    auto event = co_await next_event(deadline);
+    if (!event || std::holds_alternative<Abandoned>(*event)) break;
+    if (auto* message = std::get_if<RunnerMessage>(&*event)) {
+      if (auto* stopped = std::get_if<RunnerStopped>(message)) errors = std::move(stopped->errors);
+    }
+  }
+  if (!ended_) {
+    errors.push_back({.stage = "after_complete",
+                      .exception_class = "",
+                      .message = "the runner did not end in time and was killed",
+                      .backtrace = {}});
+  }
+  co_await kill();
+  co_return errors;
+}
+
+}  // namespace gorgon::runner

@@ -1,0 +1,100 @@
+// The worker's side of one runner: started through a fork request, given units one at a time,
+// killed with its whole tree.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "results/verdict.h"
+#include "runner/runner_protocol.h"
+
+namespace gorgon::runner {
+
+struct RunnerOptions {
+  ForkRequest fork;
+  std::filesystem::path
+      output_file;  ///< Where the slot's tests write; made if missing, emptied before each unit.
+  std::string framework;
+  std::chrono::steady_clock::duration start_timeout;  ///< For the fork and before_start.
+  /// Passes a fork request with its descriptors on to the runner host.
+  std::function<Result<void>(const std::string& datagram, const std::vector<int>& descriptors)>
+      request_fork;
+};
+
+enum class RunEnd {
+  kFinished,  ///< The runner gave a verdict.
+  kCrashed,   ///< The runner ended without one: the unit is to blame.
+  kTimedOut,  ///< Killed at the time limit.
+  kHostDied,  ///< The runner host ended and took the runner along: the unit is not to blame.
+  kStopped,   ///< abandon() was called.
+};
+struct UnitRun {
+  RunEnd end = RunEnd::kFinished;
+  results::UnitResult
+      result;  ///< Without attempt, host and worker. Complete unless kHostDied or kStopped.
+};
+
+class RunnerProcess {
+ public:
+  /// Asks for a runner and waits for it to be ready. kCallback: before_start failed.
+  /// kConnectionLost: the host is gone. kTimeout.
+  [[nodiscard]] static Task<Result<std::unique_ptr<RunnerProcess>>> start(RunnerOptions options);
+  /// Kills the runner and everything it started.
+  ~RunnerProcess();
+
+  /// Runs one unit; ends at the latest a few seconds after `timeout` (zero: no limit).
+  [[nodiscard]] Task<UnitRun> run(results::Unit unit, std::uint32_t attempt,
+                                  std::chrono::duration<double> timeout);
+  /// Lets it run after_complete and its suite hooks and exit, at most `grace`, then kills. Gives
+  /// what went wrong.
+  [[nodiscard]] Task<std::vector<results::Failure>> stop(std::chrono::steady_clock::duration grace);
+  /// Makes a run() in progress end with kStopped, the runner killed.
+  void abandon();
+
+  /// False when the next unit needs a new runner.
+  [[nodiscard]] bool is_usable() const { return usable_ && !ended_; }
+
+ private:
+  struct Ended {
+    std::optional<ExitStatus> status;  ///< Nullopt: the host died.
+  };
+  struct Abandoned {};
+  struct Garbage {
+    std::string reason;
+  };
+  using Event = std::variant<RunnerMessage, Ended, Abandoned, Garbage>;
+  struct Streams;
+  struct UnitProgress;
+
+  RunnerProcess(RunnerOptions options, std::shared_ptr<Streams> streams, UniqueFd output);
+  [[nodiscard]] Task<std::optional<Event>> next_event(
+      std::chrono::steady_clock::time_point deadline);
+  void kill_processes() const;
+  [[nodiscard]] Task<Ended> kill();
+  [[nodiscard]] std::string captured(std::int64_t from, std::int64_t to,
+                                     std::size_t max_bytes) const;
+  [[nodiscard]] std::int64_t output_size() const;
+  void take_case(UnitProgress& progress, CaseDone done) const;
+  [[nodiscard]] Task<RunEnd> follow_unit(UnitProgress& progress,
+                                         std::chrono::steady_clock::time_point deadline);
+  void describe_end(UnitProgress& progress, RunEnd end,
+                    const std::optional<ExitStatus>& status) const;
+
+  RunnerOptions options_;
+  std::shared_ptr<Streams> streams_;  ///< Shared with the two coroutines that read.
+  UniqueFd output_;
+  pid_t pid_ = 0;
+  bool usable_ = true;
+  std::optional<Ended> ended_;
+};
+
+}  // namespace gorgon::runner

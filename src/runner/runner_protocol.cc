@@ -1,0 +1,189 @@
+#include "runner/runner_protocol.h"
+
+#include "base/json.h"
+
+namespace gorgon::runner {
+
+namespace {
+
+results::Failure read_failure(ObjectReader& in) {
+  results::Failure failure;
+  failure.stage = in.text_or("stage", "");
+  failure.exception_class = in.text_or("class", "");
+  failure.message = in.text_or("message", "");
+  failure.backtrace = in.texts("backtrace");
+  return failure;
+}
+
+std::vector<results::Failure> read_failures(ObjectReader& in, std::string_view key) {
+  std::vector<results::Failure> failures;
+  in.objects(key, [&](ObjectReader& element) { failures.push_back(read_failure(element)); });
+  return failures;
+}
+
+CaseDone read_case(ObjectReader& in, const Json& json) {
+  CaseDone done;
+  results::TestCase& test_case = done.test_case;
+  test_case.id = in.text("id");
+  test_case.name = in.text("name");
+  test_case.location = in.text_or("location", "");
+  const auto status = results::case_status_named(in.text("status"));
+  if (!status) in.reject("status", "passed, failed, error, skipped or pending");
+  test_case.status = status.value_or(results::CaseStatus::kError);
+  test_case.seconds = in.number_or("seconds", 0);
+  in.object("failure", [&](ObjectReader& failure) { test_case.failure = read_failure(failure); });
+  test_case.pending_message = in.text_or("pending", "");
+  const auto output = json.find("output");
+  if (output != json.end() && !output->is_null()) {
+    if (output->is_array() && output->size() == 2 && (*output)[0].is_number_integer() &&
+        (*output)[1].is_number_integer()) {
+      done.output = ByteRange{(*output)[0].get<std::int64_t>(), (*output)[1].get<std::int64_t>()};
+    } else {
+      in.reject("output", "[from, to]");
+    }
+  }
+  return done;
+}
+
+UnitDone read_unit_finished(ObjectReader& in) {
+  UnitDone done;
+  done.unit = in.text("unit");
+  const std::string verdict = in.text("verdict");
+  if (verdict != "passed" && verdict != "failed") in.reject("verdict", "passed or failed");
+  done.errors = read_failures(in, "errors");
+  // A verdict of its own that contradicts its errors would let a broken file pass.
+  done.passed = verdict == "passed" && done.errors.empty();
+  done.seconds = in.number_or("seconds", 0);
+  done.replace = in.boolean_or("replace", false);
+  return done;
+}
+
+template <class T>
+Result<RunnerMessage> checked(const ObjectReader& in, T value) {
+  if (in.error()) return std::unexpected(*in.error());
+  return RunnerMessage(std::move(value));
+}
+
+}  // namespace
+
+Result<RunnerMessage> parse_runner_line(std::string_view line) {
+  GORGON_TRY_ASSIGN(const Json json, parse_json(line));
+  ObjectReader in(json, "runner");
+  const std::string type = in.text("type");
+  GORGON_TRY(in.status());
+  if (type == "ready") return checked(in, RunnerReady{static_cast<pid_t>(in.integer_or("pid", 0))});
+  if (type == "failed") {
+    RunnerFailed failed;
+    in.object("error", [&](ObjectReader& error) { failed.error = read_failure(error); });
+    return checked(in, std::move(failed));
+  }
+  if (type == "case_started") {
+    CaseStarted started{in.text("name"), in.text_or("location", "")};
+    return checked(in, std::move(started));
+  }
+  if (type == "case") {
+    CaseDone done = read_case(in, json);
+    return checked(in, std::move(done));
+  }
+  if (type == "unit_finished") {
+    UnitDone done = read_unit_finished(in);
+    return checked(in, std::move(done));
+  }
+  if (type == "stopped") {
+    RunnerStopped stopped{read_failures(in, "errors")};
+    return checked(in, std::move(stopped));
+  }
+  return fail(ErrorKind::kProtocol, "a runner sent a message of unknown type \"" + type + "\"");
+}
+
+Result<StatusLine> parse_status_line(std::string_view line) {
+  GORGON_TRY_ASSIGN(const Json json, parse_json(line));
+  ObjectReader in(json, "status");
+  if (json.contains("pid")) {
+    const auto pid = static_cast<pid_t>(in.integer("pid"));
+    if (pid <= 1) in.reject("pid", "a process id");
+    GORGON_TRY(in.status());
+    return StatusLine(pid);
+  }
+  ExitStatus status;
+  if (json.contains("signal")) {
+    status.signal = static_cast<int>(in.integer("signal"));
+  } else {
+    status.code = static_cast<int>(in.integer("exit"));
+  }
+  GORGON_TRY(in.status());
+  return StatusLine(status);
+}
+
+std::string run_line(const results::Unit& unit, std::uint32_t attempt,
+                     const std::string& framework) {
+  Json json = {{"type", "run"}, {"unit", unit.id}, {"file", unit.file}, {"attempt", attempt}};
+  if (!unit.only.empty()) json["only"] = unit.only;
+  if (!unit.except.empty()) json["except"] = unit.except;
+  if (!framework.empty()) json["framework"] = framework;
+  return dump_json(json) + "\n";
+}
+
+std::string stop_line() { return "{\"type\":\"stop\"}\n"; }
+
+std::string init_datagram(const std::string& job, const std::string& host,
+                          const std::string& workspace, const config::RunnerSettings& settings) {
+  Json json = {{"type", "init"},
+               {"v", 1},
+               {"job", job},
+               {"host", host},
+               {"workspace", workspace},
+               {"framework", nullptr},
+               {"preload", settings.preload},
+               {"callbacks_class_file", nullptr},
+               {"arguments", settings.arguments},
+               {"seed", nullptr}};
+  if (!settings.framework.empty()) json["framework"] = settings.framework;
+  if (!settings.callbacks.class_file.empty())
+    json["callbacks_class_file"] = settings.callbacks.class_file;
+  return dump_json(json);
+}
+
+std::string fork_datagram(const ForkRequest& request) {
+  Json json = {{"type", "fork"},
+               {"id", request.id},
+               {"worker", request.worker},
+               {"env", request.env},
+               {"cgroup", nullptr}};
+  if (!request.cgroup.empty()) json["cgroup"] = request.cgroup;
+  return dump_json(json);
+}
+
+std::string finish_datagram() { return "{\"type\":\"finish\"}"; }
+
+Result<HostMessage> parse_host_datagram(std::string_view bytes) {
+  GORGON_TRY_ASSIGN(const Json json, parse_json(bytes));
+  ObjectReader in(json, "host");
+  const std::string type = in.text("type");
+  if (type == "ready") {
+    HostReady ready{in.text_or("language", ""), in.integer_or("threads", 1),
+                    in.number_or("seconds", 0)};
+    GORGON_TRY(in.status());
+    return HostMessage(std::move(ready));
+  }
+  if (type == "failed") {
+    HostFailed failed{.stage = in.text_or("stage", "preload")};
+    in.object("error", [&](ObjectReader& error) { failed.error = read_failure(error); });
+    GORGON_TRY(in.status());
+    return HostMessage(std::move(failed));
+  }
+  if (type == "finished") return HostMessage(HostFinished{});
+  GORGON_TRY(in.status());
+  return fail(ErrorKind::kProtocol,
+              "a runner host sent a message of unknown type \"" + type + "\"");
+}
+
+std::string describe(const results::Failure& failure) {
+  std::string text = failure.exception_class;
+  if (!text.empty() && !failure.message.empty()) text += ": ";
+  text += failure.message;
+  for (const std::string& line : failure.backtrace) text += "\n    " + line;
+  return text;
+}
+
+}  // namespace gorgon::runner

@@ -1,0 +1,90 @@
+#include "worker/settings.h"
+
+#include "base/json.h"
+#include "protocol/codec.h"
+
+namespace gorgon::worker {
+
+namespace {
+
+Json write(const config::Connection& connection) {
+  Json json = {{"host", connection.host},
+               {"port", connection.port},
+               {"user", connection.user},
+               {"password", connection.password},
+               {"virtual_host", connection.virtual_host},
+               {"heartbeat", connection.heartbeat.count()}};
+  if (connection.tls) {
+    json["tls"] = {{"ca_file", connection.tls->ca_file.string()},
+                   {"certificate_file", connection.tls->certificate_file.string()},
+                   {"key_file", connection.tls->key_file.string()},
+                   {"verify_host", connection.tls->verify_host}};
+  }
+  return json;
+}
+
+config::Connection read_connection(ObjectReader& in) {
+  config::Connection connection;
+  connection.host = in.text("host");
+  connection.port = static_cast<std::uint16_t>(in.integer("port"));
+  connection.user = in.text("user");
+  connection.password = in.text("password");
+  connection.virtual_host = in.text("virtual_host");
+  connection.heartbeat = std::chrono::seconds(in.integer("heartbeat"));
+  in.object("tls", [&](ObjectReader& tls) {
+    connection.tls = config::Tls{.ca_file = tls.text("ca_file"),
+                                 .certificate_file = tls.text("certificate_file"),
+                                 .key_file = tls.text("key_file"),
+                                 .verify_host = tls.boolean_or("verify_host", true)};
+  });
+  return connection;
+}
+
+}  // namespace
+
+std::string encode_settings(const Settings& settings) {
+  Json json = {{"job", protocol::encode(settings.job)},
+               {"host", settings.host},
+               {"worker", settings.worker},
+               {"listener_queue", settings.listener_queue},
+               {"scratch", settings.scratch.string()},
+               {"cgroup", settings.cgroup.string()},
+               {"log_file", settings.log_file.string()}};
+  if (const auto* embedded = std::get_if<broker::EmbeddedAddress>(&settings.address)) {
+    json["embedded"] = embedded->socket.string();
+  } else {
+    json["connection"] = write(std::get<config::Connection>(settings.address));
+  }
+  return dump_json(json);
+}
+
+Result<Settings> decode_settings(std::string_view bytes) {
+  GORGON_TRY_ASSIGN(const Json json, parse_json(bytes));
+  ObjectReader in(json, "worker settings");
+  Settings settings;
+  GORGON_TRY_ASSIGN(protocol::Message job, protocol::decode(in.text("job")));
+  auto* definition = std::get_if<protocol::JobDefinition>(&job);
+  if (definition == nullptr)
+    return fail(ErrorKind::kProtocol, "worker settings.job: expected a job");
+  settings.job = std::move(*definition);
+  settings.host = in.text("host");
+  settings.worker = static_cast<std::uint32_t>(in.integer("worker"));
+  settings.listener_queue = in.text("listener_queue");
+  settings.scratch = in.text("scratch");
+  settings.cgroup = in.text_or("cgroup", "");
+  settings.log_file = in.text_or("log_file", "");
+  if (const auto socket = in.optional_text("embedded")) {
+    settings.address = broker::EmbeddedAddress{*socket};
+  } else {
+    in.object("connection",
+              [&](ObjectReader& connection) { settings.address = read_connection(connection); });
+  }
+  GORGON_TRY(in.status());
+  return settings;
+}
+
+std::string leave_datagram() { return "{\"type\":\"leave\"}"; }
+
+bool is_leave_datagram(std::string_view bytes) { return bytes == leave_datagram(); }
+
+}  // namespace gorgon::worker

@@ -1,0 +1,46 @@
+// What a listener gives a worker it starts, over the control socket between them: who it is, where
+// its job is.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "broker/broker.h"
+#include "protocol/messages.h"
+
+namespace gorgon::worker {
+
+struct Settings {
+  protocol::JobDefinition job;
+  broker::Address address;
+  std::string host;          ///< This machine's name.
+  std::uint32_t worker = 1;  ///< 1…n on this machine; no two workers have the same at one time.
+  std::string listener_queue;
+  std::filesystem::path scratch;  ///< A private directory of the job on this machine.
+  std::filesystem::path
+      cgroup;  ///< Its runner and all that starts from it live there; empty: none.
+  std::filesystem::path log_file;  ///< Empty: standard error.
+};
+
+/// One datagram; the listener sends it first. Holds the broker's password: it only ever travels
+/// over a private socket.
+[[nodiscard]] std::string encode_settings(const Settings& settings);
+[[nodiscard]] Result<Settings> decode_settings(std::string_view bytes);
+
+/// What a listener says to a worker later: finish the unit in hand and leave the job.
+[[nodiscard]] std::string leave_datagram();
+[[nodiscard]] bool is_leave_datagram(std::string_view bytes);
+
+/// How a worker process ends, so that the listener knows what to do with its slot.
+enum ExitCode : int {
+  kJobComplete = 0,  ///< The job is over, or it was asked to leave.
+  kSlotUnusable =
+      10,  ///< No runner can be started here (before_start fails): do not try again for this job.
+  kOriginatorGone = 11,  ///< Nobody takes results any more: abort the job.
+  kBrokerGone = 12,      ///< The broker stayed away too long.
+};
+
+}  // namespace gorgon::worker

@@ -1,0 +1,369 @@
+#include "worker/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "protocol/codec.h"
+
+namespace gorgon::worker {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Three missed ones are the originator's sign that this worker is lost; one undeliverable one is
+/// our sign that the originator is.
+constexpr auto kAliveInterval = 10s;
+/// The reply queue outlives its originator by two minutes (protocol: x-expires); after that nobody
+/// waits for results.
+constexpr auto kReconnectLimit = 120s;
+constexpr int kRunnerStarts = 3;
+/// A message stays far below the broker's limit; a unit's cases beyond it travel ahead in messages
+/// of their own.
+constexpr std::size_t kCasesPerMessageBytes = 1024 * 1024;
+
+std::size_t size_estimate(const results::TestCase& test_case) {
+  std::size_t bytes = 200 + test_case.id.size() + test_case.name.size() +
+                      test_case.location.size() + test_case.output.size() +
+                      test_case.pending_message.size();
+  if (test_case.failure) {
+    bytes += test_case.failure->message.size();
+    for (const std::string& line : test_case.failure->backtrace) bytes += line.size() + 4;
+  }
+  return bytes;
+}
+
+/// Moves the cases of `result` that do not fit beside the others into messages of their own.
+std::vector<protocol::UnitCases> split_cases(const std::string& job, const std::string& run,
+                                             results::UnitResult& result) {
+  std::vector<protocol::UnitCases> messages;
+  std::vector<results::TestCase> batch;
+  std::size_t bytes = 0;
+  for (results::TestCase& test_case : result.cases) {
+    const std::size_t size = size_estimate(test_case);
+    if (!batch.empty() && bytes + size > kCasesPerMessageBytes) {
+      messages.push_back(
+          {.job = job, .unit = result.unit, .run = run, .cases = std::exchange(batch, {})});
+      bytes = 0;
+    }
+    bytes += size;
+    batch.push_back(std::move(test_case));
+  }
+  result.cases = std::move(batch);
+  return messages;
+}
+
+}  // namespace
+
+Worker::Worker(const asio::any_io_executor& executor, Settings settings, UniqueFd control)
+    : executor_(executor),
+      settings_(std::move(settings)),
+      control_(executor, control.release()),
+      inputs_(executor),
+      alive_(std::make_shared<Worker*>(this)) {}
+
+void Worker::stop() {
+  is_stopping_ = true;
+  inputs_.push(Stop{});
+  if (runner_) runner_->abandon();
+}
+
+Task<ExitCode> Worker::run() {
+  spawn(executor_, read_control(alive_));
+  std::optional<ExitCode> end;
+  if (const auto connected = co_await connect(); !connected) {
+    log::error("{}", connected.error().message);
+    end = kBrokerGone;
+  }
+  if (!end && !settings_.job.slot_queue.empty()) end = co_await take_slot();
+  if (!end) end = co_await start_runner();
+  if (!end) {
+    spawn(executor_, show_alive(alive_));
+    end = co_await consume_units();
+  }
+  while (!end) {
+    auto input = co_await inputs_.pop();
+    if (!input || std::holds_alternative<Leave>(*input) || std::holds_alternative<Stop>(*input)) {
+      end = kJobComplete;
+    } else if (std::holds_alternative<OriginatorGone>(*input)) {
+      end = kOriginatorGone;
+    } else {
+      FromBroker from_broker = std::move(std::get<FromBroker>(*input));
+      end = co_await act_on(std::move(from_broker));
+    }
+  }
+  if (*end == kJobComplete && !is_stopping_) co_await leave_job();
+  runner_.reset();
+  *alive_ = nullptr;
+  boost::system::error_code ignored;
+  control_.close(ignored);
+  co_return *end;
+}
+
+Task<Result<void>> Worker::connect() {
+  const auto give_up = Clock::now() + kReconnectLimit;
+  auto pause = 250ms;
+  for (;;) {
+    std::string name =
+        "gorgon worker " + std::to_string(settings_.worker) + " on " + settings_.host;
+    broker::Address address = settings_.address;
+    auto connection = co_await broker::connect(std::move(address), std::move(name));
+    if (connection) {
+      broker_ = std::move(*connection);
+      spawn(executor_, read_broker(alive_, broker_, ++connection_number_));
+      co_return Result<void>();
+    }
+    const bool is_embedded = std::holds_alternative<broker::EmbeddedAddress>(settings_.address);
+    if (is_stopping_ || is_embedded || Clock::now() + pause > give_up)
+      co_return std::unexpected(connection.error());
+    log::warning("{}; trying again", connection.error().message);
+    co_await sleep_for(pause);
+    pause = std::min(pause * 2, std::chrono::milliseconds(5s));
+  }
+}
+
+/// Waits for one of the job's slots: a message that stays unacked, and so goes back by itself when
+/// this worker dies.
+Task<std::optional<ExitCode>> Worker::take_slot() {
+  const auto consuming = co_await broker_->consume(settings_.job.slot_queue, 1);
+  if (!consuming) co_return kJobComplete;
+  for (;;) {
+    auto input = co_await inputs_.pop();
+    if (!input || !std::holds_alternative<FromBroker>(*input)) co_return kJobComplete;
+    const auto& event = std::get<FromBroker>(*input).event;
+    if (!event) co_return kBrokerGone;
+    if (std::holds_alternative<broker::QueueCancelled>(*event)) co_return kJobComplete;
+    co_return std::nullopt;
+  }
+}
+
+Task<std::optional<ExitCode>> Worker::start_runner() {
+  for (int start = 1;; ++start) {
+    runner::RunnerOptions options;
+    options.fork.id =
+        settings_.job.id + "-" + std::to_string(settings_.worker) + "-" + std::to_string(++forks_);
+    options.fork.worker = settings_.worker;
+    options.fork.cgroup = settings_.cgroup.string();
+    options.fork.env = settings_.job.runner.env;
+    options.output_file =
+        settings_.scratch / ("worker-" + std::to_string(settings_.worker) + ".out");
+    options.framework = settings_.job.runner.framework;
+    options.start_timeout =
+        std::chrono::duration_cast<Clock::duration>(settings_.job.callback_timeout);
+    options.request_fork = [this](const std::string& datagram,
+                                  const std::vector<int>& descriptors) {
+      return send_datagram(control_.native_handle(), datagram, descriptors);
+    };
+    auto started = co_await runner::RunnerProcess::start(std::move(options));
+    if (started) {
+      runner_ = std::move(*started);
+      if (is_stopping_) co_return kJobComplete;
+      co_return std::nullopt;
+    }
+    log::warning("no runner: {}", started.error().message);
+    if (is_stopping_) co_return kJobComplete;
+    // A host that died is started again by the listener; anything else would only repeat itself.
+    if (started.error().kind != ErrorKind::kConnectionLost || start == kRunnerStarts) {
+      report_slot_failure(started.error());
+      co_return kSlotUnusable;
+    }
+  }
+}
+
+void Worker::report_slot_failure(const Error& error) {
+  protocol::HostState state{
+      .job = settings_.job.id,
+      .host = settings_.host,
+      .state = protocol::HostState::State::kFailed,
+      .workers = 1,
+      .stage = error.kind == ErrorKind::kCallback ? "before_start" : "runner",
+      .message = "worker " + std::to_string(settings_.worker) + ": " + error.message};
+  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(state)});
+}
+
+Task<std::optional<ExitCode>> Worker::consume_units() {
+  std::string queue = settings_.job.file_queue;
+  const auto consuming = co_await broker_->consume(std::move(queue), 1);
+  if (consuming) co_return std::nullopt;
+  if (consuming.error().kind == ErrorKind::kNotFound) co_return kJobComplete;
+  if (consuming.error().kind == ErrorKind::kConnectionLost)
+    co_return std::nullopt;  // read_broker says so, too.
+  log::error("cannot take units: {}", consuming.error().message);
+  co_return kBrokerGone;
+}
+
+Task<std::optional<ExitCode>> Worker::act_on(FromBroker input) {
+  if (input.connection != connection_number_)
+    co_return std::nullopt;  // What came before a reconnect comes again.
+  if (!input.event) {
+    log::warning("{}", input.event.error().message);
+    const auto connected = co_await connect();
+    if (!connected) co_return kBrokerGone;
+    co_return co_await consume_units();
+  }
+  if (const auto* cancelled = std::get_if<broker::QueueCancelled>(&*input.event)) {
+    if (cancelled->queue == settings_.job.file_queue) co_return kJobComplete;
+    co_return std::nullopt;
+  }
+  broker::Delivery delivery = std::move(std::get<broker::Delivery>(*input.event));
+  if (delivery.queue != settings_.job.file_queue) co_return std::nullopt;
+  co_return co_await run_unit(input.connection, std::move(delivery));
+}
+
+Task<std::optional<ExitCode>> Worker::run_unit(std::uint64_t connection,
+                                               broker::Delivery delivery) {
+  const auto give_back = [&](broker::GiveBack how) {
+    if (connection == connection_number_) (void)broker_->give_back(delivery.tag, how);
+  };
+  auto message = protocol::decode(delivery.body);
+  const auto* unit = message ? std::get_if<protocol::UnitMessage>(&*message) : nullptr;
+  if (unit == nullptr) {
+    log::error("a message in {} is not a unit", delivery.queue);
+    give_back(broker::GiveBack::kFailed);  // Ends as a dead letter with the originator, who knows
+                                           // what was meant.
+    co_return std::nullopt;
+  }
+  if (!runner_ || !runner_->is_usable()) {
+    runner_.reset();
+    if (const auto end = co_await start_runner()) {
+      give_back(broker::GiveBack::kUntried);
+      co_return end;
+    }
+  }
+  const std::string worker = std::to_string(settings_.worker);
+  protocol::UnitStarted started{.job = settings_.job.id,
+                                .unit = unit->unit.id,
+                                .attempt = delivery.attempt,
+                                .host = settings_.host,
+                                .worker = worker};
+  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
+  results::Unit work = unit->unit;
+  auto run = co_await runner_->run(std::move(work), delivery.attempt, settings_.job.unit_timeout);
+  ++units_run_;
+  if (run.end == runner::RunEnd::kStopped || run.end == runner::RunEnd::kHostDied) {
+    give_back(run.end == runner::RunEnd::kStopped ? broker::GiveBack::kUntried
+                                                  : broker::GiveBack::kFailed);
+    co_return std::nullopt;
+  }
+  run.result.attempt = delivery.attempt;
+  run.result.host = settings_.host;
+  run.result.worker = worker;
+  const auto end = co_await publish_result(std::move(run.result));
+  if (end) co_return end;
+  // After a reconnect the tag is void and the unit will come again; the originator counts it once.
+  if (connection == connection_number_) (void)broker_->ack(delivery.tag);
+  co_return std::nullopt;
+}
+
+Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result) {
+  const std::string run =
+      settings_.host + ":" + std::to_string(settings_.worker) + ":" + random_id(8);
+  const auto earlier = split_cases(settings_.job.id, run, result);
+  protocol::UnitFinished finished{.job = settings_.job.id, .run = run};
+  std::vector<broker::Message> messages;
+  for (const protocol::UnitCases& cases : earlier) {
+    finished.earlier_cases += static_cast<std::uint32_t>(cases.cases.size());
+    messages.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(cases)});
+  }
+  finished.result = std::move(result);
+  messages.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(finished)});
+  for (;;) {
+    std::vector<broker::Message> copy = messages;
+    const auto published = co_await broker_->publish(std::move(copy));
+    if (published) co_return std::nullopt;
+    if (published.error().kind == ErrorKind::kUnroutable) co_return kOriginatorGone;
+    log::warning("cannot publish a result: {}", published.error().message);
+    if (is_stopping_) co_return kJobComplete;
+    if (published.error().kind == ErrorKind::kTimeout)
+      continue;  // The broker holds messages back; alarms pass.
+    const auto connected = co_await connect();
+    if (!connected) co_return kBrokerGone;
+    if (const auto end = co_await consume_units()) {
+      if (*end != kJobComplete) co_return end;
+    }
+  }
+}
+
+/// A unit that came with the request to leave must not count as a failed try.
+void Worker::give_back_unstarted() {
+  while (auto input = inputs_.try_pop()) {
+    const auto* from_broker = std::get_if<FromBroker>(&*input);
+    if (from_broker == nullptr || !from_broker->event ||
+        from_broker->connection != connection_number_)
+      continue;
+    const auto* delivery = std::get_if<broker::Delivery>(&*from_broker->event);
+    if (delivery != nullptr) (void)broker_->give_back(delivery->tag, broker::GiveBack::kUntried);
+  }
+}
+
+Task<void> Worker::leave_job() {
+  std::string queue = settings_.job.file_queue;
+  (void)co_await broker_->stop_consuming(std::move(queue));
+  give_back_unstarted();
+  protocol::WorkerDone done{
+      .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
+  if (runner_) {
+    done.errors = co_await runner_->stop(
+        std::chrono::duration_cast<Clock::duration>(settings_.job.callback_timeout));
+  }
+  const protocol::WorkerComplete complete{
+      .job = settings_.job.id, .worker = done.worker, .units = units_run_};
+  (void)broker_->post({broker::to_queue(settings_.listener_queue), protocol::encode(complete)});
+  std::vector<broker::Message> goodbye;
+  goodbye.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
+  (void)co_await broker_->publish(std::move(goodbye));  // The originator may have left already.
+  co_await broker_->close();
+}
+
+Task<void> Worker::read_control(std::shared_ptr<Worker*> self) {
+  while (*self != nullptr) {
+    const auto datagram = receive_datagram((*self)->control_.native_handle());
+    if (datagram) {
+      if (is_leave_datagram(datagram->bytes)) (*self)->inputs_.push(Leave{});
+      continue;
+    }
+    if (datagram.error().kind != ErrorKind::kTimeout) {
+      (*self)->stop();  // The listener is gone, and this worker must not outlive it.
+      co_return;
+    }
+    co_await (*self)->control_.async_wait(asio::posix::stream_descriptor::wait_read, as_value);
+  }
+}
+
+Task<void> Worker::read_broker(std::shared_ptr<Worker*> self,
+                               std::shared_ptr<broker::Connection> connection,
+                               std::uint64_t number) {
+  for (;;) {
+    auto event = co_await connection->next_event();
+    if (*self == nullptr || (*self)->connection_number_ != number) co_return;
+    const bool lost = !event;
+    (*self)->inputs_.push(FromBroker{number, std::move(event)});
+    if (lost) co_return;
+  }
+}
+
+Task<void> Worker::show_alive(std::shared_ptr<Worker*> self) {
+  while (*self != nullptr) {
+    Worker& worker = **self;
+    const protocol::WorkerAlive alive{.job = worker.settings_.job.id,
+                                      .host = worker.settings_.host,
+                                      .worker = std::to_string(worker.settings_.worker)};
+    std::vector<broker::Message> message;
+    message.push_back(
+        {broker::to_queue(worker.settings_.job.reply_queue), protocol::encode(alive)});
+    const auto connection = worker.broker_;
+    const auto published = co_await connection->publish(std::move(message));
+    if (*self == nullptr) co_return;
+    if (!published && published.error().kind == ErrorKind::kUnroutable) {
+      // Nobody waits for the test in progress either.
+      (*self)->inputs_.push(OriginatorGone{});
+      if ((*self)->runner_) (*self)->runner_->abandon();
+      co_return;
+    }
+    co_await sleep_for(kAliveInterval);
+  }
+}
+
+}  // namespace gorgon::worker

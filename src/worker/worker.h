@@ -1,0 +1,78 @@
+// One slot of one job: takes a unit, runs it, publishes the result, waits for the confirm, acks;
+// until the job is over.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "broker/broker.h"
+#include "runner/runner_process.h"
+#include "worker/settings.h"
+
+namespace gorgon::worker {
+
+class Worker {
+ public:
+  /// `control` is the SEQPACKET socket to the listener: fork requests go out, "leave" comes in, its
+  /// end means the end.
+  Worker(const asio::any_io_executor& executor, Settings settings, UniqueFd control);
+
+  /// Works until the job is over. Gives the process's exit code. Leaves no runner behind.
+  [[nodiscard]] Task<ExitCode> run();
+  /// SIGTERM: ends run() soon, the test in progress killed and its unit given back.
+  void stop();
+
+ private:
+  struct Leave {};
+  struct Stop {};
+  struct OriginatorGone {};
+  /// One thing to act on. Deliveries carry the connection they came on: tags are void on any other.
+  struct FromBroker {
+    std::uint64_t connection = 0;
+    Result<broker::Event> event;
+  };
+  using Input = std::variant<Leave, Stop, OriginatorGone, FromBroker>;
+  using Clock = std::chrono::steady_clock;
+
+  [[nodiscard]] Task<Result<void>> connect();
+  [[nodiscard]] Task<std::optional<ExitCode>> take_slot();
+  [[nodiscard]] Task<std::optional<ExitCode>> start_runner();
+  [[nodiscard]] Task<std::optional<ExitCode>> consume_units();
+  [[nodiscard]] Task<std::optional<ExitCode>> act_on(FromBroker input);
+  [[nodiscard]] Task<std::optional<ExitCode>> run_unit(std::uint64_t connection,
+                                                       broker::Delivery delivery);
+  [[nodiscard]] Task<std::optional<ExitCode>> publish_result(results::UnitResult result);
+  [[nodiscard]] Task<void> leave_job();
+  void give_back_unstarted();
+  void report_slot_failure(const Error& error);
+
+  // Coroutines of their own, until run() ends.
+  static Task<void> read_control(std::shared_ptr<Worker*> self);
+  static Task<void> read_broker(std::shared_ptr<Worker*> self,
+                                std::shared_ptr<broker::Connection> connection,
+                                std::uint64_t number);
+  static Task<void> show_alive(std::shared_ptr<Worker*> self);
+
+  asio::any_io_executor executor_;
+  Settings settings_;
+  asio::posix::stream_descriptor control_;
+  Channel<Input> inputs_;
+  std::shared_ptr<Worker*>
+      alive_;  ///< Null inside once run() has ended: what the coroutines check.
+  std::shared_ptr<broker::Connection> broker_;
+  std::uint64_t connection_number_ = 0;
+  std::unique_ptr<runner::RunnerProcess> runner_;
+  std::uint32_t forks_ = 0;
+  std::uint32_t units_run_ = 0;
+  bool is_stopping_ = false;
+};
+
+}  // namespace gorgon::worker
