@@ -335,8 +335,9 @@ std::string Cluster::logs() const {
     const std::string log = read_file(file, std::size_t{512} * 1024 * 1024).value_or("");
     if (log.empty()) continue;
     text += "---- " + file.filename().string() + "\n";
-    for (const std::string_view line : split(last_lines(log, kLogLinesShown), '\n'))
-      text += std::string(line.substr(0, 500)) + "\n";
+    std::istringstream lines(last_lines(log, kLogLinesShown));
+    for (std::string line; std::getline(lines, line);)
+      text += line.substr(0, 500) + "\n";
   }
   return text;
 }
