@@ -86,7 +86,7 @@ Cluster::Cluster(TestBroker broker) : broker_(broker), id_("t" + random_id(8)) {
 Cluster::~Cluster() {
   programs_.clear();
   listeners_.clear();
-  for (const pid_t pid : processes_marked(kMark, id_)) ::kill(pid, SIGKILL);
+  for (const pid_t pid : processes_of(kMark, id_, folder_)) ::kill(pid, SIGKILL);
   if (!is_kept_) remove_tree(folder_);
 }
 
@@ -107,7 +107,9 @@ Environment Cluster::environment(const fs::path& home) const {
 }
 
 Project Cluster::add_project(const std::string& fixture, const std::string& name) {
-  const fs::path folder = folder_ / name;
+  fs::path folder = folder_ / name;
+  for (int number = 2; fs::exists(folder); ++number)
+    folder = folder_ / (name + "-" + std::to_string(number));
   fs::create_directories(folder);
   if (!fixture.empty()) {
     fs::copy(fs::path(GORGON_FIXTURES) / fixture, folder, fs::copy_options::recursive);
@@ -142,14 +144,15 @@ RunningListener& Cluster::start_listener(ListenerSetup setup) {
       .argv = std::move(argv),
       .environment = environment(listener.home),
       .directory = listener.home,
-      .output = folder_ / "logs" /
-                fmt::format("listener-{}-{}", setup.name, listeners_.size())});
+      .output = folder_ / "logs" / fmt::format("listener-{}-{}", setup.name, listeners_.size())});
   listener.setup = std::move(setup);
   if (listener.setup.wait_until_ready) {
-    EXPECT_TRUE(eventually(kListenerStartLimit, [&] {
-      return listener.log().find("listening on") != std::string::npos ||
-             !listener.program->is_running();
-    }) && listener.program->is_running())
+    EXPECT_TRUE(eventually(kListenerStartLimit,
+                           [&] {
+                             return listener.log().find("listening on") != std::string::npos ||
+                                    !listener.program->is_running();
+                           }) &&
+                listener.program->is_running())
         << "the listener did not start: " << listener.log();
   }
   return listener;
@@ -172,8 +175,8 @@ Program& Cluster::start(std::vector<std::string> argv, const fs::path& directory
       .output = folder_ / "logs" / fmt::format("{:02}-{}", programs_.size() + 1, name)});
 }
 
-Program& Cluster::start_gorgon(const std::vector<std::string>& arguments,
-                               const fs::path& directory, const fs::path& home) {
+Program& Cluster::start_gorgon(const std::vector<std::string>& arguments, const fs::path& directory,
+                               const fs::path& home) {
   std::vector<std::string> argv = {GORGON_BINARY};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return start(std::move(argv), directory, home, arguments.empty() ? "gorgon" : arguments.front());
@@ -189,8 +192,7 @@ namespace {
 FinishedRun wait_for(Program& program, Clock::duration limit) {
   const auto began = Clock::now();
   const auto exit_code = program.exit_code(limit);
-  FinishedRun finished{.seconds =
-                           std::chrono::duration<double>(Clock::now() - began).count(),
+  FinishedRun finished{.seconds = std::chrono::duration<double>(Clock::now() - began).count(),
                        .report = {},
                        .output = program.output(),
                        .errors = program.errors()};
@@ -226,8 +228,9 @@ FinishedRun Cluster::finish(Program& run, Clock::duration limit) {
   std::string mistakes;
   for (const std::string& mistake : report.mistakes) mistakes += mistake + "\n";
   EXPECT_EQ(mistakes, "");
-  if (!report.job.empty())
+  if (!report.job.empty()) {
     EXPECT_EQ(report.exit_code.value_or(-1), finished.exit_code) << report.reason;
+  }
   return finished;
 }
 
@@ -274,9 +277,10 @@ void Cluster::check_jobs_are_gone() {
   }
   for (const RunningListener& listener : listeners_) {
     if (listener.may_be_gone || !listener.program->is_running()) continue;
-    EXPECT_TRUE(eventually(kCleanUpLimit, [&] {
-      return listener.workers().empty() && listener.runner_hosts().empty();
-    })) << "processes of a job are left on " << listener.setup.name;
+    EXPECT_TRUE(
+        eventually(kCleanUpLimit,
+                   [&] { return listener.workers().empty() && listener.runner_hosts().empty(); }))
+        << "processes of a job are left on " << listener.setup.name;
   }
 }
 
@@ -285,18 +289,17 @@ void Cluster::stop_listeners() {
   for (RunningListener& listener : listeners_) {
     const auto code = listener.program->exit_code(kCleanUpLimit);
     if (listener.may_be_gone) continue;
-    EXPECT_EQ(code.value_or(-1), 0) << "listener " << listener.setup.name
-                                    << " (-1: it does not end)";
+    EXPECT_EQ(code.value_or(-1), 0)
+        << "listener " << listener.setup.name << " (-1: it does not end)";
   }
 }
 
 void Cluster::check_processes_are_gone() const {
   std::vector<pid_t> left;
   const bool gone =
-      eventually(kCleanUpLimit, [&] { return (left = processes_marked(kMark, id_)).empty(); });
+      eventually(kCleanUpLimit, [&] { return (left = processes_of(kMark, id_, folder_)).empty(); });
   if (gone) return;
-  for (const pid_t pid : left)
-    ADD_FAILURE() << "a process is left: " << describe_process(pid);
+  for (const pid_t pid : left) ADD_FAILURE() << "a process is left: " << describe_process(pid);
 }
 
 void Cluster::check_folders_are_empty() const {
@@ -336,8 +339,7 @@ std::string Cluster::logs() const {
     if (log.empty()) continue;
     text += "---- " + file.filename().string() + "\n";
     std::istringstream lines(last_lines(log, kLogLinesShown));
-    for (std::string line; std::getline(lines, line);)
-      text += line.substr(0, 500) + "\n";
+    for (std::string line; std::getline(lines, line);) text += line.substr(0, 500) + "\n";
   }
   return text;
 }

@@ -52,8 +52,12 @@ struct RunningListener {
   [[nodiscard]] std::filesystem::path workspaces() const { return home / "workspaces"; }
   [[nodiscard]] std::string log() const { return program->errors(); }
   /// Pids of its children.
-  [[nodiscard]] std::vector<pid_t> workers() const { return children_matching(program->pid(), " worker"); }
-  [[nodiscard]] std::vector<pid_t> runner_hosts() const { return children_matching(program->pid(), "host.rb"); }
+  [[nodiscard]] std::vector<pid_t> workers() const {
+    return children_matching(program->pid(), " worker");
+  }
+  [[nodiscard]] std::vector<pid_t> runner_hosts() const {
+    return children_matching(program->pid(), "gorgon host:");
+  }
   void kill();
 };
 
@@ -81,7 +85,8 @@ class Cluster {
   /// Ruby does.
   [[nodiscard]] Environment environment(const std::filesystem::path& home) const;
 
-  /// Copies tests/fixtures/FIXTURE (nothing, when empty) to a new folder called `name`.
+  /// Copies tests/fixtures/FIXTURE (nothing, when empty) to a new folder called `name`, or `name`-2
+  /// and so on.
   Project add_project(const std::string& fixture, const std::string& name = "project");
   /// Writes its gorgon.json: the connection to this cluster (with RabbitMQ), and `keys`, members of
   /// the object as JSON text.

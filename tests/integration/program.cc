@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -58,6 +59,20 @@ std::filesystem::path errors_file(const Program::Options& options) {
   return options.output.string() + ".err";
 }
 
+bool uses_folder(pid_t pid, const std::string& folder) {
+  const std::filesystem::path process = "/proc/" + std::to_string(pid);
+  std::error_code error;
+  if (std::filesystem::read_symlink(process / "cwd", error).string().starts_with(folder))
+    return true;
+  for (std::filesystem::directory_iterator entry(process / "fd", error), end; entry != end;
+       entry.increment(error)) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry->path(), gone).string().starts_with(folder))
+      return true;
+  }
+  return false;
+}
+
 constexpr std::size_t kMaxOutputBytes = std::size_t{512} * 1024 * 1024;
 
 }  // namespace
@@ -71,14 +86,16 @@ bool eventually(Clock::duration limit, const std::function<bool()>& condition) {
   return true;
 }
 
-std::vector<pid_t> processes_marked(const std::string& name, const std::string& value) {
-  const std::string mark = name + "=" + value;
+std::vector<pid_t> processes_of(const std::string& name, const std::string& value,
+                                const std::filesystem::path& folder) {
+  const std::string mark = '\0' + name + "=" + value + '\0';
   std::vector<pid_t> found;
   for (const pid_t pid : all_processes()) {
-    std::string environment = read_proc(pid, "environ");
-    environment.insert(environment.begin(), '\0');
-    if (environment.find('\0' + mark + '\0') != std::string::npos && !is_dead(pid))
-      found.push_back(pid);
+    if (pid == ::getpid()) continue;
+    const std::string environment = '\0' + read_proc(pid, "environ");
+    const bool is_ours =
+        environment.find(mark) != std::string::npos || uses_folder(pid, folder.string() + "/");
+    if (is_ours && !is_dead(pid)) found.push_back(pid);
   }
   return found;
 }

@@ -24,11 +24,12 @@ using Environment = std::vector<std::pair<std::string, std::optional<std::string
 [[nodiscard]] bool eventually(std::chrono::steady_clock::duration limit,
                               const std::function<bool()>& condition);
 
-/// Pids of all processes that carry NAME=VALUE in the environment they were started with: those
-/// that a test started, and all that descend from them, wherever they were reparented to. The dead
-/// that nobody has reaped yet do not count.
-[[nodiscard]] std::vector<pid_t> processes_marked(const std::string& name,
-                                                  const std::string& value);
+/// Pids of all processes of a test, wherever they were reparented to: that carry NAME=VALUE in the
+/// environment they were started with, or (for a process that has written its title over its
+/// environment) have a file below `folder` open or work there. The dead that nobody has reaped yet
+/// do not count, nor does this process.
+[[nodiscard]] std::vector<pid_t> processes_of(const std::string& name, const std::string& value,
+                                              const std::filesystem::path& folder);
 /// "1234 ruby host.rb", for messages.
 [[nodiscard]] std::string describe_process(pid_t pid);
 /// Children of `parent` (alive) whose command line contains `text`.

@@ -93,8 +93,7 @@ class ReportReader {
       for (const Json& error : event["errors"]) unit.errors += failure_text(error) + "\n";
     }
     const std::string file = text_of(event, "unit");
-    if (!report_.units.emplace(file, std::move(unit)).second)
-      mistake(file + " has two verdicts");
+    if (!report_.units.emplace(file, std::move(unit)).second) mistake(file + " has two verdicts");
   }
 
   void read_end(const Json& event) {
@@ -127,8 +126,7 @@ void compare_cases(const std::string& file, const ExpectedUnit& expected, const 
   for (const auto& [name, status] : expected.cases) {
     const auto found = came.find(name);
     const std::string is = found == came.end() ? "missing" : found->second;
-    if (is != status)
-      text += file + ": \"" + name + "\" is " + is + ", expected " + status + "\n";
+    if (is != status) text += file + ": \"" + name + "\" is " + is + ", expected " + status + "\n";
   }
   for (const auto& [name, status] : came) {
     if (!expected.cases.contains(name))
@@ -181,8 +179,7 @@ ExpectedUnits expected_units(const std::string& fixture) {
     unit.error = text_of(row, "error");
     unit.case_message = text_of(row, "case_message");
     if (row.contains("or")) unit.alternatives = row["or"].get<std::vector<std::string>>();
-    if (row.contains("cases"))
-      unit.cases = row["cases"].get<std::map<std::string, std::string>>();
+    if (row.contains("cases")) unit.cases = row["cases"].get<std::map<std::string, std::string>>();
   }
   return units;
 }
@@ -197,8 +194,8 @@ std::string differences(const ExpectedUnits& expected, const Report& report) {
     }
     if (unit->verdict != row.verdict &&
         std::ranges::find(row.alternatives, unit->verdict) == row.alternatives.end()) {
-      text += file + ": " + unit->verdict + ", expected " + row.verdict + " (" + unit->errors +
-              ")\n";
+      text +=
+          file + ": " + unit->verdict + ", expected " + row.verdict + " (" + unit->errors + ")\n";
     }
     if (unit->errors.find(row.error) == std::string::npos)
       text += file + ": no error says \"" + row.error + "\": " + unit->errors + "\n";

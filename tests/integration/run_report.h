@@ -34,7 +34,7 @@ struct Report {
   std::size_t planned = 0;  ///< As run_started says.
   std::map<std::string, ReportedUnit> units;
   std::vector<ReportedCase> cases;
-  std::map<std::string, int> starts;  ///< unit_started events per unit.
+  std::map<std::string, int> starts;         ///< unit_started events per unit.
   std::map<std::string, std::string> hosts;  ///< The last state of each.
   std::vector<std::string> notices;
   std::vector<std::string> waiting;  ///< Reasons.
@@ -58,8 +58,8 @@ struct ExpectedUnit {
   std::string verdict;
   std::vector<std::string> alternatives;     ///< Verdicts that are as good.
   std::map<std::string, std::string> cases;  ///< Name to status.
-  std::string error;         ///< Must occur in the unit's errors.
-  std::string case_message;  ///< Must occur in the message of one failed case.
+  std::string error;                         ///< Must occur in the unit's errors.
+  std::string case_message;                  ///< Must occur in the message of one failed case.
 };
 using ExpectedUnits = std::map<std::string, ExpectedUnit>;
 
