@@ -91,19 +91,21 @@ Cluster::~Cluster() {
 }
 
 Environment Cluster::environment(const fs::path& home) const {
-  return {{kMark, id_},
-          {"HOME", (home.empty() ? folder_ / "home" : home).string()},
-          {"TMPDIR", (folder_ / "tmp").string()},
-          {"LANG", "C.UTF-8"},
-          {"LC_ALL", std::nullopt},
-          {"NO_COLOR", std::nullopt},
-          {"RUBYOPT", std::nullopt},
-          {"RUBYLIB", std::nullopt},
-          {"BUNDLE_GEMFILE", std::nullopt},
-          {"SPEC_OPTS", std::nullopt},
-          {"TESTOPTS", std::nullopt},
-          {"XDG_RUNTIME_DIR", std::nullopt},
-          {"XDG_CACHE_HOME", std::nullopt}};
+  Environment environment = {{kMark, id_},
+                             {"HOME", (home.empty() ? folder_ / "home" : home).string()},
+                             {"TMPDIR", (folder_ / "tmp").string()},
+                             {"LANG", "C.UTF-8"},
+                             {"LC_ALL", std::nullopt},
+                             {"NO_COLOR", std::nullopt},
+                             {"RUBYOPT", std::nullopt},
+                             {"RUBYLIB", std::nullopt},
+                             {"BUNDLE_GEMFILE", std::nullopt},
+                             {"SPEC_OPTS", std::nullopt},
+                             {"TESTOPTS", std::nullopt},
+                             {"XDG_RUNTIME_DIR", std::nullopt},
+                             {"XDG_CACHE_HOME", std::nullopt}};
+  environment.insert(environment.end(), extra_environment_.begin(), extra_environment_.end());
+  return environment;
 }
 
 Project Cluster::add_project(const std::string& fixture, const std::string& name) {
@@ -116,6 +118,32 @@ Project Cluster::add_project(const std::string& fixture, const std::string& name
     fs::remove(folder / "expected.json");
   }
   return Project(folder);
+}
+
+namespace {
+
+std::string slow_file(std::size_t number) { return fmt::format("spec/slow_{:02}_spec.rb", number); }
+
+}  // namespace
+
+Project Cluster::add_slow_project(std::size_t files, double seconds) {
+  const Project project = add_project("", "slow");
+  for (std::size_t i = 1; i <= files; ++i) {
+    project.write(
+        slow_file(i),
+        fmt::format("RSpec.describe('slow {}') {{ it('sleeps') {{ sleep {} }} }}\n", i, seconds));
+  }
+  return project;
+}
+
+ExpectedUnits Cluster::slow_units(std::size_t files) {
+  ExpectedUnits units;
+  for (std::size_t i = 1; i <= files; ++i) {
+    ExpectedUnit& unit = units[slow_file(i)];
+    unit.verdict = "passed";
+    unit.cases[fmt::format("slow {} sleeps", i)] = "passed";
+  }
+  return units;
 }
 
 std::string Cluster::connection_key() const {

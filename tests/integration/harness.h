@@ -85,14 +85,24 @@ class Cluster {
   /// Ruby does.
   [[nodiscard]] Environment environment(const std::filesystem::path& home) const;
 
+  /// For all programs started from now on.
+  void set_environment(const std::string& name, const std::string& value) {
+    extra_environment_.emplace_back(name, value);
+  }
+
   /// Copies tests/fixtures/FIXTURE (nothing, when empty) to a new folder called `name`, or `name`-2
   /// and so on.
   Project add_project(const std::string& fixture, const std::string& name = "project");
+  /// A project of `files` spec files, each of one case that takes `seconds`; and its table.
+  Project add_slow_project(std::size_t files, double seconds);
+  [[nodiscard]] static ExpectedUnits slow_units(std::size_t files);
   /// Writes its gorgon.json: the connection to this cluster (with RabbitMQ), and `keys`, members of
   /// the object as JSON text.
   void configure(const Project& project, const std::string& keys = {}) const;
   /// `"connection": {…}` of this cluster.
   [[nodiscard]] std::string connection_key() const;
+  /// What its listeners have as cluster_id.
+  [[nodiscard]] const std::string& name() const { return id_; }
 
   RunningListener& start_listener(ListenerSetup setup = {});
   /// Listeners of the usual size of these tests: "one" and "two", two slots each.
@@ -145,6 +155,7 @@ class Cluster {
   std::filesystem::path folder_;
   std::list<RunningListener> listeners_;
   std::list<Program> programs_;
+  Environment extra_environment_;
   std::set<std::string> jobs_;  ///< Ids of all jobs that finished runs had.
   bool is_kept_ = false;
 };

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,13 +31,6 @@ constexpr std::chrono::milliseconds kPause{20};
 std::string read_proc(pid_t pid, const char* name) {
   std::ifstream stream("/proc/" + std::to_string(pid) + "/" + name, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-bool is_dead(pid_t pid) {
-  const std::string stat = read_proc(pid, "stat");
-  const std::size_t name_end = stat.rfind(')');
-  return name_end == std::string::npos || name_end + 2 >= stat.size() ||
-         stat[name_end + 2] == 'Z' || stat[name_end + 2] == 'X';
 }
 
 std::vector<pid_t> all_processes() {
@@ -95,9 +90,29 @@ std::vector<pid_t> processes_of(const std::string& name, const std::string& valu
     const std::string environment = '\0' + read_proc(pid, "environ");
     const bool is_ours =
         environment.find(mark) != std::string::npos || uses_folder(pid, folder.string() + "/");
-    if (is_ours && !is_dead(pid)) found.push_back(pid);
+    if (is_ours && is_alive(pid)) found.push_back(pid);
   }
   return found;
+}
+
+bool is_alive(pid_t pid) {
+  const std::string stat = read_proc(pid, "stat");
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos || name_end + 2 >= stat.size()) return false;
+  return stat[name_end + 2] != 'Z' && stat[name_end + 2] != 'X';
+}
+
+std::uint16_t free_port() {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket.get(), generic, length) != 0 ||
+      ::getsockname(socket.get(), generic, &length) != 0)
+    ADD_FAILURE() << "no free port";
+  return ntohs(address.sin_port);
 }
 
 std::string describe_process(pid_t pid) {
@@ -109,7 +124,7 @@ std::string describe_process(pid_t pid) {
 std::vector<pid_t> children_matching(pid_t parent, const std::string& text) {
   std::vector<pid_t> found;
   for (const pid_t pid : descendants_of(parent)) {
-    if (describe_process(pid).find(text) != std::string::npos && !is_dead(pid))
+    if (describe_process(pid).find(text) != std::string::npos && is_alive(pid))
       found.push_back(pid);
   }
   return found;

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -30,6 +31,10 @@ using Environment = std::vector<std::pair<std::string, std::optional<std::string
 /// do not count, nor does this process.
 [[nodiscard]] std::vector<pid_t> processes_of(const std::string& name, const std::string& value,
                                               const std::filesystem::path& folder);
+/// False also for a process that has ended and that nobody has reaped.
+[[nodiscard]] bool is_alive(pid_t pid);
+/// A port of loopback that was free a moment ago.
+[[nodiscard]] std::uint16_t free_port();
 /// "1234 ruby host.rb", for messages.
 [[nodiscard]] std::string describe_process(pid_t pid);
 /// Children of `parent` (alive) whose command line contains `text`.
