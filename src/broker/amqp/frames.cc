@@ -163,6 +163,8 @@ std::optional<Incoming> FrameReader::take_method(amqp_channel_t channel,
       return BlockedChanged{to_string(as<amqp_connection_blocked_t>(method).reason)};
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
       return BlockedChanged{std::nullopt};
+    case AMQP_CHANNEL_FLOW_METHOD:  // RabbitMQ has stopped sending it in 3.0.
+      return std::nullopt;
     case AMQP_QUEUE_DECLARE_OK_METHOD:
       return Answer{channel, method.id, to_string(as<amqp_queue_declare_ok_t>(method).queue)};
     default:

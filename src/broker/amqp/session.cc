@@ -100,12 +100,12 @@ void Session::pump() {
 
 void Session::flush() {
   if (lost_ || outbox_.is_empty()) return;
-  const std::size_t before = outbox_.unwritten_bytes();
-  const bool had_nothing_to_wait_for = is_writable(amqp_get_sockfd(state_.get()));
-  if (const auto written = outbox_.write(state_.get()); !written)
-    return lose(written.error().message);
-  if (had_nothing_to_wait_for) last_sent_ = last_progress_ = Clock::now();
-  if (outbox_.unwritten_bytes() != before) writable_again_.notify();
+  const Result<bool> has_written = outbox_.write(state_.get());
+  if (!has_written) return lose(has_written.error().message);
+  if (*has_written) {
+    last_sent_ = last_progress_ = Clock::now();
+    writable_again_.notify();
+  }
   if (outbox_.is_empty() || is_writing_) return;
   is_writing_ = true;
   spawn(executor_, write_loop(shared_from_this()));
