@@ -1,14 +1,24 @@
 // Session: what the broker sends.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
+#include <chrono>
 #include <cstdint>
+#include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
+#include "broker/amqp/frames.h"
 #include "broker/amqp/handshake.h"
+#include "broker/amqp/library.h"
+#include "broker/amqp/outbox.h"
 #include "broker/amqp/session.h"
+#include "broker/broker.h"
+#include "broker/waiting.h"
 
 namespace gorgon::broker::amqp {
 

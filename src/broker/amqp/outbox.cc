@@ -3,7 +3,12 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
 #include <utility>
+
+#include "base/result.h"
+#include "broker/amqp/library.h"
 
 namespace gorgon::broker::amqp {
 

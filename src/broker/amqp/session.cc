@@ -1,13 +1,28 @@
 #include "broker/amqp/session.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/system/error_code.hpp>
 #include <cerrno>
+#include <chrono>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "broker/amqp/frames.h"
+#include "broker/amqp/library.h"
+#include "broker/amqp/outbox.h"
 
 namespace gorgon::broker::amqp {
 
@@ -90,10 +105,11 @@ Task<void> Session::heartbeat_loop(std::shared_ptr<Session> self) {
 /// the socket no longer shows, and before every publish.
 void Session::pump() {
   while (!lost_ && !is_stalled()) {
-    auto incoming = reader_.next(state_.get());
-    if (!incoming) return lose(incoming.error().message);
-    if (!*incoming) break;
-    std::visit([this](auto& arrived) { handle(std::move(arrived)); }, **incoming);
+    Result<std::optional<Incoming>> read = reader_.next(state_.get());
+    if (!read) return lose(read.error().message);
+    std::optional<Incoming> incoming = *std::move(read);
+    if (!incoming) break;
+    std::visit([this](auto& arrived) { handle(std::move(arrived)); }, *incoming);
   }
   flush();
 }

@@ -1,9 +1,18 @@
 #include "broker/embedded/frame_stream.h"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "broker/embedded/wire.h"
 
 namespace gorgon::broker::embedded {
 
