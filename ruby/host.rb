@@ -13,6 +13,10 @@ require_relative 'child'
 module Gorgon
   class Host
     DATAGRAM_BYTES = 128 * 1024
+    # Of an error that does not fit into a datagram as it is.
+    CUT_MESSAGE_BYTES = 8 * 1024
+    CUT_BACKTRACE_LINES = 20
+    CUT_LINE_BYTES = 512
     DESCRIPTORS = 3
 
     def initialize(control)
@@ -174,9 +178,20 @@ module Gorgon
     end
 
     def tell(type, fields = {})
-      @control.sendmsg(Wire.generate({ 'type' => type }.merge(fields)))
+      message = { 'type' => type }.merge(fields)
+      text = Wire.generate(message)
+      if text.bytesize > DATAGRAM_BYTES && fields['error']
+        text = Wire.generate(message.merge('error' => cut(fields['error'])))
+      end
+      @control.sendmsg(text)
     rescue SystemCallError
       exit(1)
+    end
+
+    def cut(error)
+      { 'stage' => error['stage'], 'class' => Wire.text(error['class'], CUT_LINE_BYTES),
+        'message' => Wire.text(error['message'], CUT_MESSAGE_BYTES),
+        'backtrace' => error['backtrace'].first(CUT_BACKTRACE_LINES).map { |line| Wire.text(line, CUT_LINE_BYTES) } }
     end
   end
 end

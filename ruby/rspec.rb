@@ -12,6 +12,7 @@ module Gorgon
   class RSpecAdapter
     # Options that belong to whoever runs the suite as a whole.
     NOT_OURS = %i[formatters drb drb_port runner profile bisect fail_fast color_mode output_stream].freeze
+    INTERNALS = %i[get_files_to_run run_suite_hooks reset_filters static_config_filter_manager ordering_manager].freeze
     FAILURE_CLASSES = %w[RSpec::Expectations::ExpectationNotMetError RSpec::Mocks::MockExpectationError
                          RSpec::Core::Pending::PendingExampleFixedError Minitest::Assertion
                          Test::Unit::AssertionFailedError].freeze
@@ -169,12 +170,21 @@ module Gorgon
 
         raise FrameworkMissing, "cannot load rspec: #{e.message}; add it to the Gemfile"
       end
+      check_version
       @config = RSpec.configuration
       @world = RSpec.world
       options = RSpec::Core::ConfigurationOptions.new(@settings.arguments)
       NOT_OURS.each { |name| options.options.delete(name) }
       configure(options)
       @options = options
+    end
+
+    # A version without these is better refused than run half.
+    def check_version
+      missing = INTERNALS.reject { |name| RSpec.configuration.respond_to?(name, true) }
+      return if missing.empty?
+
+      raise FrameworkMissing, "rspec-core #{RSpec::Core::Version::STRING} is not supported (no #{missing.join(', ')})"
     end
 
     def configure(options)

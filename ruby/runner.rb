@@ -13,8 +13,8 @@ module Gorgon
 
   class Runner
     # A runner that has grown by this much since it was ready is replaced: a fork costs about 20 ms, a machine that swaps
-    # costs the run. Plain files leave about 75 KiB each behind (measured with 200 files), so that only real leaks and
-    # big fixtures reach it.
+    # costs the run. Plain files leave 3 to 11 KiB each behind (tests/ruby/bench.rb), so that only real leaks and big
+    # fixtures reach it.
     RSS_GROWTH_KB = 512 * 1024
     PAGE_KB = 4
     SEEDS = 0x10000 # what RSpec and Minitest draw from

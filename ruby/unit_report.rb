@@ -20,7 +20,7 @@ module Gorgon
     # parent reports too. When nobody listens any more there is nothing left to do either.
     def tell(type, fields = {})
       Process.exit!(0) unless own_process?
-      @io.write("{\"type\":\"#{type}\",#{Wire.generate(fields)[1..-1]}\n".sub(/,\}\n\z/, "}\n"))
+      @io.write("#{Wire.generate({ 'type' => type }.merge(fields))}\n")
     rescue SystemCallError, IOError
       Process.exit!(1)
     end

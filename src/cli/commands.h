@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "report/terminal.h"
 
 namespace gorgon::cli {
 
-enum class Color { kAuto, kAlways, kNever };
 enum class MessageFormat { kHuman, kJson };
 
 struct StartCommand {
@@ -24,7 +24,7 @@ struct StartCommand {
   std::optional<std::string> cluster;
   std::optional<double> start_timeout;  ///< Seconds.
   std::optional<double> unit_timeout;   ///< Seconds.
-  Color color = Color::kAuto;
+  report::Color color = report::Color::kAuto;
   MessageFormat format = MessageFormat::kHuman;
   bool quiet = false;
   bool verbose = false;

@@ -1,7 +1,7 @@
 // The command line: one table of commands and options, from which --help comes.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -133,8 +133,10 @@ class CommandLine {
     app->add_flag("-q,--quiet", start_.quiet, "Show failures and the summary only");
     app->add_flag("-v,--verbose", start_.verbose, "Show every file, and whole backtraces");
     app->add_option("--color", start_.color, "Use colours: auto, always or never")
-        ->transform(CLI::CheckedTransformer(std::vector<std::pair<std::string, Color>>{
-            {"auto", Color::kAuto}, {"always", Color::kAlways}, {"never", Color::kNever}}))
+        ->transform(CLI::CheckedTransformer(
+            std::vector<std::pair<std::string, report::Color>>{{"auto", report::Color::kAuto},
+                                                               {"always", report::Color::kAlways},
+                                                               {"never", report::Color::kNever}}))
         ->type_name("WHEN");
     app->add_option("--message-format", start_.format,
                     "human, or json: one event a line on standard output")
@@ -316,6 +318,8 @@ class CommandLine {
 }  // namespace gorgon::cli
 
 int main(int argc, char** argv) {
+  // A reader that has gone away is an error of that write, not the end of the run.
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     gorgon::cli::CommandLine command_line;
     return command_line.run(std::vector<std::string>(argv + 1, argv + argc));

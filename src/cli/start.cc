@@ -2,15 +2,20 @@
 #include <unistd.h>
 
 #include <boost/asio/signal_set.hpp>
+#include <chrono>
 #include <cstdio>
-#include <iostream>
+#include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "config/project_config.h"
 #include "originator/originator.h"
+#include "report/json_events.h"
+#include "report/terminal.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {
@@ -32,23 +37,36 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   return options;
 }
 
-class Tmp : public report::Reporter {
-  void on(const results::RunEvent& e) override {
-    if (auto* u = std::get_if<results::UnitFinished>(&e)) {
-      std::printf("%s %s %zu cases %.3f s %s:%s\n",
-                  std::string(name_of(u->result->verdict)).c_str(), u->unit->file.c_str(),
-                  u->result->cases.size(), u->result->seconds, u->result->host.c_str(),
-                  u->result->worker.c_str());
-      for (auto& x : u->result->errors)
-        std::printf("   %s %s %s\n", x.stage.c_str(), x.exception_class.c_str(), x.message.c_str());
-    }
-    if (auto* n = std::get_if<results::Notice>(&e)) std::printf("notice %s\n", n->text.c_str());
-    if (auto* n = std::get_if<results::Waiting>(&e)) std::printf("waiting %s\n", n->reason.c_str());
-    if (auto* n = std::get_if<results::RunFinished>(&e))
-      std::printf("%zu units %zu cases %.3f s exit %d %s\n", n->units, n->cases, n->seconds,
-                  n->exit_code, n->reason.c_str());
+/// On the way out: how long a slow reader of our output may take for the rest of it.
+constexpr auto kFlushLimit = std::chrono::seconds(10);
+
+std::unique_ptr<report::Reporter> make_reporter(const StartCommand& command,
+                                                const originator::StartOptions& options) {
+  if (command.format == MessageFormat::kJson)
+    return std::make_unique<report::JsonEventsReporter>(STDOUT_FILENO);
+  const auto verbosity = command.quiet     ? report::Verbosity::kQuiet
+                         : command.verbose ? report::Verbosity::kVerbose
+                                           : report::Verbosity::kNormal;
+  auto terminal = report::terminal_options(STDOUT_FILENO, command.color, verbosity, &std::getenv);
+  terminal.look.project_root = options.project.string();
+  terminal.look.failed_files = options.config.failed_files.string();
+  return std::make_unique<report::TerminalReporter>(STDOUT_FILENO, std::move(terminal));
+}
+
+void show_plan(const originator::Plan& plan) {
+  for (const plan::PlannedFile& file : plan.files) {
+    const std::string expected = !file.expected     ? "unknown"
+                                 : file.is_recorded ? human_duration(*file.expected)
+                                                    : "about " + human_duration(*file.expected);
+    std::printf("%-14s  %s\n", expected.c_str(), file.path.c_str());
   }
-};
+  std::printf("%s%s\n", count_of(plan.files.size(), "file").c_str(),
+              plan.expected_seconds
+                  ? (", " + human_duration(std::chrono::duration<double>(*plan.expected_seconds)) +
+                     " in all")
+                        .c_str()
+                  : "");
+}
 
 }  // namespace
 
@@ -62,10 +80,14 @@ int start(const StartCommand& command) {
   }
   auto plan = originator::make_plan(*options);
   if (!plan) return complain(plan.error());
-  Tmp reporter;
+  if (command.dry_run) {
+    show_plan(*plan);
+    return 0;
+  }
+  const auto reporter = make_reporter(command, *options);
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
-                                    reporter);
+                                    *reporter);
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& error, int number) {
     if (error) return;
@@ -75,7 +97,9 @@ int start(const StartCommand& command) {
       if (!again) ::_exit(128 + second);
     });
   });
-  return run_to_completion(io, originator.run());
+  const int exit_code = run_to_completion(io, originator.run());
+  (void)reporter->flush(kFlushLimit);
+  return exit_code;
 }
 
 }  // namespace gorgon::cli

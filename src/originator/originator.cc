@@ -399,21 +399,23 @@ void Originator::check_workers() {
   }
   if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? started_ : now;
   const std::string reasons = hosts_.reasons();
-  const std::string where =
-      broker::describe(local_ ? local_->address() : broker::Address(*options_.config.connection));
-  std::string reason = "for listeners: none answered on " + where;
-  if (!options_.config.cluster.empty())
-    reason += " in the cluster \"" + options_.config.cluster + "\"";
-  if (!reasons.empty()) reason = "for listeners: all that answered are out of the job\n" + reasons;
+  std::string reason = "for listeners: all that answered are out of the job";
+  if (hosts_.answered() == 0) {
+    reason =
+        "for listeners: none answered on " +
+        broker::describe(local_ ? local_->address() : broker::Address(*options_.config.connection));
+    if (!options_.config.cluster.empty())
+      reason += " in the cluster \"" + options_.config.cluster + "\"";
+  }
   if (local_ && (local_->failed() || hosts_.answered() > 0)) {
     // Nobody else can come.
-    return end(hosts_.exit_code(),
-               reasons.empty() ? "the local listener ended with " +
-                                     describe(local_->failed().value_or(ExitStatus{.code = 1}))
-                               : reasons);
+    const std::string how = "the local listener ended with " +
+                            describe(local_->failed().value_or(ExitStatus{.code = 1}));
+    return end(hosts_.exit_code(), reasons.empty() ? how : "no worker could be started");
   }
-  if (now - *nobody_since_ >= options_.config.timeouts.start)
+  if (now - *nobody_since_ >= options_.config.timeouts.start) {
     return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
+  }
   if (reason == waiting_for_) return;
   waiting_for_ = reason;
   reporter_.on(results::Waiting{.reason = std::move(reason)});

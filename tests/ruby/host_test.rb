@@ -39,6 +39,15 @@ class HostTest < HostCase
     assert_equal 1, host.ended.exitstatus
   end
 
+  def test_an_error_larger_than_a_datagram_still_arrives
+    body = 'def dive(n); n.zero? ? raise("\\u0001" * 60_000) : dive(n - 1); end; dive(300)'
+    host = start_host({ "#{'long' * 50}.rb" => body }, preload: ['long' * 50])
+    error = host.read['error']
+    assert_match(/\A\u0001{8192}\n\[cut: 60000 bytes/, error['message'])
+    assert_equal 20, error['backtrace'].size
+    assert_equal 1, host.ended.exitstatus
+  end
+
   def test_preload_that_exits_is_a_failure
     host = start_host({ 'app.rb' => 'exit 0' }, preload: ['app.rb'])
     assert_equal %w[failed preload], host.read.values_at('type', 'stage')

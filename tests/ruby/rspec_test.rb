@@ -75,7 +75,8 @@ class RSpecTest < HostCase
   end
 
   def test_exit_in_a_case
-    { 'exit' => 0, 'exit 3' => 3, 'exit(false)' => 1, 'abort "bye"' => 1 }.each do |call, status|
+    { 'exit' => 0, 'exit 3' => 3, 'exit(false)' => 1, 'abort "bye"' => 1,
+      'Thread.main.kill' => 0, 'Thread.new { exit 5 }.join; sleep' => 5 }.each do |call, status|
       outcome = run_then_good("RSpec.describe('x') { it('leaves') { #{call} }; it('later') {} }")
       assert_equal ['exit', "exit(#{status}) was called while spec/x_spec.rb ran"],
                    outcome.errors.first.values_at('stage', 'message')
@@ -96,7 +97,8 @@ class RSpecTest < HostCase
 
   def test_deaths_name_the_case_and_tell_how
     { 'exit!(4)' => { 'exit' => 4 }, 'Process.kill(:KILL, Process.pid); sleep' => { 'signal' => 9 },
-      'Process.kill(:TERM, Process.pid); sleep' => { 'signal' => 15 } }.each do |call, ending|
+      'Process.kill(:TERM, Process.pid); sleep' => { 'signal' => 15 }, 'exec("true")' => { 'exit' => 0 },
+      'ObjectSpace.each_object(IO) { |io| io.close if io.fileno > 2 rescue nil }' => { 'exit' => 1 } }.each do |call, ending|
       runner = runner(spec("RSpec.describe('x') { it('first') {}; it('dies') { puts 'last words'; #{call} } }"))
       outcome = runner.run('spec/x_spec.rb')
       assert_nil outcome.finished, call
