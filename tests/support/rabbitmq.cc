@@ -181,6 +181,7 @@ Result<void> PrivateRabbit::wait_until_usable() {
   while (Clock::now() < deadline) {
     const auto soon = Clock::now() + std::chrono::milliseconds(50);
     io_.restart();
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): started by the caller.
     if (run_to_completion(io_, broker_->wait_until(soon))) break;
     if (answers_amqp(port_)) return {};
   }

@@ -192,6 +192,7 @@ Task<Result<Reply>> Session::ask(F frame) {
     requests_.erase(id);
     co_return fail(ErrorKind::kTimeout, "the embedded broker did not answer within 10 s");
   }
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the loop ends with it.
   co_return *std::move(request->outcome);
 }
 
@@ -253,6 +254,7 @@ Task<Result<void>> Session::wait_for_window(std::shared_ptr<PublishBatch> batch,
                      "the embedded broker did not confirm a message within 10 s");
     }
   }
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): checked by the if.
   if (batch->error) co_return std::unexpected(*batch->error);
   co_return Result<void>();
 }
