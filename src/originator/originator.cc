@@ -447,9 +447,9 @@ Task<void> Originator::reconnect() {
   auto pause = 250ms;
   reporter_.on(results::Waiting{.reason = "for the broker: the connection was lost"});
   while (!outcome_) {
-    const auto connected =
-        local_ ? Result<void>(fail(ErrorKind::kConnectionLost, "the embedded broker is gone"))
-               : co_await connect();
+    // Not a ?: with a co_await in it: GCC 12 destroys its temporary twice.
+    Result<void> connected = fail(ErrorKind::kConnectionLost, "the embedded broker is gone");
+    if (!local_) connected = co_await connect();
     if (connected) {
       const auto restored = co_await restore_job();
       if (restored) co_return;
