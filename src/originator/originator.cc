@@ -370,6 +370,7 @@ void Originator::handle(protocol::HostState message) {
                                       message.message);
     if (!is_slot) state_.drop_host(message.host);
   }
+  // Workers that were cancelled or killed say no goodbye; the listener says it for them.
   if (message.state == State::kLeft) state_.drop_host(message.host);
   if (!changed) return;
   using Shown = results::HostChanged::State;
