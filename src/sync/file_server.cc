@@ -53,10 +53,10 @@ Result<std::string> configuration(const FileServerOptions& options) {
   if (::getuid() == 0) text += "uid = 0\ngid = 0\n";
   text += std::string("[") + kFileServerModule + "]\n";
   text += "path = " + directory + "\nread only = no\nlist = no\n";
-  // A pushed tree's links must not lead a later push or pull out of the directory.
-  text +=
-      "munge symlinks = no\nrefuse options = copy-links copy-unsafe-links copy-dirlinks "
-      "keep-dirlinks\n";
+  // Without chroot rsync would cut the leading slash off links that point outside. Munged they are
+  // stored disarmed, lead no later push or pull out of the directory, and leave as they came.
+  text += "munge symlinks = yes\n";
+  text += "refuse options = copy-links copy-unsafe-links copy-dirlinks keep-dirlinks\n";
   if (!options.secrets.empty())
     text += "auth users = *\nsecrets file = " + options.secrets.string() + "\n";
   return text;

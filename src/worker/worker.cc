@@ -209,6 +209,9 @@ void Worker::report_slot_failure(const Error& error) {
       .stage = error.kind == ErrorKind::kCallback ? "before_start" : "runner",
       .message = "worker " + std::to_string(settings_.worker) + ": " + error.message};
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(state)});
+  const protocol::WorkerDone done{
+      .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
+  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
 }
 
 Task<std::optional<ExitCode>> Worker::consume_units() {
@@ -330,6 +333,10 @@ Task<void> Worker::leave_job() {
   std::string queue = settings_.job.file_queue;
   (void)co_await broker_->stop_consuming(std::move(queue));
   give_back_unstarted();
+  // after_complete may take its time; whoever waits shall know that we are still here.
+  const protocol::WorkerAlive alive{
+      .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
+  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(alive)});
   protocol::WorkerDone done{
       .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
   if (runner_) {

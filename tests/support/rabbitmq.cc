@@ -1,8 +1,7 @@
 #include "support/rabbitmq.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,14 +12,24 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
+#include <vector>
 
+#include "base/asio.h"
+#include "base/files.h"
+#include "base/result.h"
+#include "base/subprocess.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "config/connection.h"
 
 namespace gorgon::test {
 
@@ -172,6 +181,7 @@ Result<void> PrivateRabbit::wait_until_usable() {
   while (Clock::now() < deadline) {
     const auto soon = Clock::now() + std::chrono::milliseconds(50);
     io_.restart();
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): started by the caller.
     if (run_to_completion(io_, broker_->wait_until(soon))) break;
     if (answers_amqp(port_)) return {};
   }
@@ -258,7 +268,7 @@ class StopSharedRabbit : public ::testing::Environment {
   void TearDown() override { shared_instance().reset(); }
 };
 
-[[maybe_unused]] const ::testing::Environment* const kStopSharedRabbit =
+[[maybe_unused]] const ::testing::Environment* const stop_shared_rabbit =
     ::testing::AddGlobalTestEnvironment(new StopSharedRabbit);
 
 }  // namespace
