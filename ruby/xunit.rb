@@ -52,7 +52,7 @@ module Gorgon
     def load_file(unit, report)
       load_framework(unit) unless adapters.any? { |adapter| adapter.class.loaded? }
       adapters.each(&:begin_recording)
-      load(File.expand_path(unit.file, @settings.workspace))
+      without_rspec_words { load(File.expand_path(unit.file, @settings.workspace)) }
       found = adapters.map { |adapter| [adapter, adapter.recorded] }
       @tests[unit.file] = found.reject { |_, tests| tests.empty? }
     rescue FrameworkMissing, SystemExit, SignalException, NoMemoryError
@@ -62,6 +62,23 @@ module Gorgon
       nil
     ensure
       self.class.disarm # the file, or a helper, may have required autorun
+    end
+
+    # In a project that also has RSpec files, RSpec's `describe` stands at the top level and in modules, before the one of
+    # minitest/spec in Kernel: a file's cases would go to RSpec, and it would pass with none. RSpec's own remove_globally!
+    # hides Kernel's as well.
+    def without_rspec_words
+      return yield unless defined?(RSpec::Core::DSL) && RSpec::Core::DSL.exposed_globally?
+
+      words = RSpec::Core::DSL
+      begin
+        words.example_group_aliases.each do |name|
+          words.change_global_dsl { remove_method(name) if method_defined?(name, false) }
+        end
+        yield
+      ensure
+        words.example_group_aliases.each { |name| words.expose_example_group_alias_globally(name) }
+      end
     end
 
     def adapters

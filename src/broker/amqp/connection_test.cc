@@ -1,20 +1,22 @@
 // What only a RabbitMQ can do to a connection: refuse it, die, hang, come back, raise alarms.
 #include "broker/amqp/connection.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "base/asio.h"
+#include "base/result.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "broker/broker.h"
@@ -23,6 +25,7 @@
 #include "support/certificates.h"
 #include "support/rabbitmq.h"
 
+// NOLINTBEGIN(bugprone-unchecked-optional-access): an empty one throws or crashes, a failure too.
 namespace gorgon::broker {
 namespace {
 
@@ -422,3 +425,4 @@ TEST_F(AmqpTlsTest, UnreadableFilesAreNamed) {
 
 }  // namespace
 }  // namespace gorgon::broker
+// NOLINTEND(bugprone-unchecked-optional-access)
