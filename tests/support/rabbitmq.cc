@@ -217,7 +217,7 @@ Result<std::string> PrivateRabbit::rabbitmqctl(std::vector<std::string> argument
   const std::string name = arguments.at(0);
   arguments.insert(arguments.begin(), std::string(kPrograms) + "rabbitmqctl");
   RunOptions options{.spawn = {.argv = std::move(arguments), .environment = environment()},
-                     .timeout = std::chrono::seconds(30)};
+                     .timeout = std::chrono::seconds(120)};
   io_.restart();
   auto output = run_to_completion(io_, run(std::move(options)));
   if (!output) return std::unexpected(std::move(output).error());
