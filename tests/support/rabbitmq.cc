@@ -36,7 +36,7 @@ namespace gorgon::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds kStartLimit{60};
+constexpr std::chrono::seconds kStartLimit{180};
 constexpr std::chrono::seconds kStopLimit{30};
 /// The packaged wrapper in sbin changes the user; this one does not.
 constexpr std::string_view kPrograms = "/usr/lib/rabbitmq/bin/";
