@@ -1,12 +1,17 @@
 #include "broker/broker.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
+#include <memory>
+#include <string>
 #include <utility>
 #include <variant>
 
+#include "base/asio.h"
+#include "base/result.h"
 #include "broker/amqp/connection.h"
 #include "broker/embedded/client.h"
+#include "config/connection.h"
 
 namespace gorgon::broker {
 

@@ -25,7 +25,7 @@ namespace gorgon::broker {
 
 /// Where a message goes: one queue by name, or a topic, which copies it to every queue bound to it.
 struct Destination {
-  enum class Kind { kQueue, kTopic };
+  enum class Kind : std::uint8_t { kQueue, kTopic };
   Kind kind = Kind::kQueue;
   std::string name;
 };
@@ -41,7 +41,7 @@ struct Message {
   std::string body;  ///< At most kMaxMessageBytes.
 };
 /// RabbitMQ 4 refuses messages over 16 MiB; we stay at half of it.
-inline constexpr std::size_t kMaxMessageBytes = 8 * 1024 * 1024;
+inline constexpr std::size_t kMaxMessageBytes = std::size_t{8} * 1024 * 1024;
 
 /// Units wait here. AMQP: a durable quorum queue. Survives the broker's restart, and its consumers'
 /// deaths.
@@ -71,7 +71,7 @@ struct QueueCancelled {
 };
 using Event = std::variant<Delivery, QueueCancelled>;
 
-enum class GiveBack {
+enum class GiveBack : std::uint8_t {
   kUntried,  ///< It was not started; does not count as a delivery where the broker can tell.
   kFailed,   ///< The try failed; counts towards max_deliveries.
 };

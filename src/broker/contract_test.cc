@@ -3,15 +3,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/result.h"
 #include "base/text.h"
 #include "broker/broker.h"
 #include "broker/embedded/server.h"
@@ -23,7 +27,7 @@ namespace {
 
 using std::chrono::seconds;
 
-enum class Implementation { kEmbedded, kRabbit };
+enum class Implementation : std::uint8_t { kEmbedded, kRabbit };
 
 class BrokerContractTest : public ::testing::TestWithParam<Implementation> {
  protected:
@@ -362,6 +366,7 @@ TEST_P(BrokerContractTest, SeveralCoroutinesPublishAtOnce) {
       spawn(io_.get_executor(),
             [](Connection& to, std::string queue, int number, int& left) -> Task<void> {
               std::vector<std::string> bodies;
+              bodies.reserve(kEach);
               for (int i = 0; i < kEach; ++i)
                 bodies.push_back(std::to_string(number) + " " + std::to_string(1000 + i));
               co_await publish_to(to, std::move(queue), std::move(bodies));
@@ -375,6 +380,7 @@ TEST_P(BrokerContractTest, SeveralCoroutinesPublishAtOnce) {
       received.at(static_cast<std::size_t>(delivery.body[0] - '0')).push_back(delivery.body);
       must(connection->ack(delivery.tag));
     }
+    // NOLINTNEXTLINE(bugprone-infinite-loop): the coroutines count it down.
     while (running > 0) co_await sleep_for(std::chrono::milliseconds(1));
     for (const auto& bodies : received) {
       EXPECT_EQ(bodies.size(), static_cast<std::size_t>(kEach));
@@ -388,6 +394,7 @@ TEST_P(BrokerContractTest, TenThousandMessagesArePublishedInOneCall) {
     const auto connection = co_await connect();
     co_await declare_both(*connection);
     std::vector<std::string> bodies;
+    bodies.reserve(10'000);
     for (int i = 0; i < 10'000; ++i) bodies.push_back("unit " + std::to_string(i));
     co_await publish_to(*connection, named("work"), bodies);
     must(co_await connection->consume(named("work"), 200));

@@ -83,6 +83,7 @@ inline std::vector<std::string> one(std::string text) {
 inline std::vector<Message> messages_to(const std::string& queue,
                                         const std::vector<std::string>& bodies) {
   std::vector<Message> messages;
+  messages.reserve(bodies.size());
   for (const std::string& body : bodies) messages.push_back({to_queue(queue), body});
   return messages;
 }

@@ -1,6 +1,11 @@
 #include "broker/waiting.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
+
+#include <string>
+
+#include "base/result.h"
+#include "broker/broker.h"
 
 namespace gorgon::broker {
 

@@ -30,6 +30,9 @@ constexpr auto kWorkerStopLimit = 5s;
 /// little more.
 constexpr auto kGoodbyeSlack = 15s;
 
+/// Three missed signs mean to the originator that this machine is lost.
+constexpr auto kAliveInterval = 10s;
+
 steady_clock::duration callback_limit(const protocol::JobDefinition& job) {
   return std::chrono::duration_cast<steady_clock::duration>(job.callback_timeout);
 }
@@ -55,6 +58,7 @@ void JobRun::cancel() {
 void JobRun::end() {
   if (state_ == State::kCancelled || state_ == State::kEnding) return;
   state_ = State::kEnding;
+  tell_state();  // Still here, and busy with goodbyes.
   changed_.notify();
 }
 
@@ -68,16 +72,43 @@ void JobRun::tell(protocol::HostState::State state, std::string stage, std::stri
                                     .message = std::move(message)});
 }
 
+void JobRun::tell_state() {
+  tell(state_ == State::kPreparing ? protocol::HostState::State::kPreparing
+                                   : protocol::HostState::State::kReady);
+}
+
+/// Also preparing a large tree or a slow application is a sign of life.
+Task<void> JobRun::show_alive(std::shared_ptr<JobRun*> self) {
+  while (*self != nullptr) {
+    co_await (*self)->changed_.wait_until(steady_clock::now() + kAliveInterval);
+    if (*self == nullptr) co_return;
+    const auto now = steady_clock::now();
+    if (now < (*self)->next_sign_) continue;
+    (*self)->next_sign_ = now + kAliveInterval;
+    if ((*self)->failed_stage_.empty() && (*self)->state_ != State::kCancelled)
+      (*self)->tell_state();
+  }
+}
+
 void JobRun::fail(std::string stage, const Error& error) {
   log::warning("job {} failed here in {}: {}", job_.id, stage, error.message);
   failed_stage_ = stage;
-  tell(protocol::HostState::State::kFailed, std::move(stage), error.message);
+  // No workers, although some may still be ending: with workers it would be a slot's failure.
+  machine_.tell(job_.reply_queue, protocol::HostState{.job = job_.id,
+                                                      .host = machine_.host,
+                                                      .state = protocol::HostState::State::kFailed,
+                                                      .workers = 0,
+                                                      .stage = std::move(stage),
+                                                      .message = error.message});
 }
 
 Task<void> JobRun::run() {
   using asio::experimental::awaitable_operators::operator||;
   log::info("job {} of {} ({})", job_.id, job_.originator, job_.project);
-  tell(protocol::HostState::State::kPreparing);
+  tell_state();
+  next_sign_ = steady_clock::now() + kAliveInterval;
+  const auto alive = std::make_shared<JobRun*>(this);
+  spawn(machine_.executor, show_alive(alive));
   // Whatever ends the job first takes the preparation down with it, the programs it runs included.
   const auto stopped = [](JobRun* self) -> Task<void> {
     while (self->state_ == State::kPreparing) co_await self->changed_.wait();
@@ -85,15 +116,18 @@ Task<void> JobRun::run() {
   auto prepared = co_await (prepare() || stopped(this));
   if (prepared.index() == 0 && std::get<0>(prepared) && state_ == State::kPreparing) {
     state_ = State::kRunning;
-    tell(protocol::HostState::State::kReady);
+    tell_state();
     co_await work();
   }
   if (state_ != State::kCancelled && failed_stage_.empty() && host_) co_await finish();
   host_.reset();
+  *alive = nullptr;
+  changed_.notify();
+  // The originator waits for this word, and need not wait for a large tree to be removed.
+  if (failed_stage_.empty()) tell(protocol::HostState::State::kLeft);
   if (workspace_) co_await workspace_->remove();
   workspace_.reset();
   log::info("job {} has ended here", job_.id);
-  if (failed_stage_.empty()) tell(protocol::HostState::State::kLeft);
 }
 
 Task<Result<void>> JobRun::prepare() {
@@ -271,6 +305,7 @@ Result<void> JobRun::spawn_worker(WorkerSlot& worker) {
                                   .worker = worker.slot,
                                   .listener_queue = machine_.queue,
                                   .scratch = workspace_->scratch(),
+                                  .workspace = workspace_->path(),
                                   .cgroup = worker.cgroup ? worker.cgroup->path() : fs::path(),
                                   .log_file = machine_.log_file};
   return send_datagram(worker.control->native_handle(), worker::encode_settings(settings));
@@ -289,13 +324,22 @@ Task<void> JobRun::relay_forks(std::shared_ptr<WorkerSlot> worker) {
       if (error) co_return;
       continue;
     }
-    while (!host_ && state_ == State::kRunning && failed_stage_.empty()) co_await changed_.wait();
-    if (!host_) continue;  // The descriptors close, and the worker sees that.
-    std::vector<int> descriptors;
-    for (const UniqueFd& fd : request->descriptors) descriptors.push_back(fd.get());
-    if (const auto relayed = host_->fork_runner(request->bytes, descriptors); !relayed) {
-      log::warning("job {}: {}", job_.id, relayed.error().message);
+    co_await relay_fork(*std::move(request));
+  }
+}
+
+/// When nobody takes it, its descriptors close, and the worker sees that.
+Task<void> JobRun::relay_fork(Datagram request) {
+  std::vector<int> descriptors;
+  for (const UniqueFd& fd : request.descriptors) descriptors.push_back(fd.get());
+  int refused_by =
+      0;  // The start of the host that could not take it: dead, but not yet known to be.
+  while (state_ == State::kRunning && failed_stage_.empty()) {
+    if (host_ && host_starts_ != refused_by) {
+      if (host_->fork_runner(request.bytes, descriptors)) co_return;
+      refused_by = host_starts_;
     }
+    co_await changed_.wait();
   }
 }
 

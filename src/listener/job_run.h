@@ -2,6 +2,7 @@
 // clean-up.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -55,19 +56,24 @@ class JobRun {
   [[nodiscard]] Task<void> keep_host_running();
   [[nodiscard]] Task<void> work();
   [[nodiscard]] Task<void> finish();
+  /// This machine is out of the job.
   void fail(std::string stage, const Error& error);
   void tell(protocol::HostState::State state, std::string stage = {}, std::string message = {});
 
   [[nodiscard]] Task<void> run_worker(std::uint32_t slot);
   [[nodiscard]] Result<void> spawn_worker(WorkerSlot& worker);
   [[nodiscard]] Task<void> relay_forks(std::shared_ptr<WorkerSlot> worker);
+  [[nodiscard]] Task<void> relay_fork(Datagram request);
+  static Task<void> show_alive(std::shared_ptr<JobRun*> self);
+  void tell_state();
   void judge_end(const WorkerSlot& worker, const ExitStatus& status);
 
   protocol::JobDefinition job_;
   Machine& machine_;
   Workspaces& workspaces_;
   State state_ = State::kPreparing;
-  Signal changed_;  ///< State, host or workers.
+  std::chrono::steady_clock::time_point next_sign_;  ///< When the originator is to hear of us next.
+  Signal changed_;                                   ///< State, host or workers.
   std::optional<Workspace> workspace_;
   std::unique_ptr<runner::RunnerHost> host_;  ///< Null while it is started again.
   std::string failed_stage_;  ///< Why this machine is out of the job; empty: it is not.

@@ -32,6 +32,8 @@ constexpr auto kRenewalInterval = 30s;
 constexpr auto kReconnectLimit = 120s;
 /// After a cancellation machines answer within a moment, unless they are gone.
 constexpr auto kCancelLimit = 10s;
+/// How soon a living worker or machine answers the end of a job.
+constexpr auto kGoodbyeAnswer = 3s;
 constexpr auto kJobLifetime = std::chrono::hours(24);
 constexpr std::uint16_t kReplyPrefetch = 500;
 
@@ -230,6 +232,12 @@ Task<void> Originator::collect() {
     co_await handle_inputs_until(Clock::now() + kTick);
     if (is_connection_lost_) co_await reconnect();
     check_workers();
+    if (!to_republish_.empty() && broker_) {
+      // They stay on the list until the broker has confirmed them: a lost connection must not lose
+      // them.
+      const auto published = co_await publish_units(to_republish_);
+      if (published) to_republish_.clear();
+    }
     if (Clock::now() >= next_renewal_ && broker_) {
       next_renewal_ = Clock::now() + kRenewalInterval;
       broker::WorkQueue file_queue{.name = protocol::file_queue(job_, epoch_),
@@ -329,14 +337,24 @@ void Originator::accept(results::UnitResult result, const std::string& run,
   reporter_.on(results::UnitFinished{.unit = unit, .result = recorded});
 }
 
-/// The broker gave up on a unit: every worker that took it died with it.
+/// The broker gave up on a unit: it was given back too often. That may have been the machines'
+/// fault (a host that died, slots that could not be used), so each unit gets a second chance of its
+/// own; then it is to blame.
 void Originator::handle_dead_letter(const results::Unit& unit) {
+  const results::Unit* known = state_.unit(unit.id);
+  if (known == nullptr || state_.result(unit.id) != nullptr) return;
+  if (suspects_.insert(unit.id).second) {
+    notice(Notice::Level::kWarning,
+           known->file + " was given back by every worker that took it; it is tried once more");
+    to_republish_.push_back(known);
+    return;
+  }
   results::UnitResult result{.unit = unit.id, .verdict = results::Verdict::kCrashed};
-  result.errors.push_back(
-      {.stage = "crash",
-       .exception_class = "",
-       .message = "every worker that ran it died (" + count_of(state_.tries(unit.id), "time") + ")",
-       .backtrace = {}});
+  result.errors.push_back({.stage = "crash",
+                           .exception_class = "",
+                           .message = "every worker that ran it died (it was started " +
+                                      count_of(state_.tries(unit.id), "time") + ")",
+                           .backtrace = {}});
   accept(std::move(result), {}, 0);
 }
 
@@ -352,6 +370,8 @@ void Originator::handle(protocol::HostState message) {
                                       message.message);
     if (!is_slot) state_.drop_host(message.host);
   }
+  // Workers that were cancelled or killed say no goodbye; the listener says it for them.
+  if (message.state == State::kLeft) state_.drop_host(message.host);
   if (!changed) return;
   using Shown = results::HostChanged::State;
   const Shown shown = message.state == State::kPreparing ? Shown::kPreparing
@@ -399,21 +419,23 @@ void Originator::check_workers() {
   }
   if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? started_ : now;
   const std::string reasons = hosts_.reasons();
-  const std::string where =
-      broker::describe(local_ ? local_->address() : broker::Address(*options_.config.connection));
-  std::string reason = "for listeners: none answered on " + where;
-  if (!options_.config.cluster.empty())
-    reason += " in the cluster \"" + options_.config.cluster + "\"";
-  if (!reasons.empty()) reason = "for listeners: all that answered are out of the job\n" + reasons;
+  std::string reason = "for listeners: all that answered are out of the job";
+  if (hosts_.answered() == 0) {
+    reason =
+        "for listeners: none answered on " +
+        broker::describe(local_ ? local_->address() : broker::Address(*options_.config.connection));
+    if (!options_.config.cluster.empty())
+      reason += " in the cluster \"" + options_.config.cluster + "\"";
+  }
   if (local_ && (local_->failed() || hosts_.answered() > 0)) {
     // Nobody else can come.
-    return end(hosts_.exit_code(),
-               reasons.empty() ? "the local listener ended with " +
-                                     describe(local_->failed().value_or(ExitStatus{.code = 1}))
-                               : reasons);
+    const std::string how = "the local listener ended with " +
+                            describe(local_->failed().value_or(ExitStatus{.code = 1}));
+    return end(hosts_.exit_code(), reasons.empty() ? how : "no worker could be started");
   }
-  if (now - *nobody_since_ >= options_.config.timeouts.start)
+  if (now - *nobody_since_ >= options_.config.timeouts.start) {
     return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
+  }
   if (reason == waiting_for_) return;
   waiting_for_ = reason;
   reporter_.on(results::Waiting{.reason = std::move(reason)});
@@ -426,9 +448,9 @@ Task<void> Originator::reconnect() {
   auto pause = 250ms;
   reporter_.on(results::Waiting{.reason = "for the broker: the connection was lost"});
   while (!outcome_) {
-    const auto connected =
-        local_ ? Result<void>(fail(ErrorKind::kConnectionLost, "the embedded broker is gone"))
-               : co_await connect();
+    // Not a ?: with a co_await in it: GCC 12 destroys its temporary twice.
+    Result<void> connected = fail(ErrorKind::kConnectionLost, "the embedded broker is gone");
+    if (!local_) connected = co_await connect();
     if (connected) {
       const auto restored = co_await restore_job();
       if (restored) co_return;
@@ -482,24 +504,10 @@ Task<void> Originator::close_job() {
     (void)co_await broker_->publish(std::move(farewell));
     (void)co_await broker_->delete_queue(protocol::file_queue(job_, epoch_));
     if (options_.slots && !local_) (void)co_await broker_->delete_queue(protocol::slot_queue(job_));
-    const auto limit =
-        is_cancelled
-            ? Clock::duration(kCancelLimit)
-            : std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.callback) +
-                  kCancelLimit;
-    const auto deadline = Clock::now() + limit;
-    bool has_said = false;
-    while ((state_.worker_count() > 0 || hosts_.at_work() > 0) && Clock::now() < deadline &&
-           !is_connection_lost_) {
-      co_await handle_inputs_until(std::min(deadline, Clock::now() + kTick));
-      state_.drop_silent_workers(Clock::now() - kSilenceLimit);
-      hosts_.drop_silent(Clock::now() - kSilenceLimit);
-      if (!has_said && Clock::now() > deadline - limit + 1s) {
-        has_said = true;
-        reporter_.on(
-            results::Waiting{.reason = "for workers to say goodbye (after_complete, suite hooks)"});
-      }
-    }
+    co_await wait_for_goodbyes(is_cancelled ? Clock::duration(kCancelLimit)
+                                            : std::chrono::duration_cast<Clock::duration>(
+                                                  options_.config.timeouts.callback) +
+                                                  kCancelLimit);
     (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
   }
   if (shipment_) co_await shipment_->take_back();
@@ -510,6 +518,28 @@ Task<void> Originator::close_job() {
     accept({.unit = unit->id,
             .verdict = is_interrupted ? results::Verdict::kCancelled : results::Verdict::kLost},
            {}, 0);
+  }
+}
+
+/// Workers let their runners finish, machines run after_creating_workers. Everyone who is still
+/// there says so when the goodbye starts; those who do not have died before.
+Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
+  const auto started = Clock::now();
+  bool has_said = false;
+  while ((state_.worker_count() > 0 || hosts_.at_work() > 0) && Clock::now() < started + limit &&
+         !is_connection_lost_) {
+    co_await handle_inputs_until(std::min(started + limit, Clock::now() + kTick));
+    const auto now = Clock::now();
+    const auto silent_since = now > started + kGoodbyeAnswer
+                                  ? std::max(started, now - kSilenceLimit)
+                                  : now - kSilenceLimit;
+    state_.drop_silent_workers(silent_since);
+    hosts_.drop_silent(silent_since);
+    if (!has_said && now > started + 1s) {
+      has_said = true;
+      reporter_.on(
+          results::Waiting{.reason = "for workers to say goodbye (after_complete, suite hooks)"});
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -56,6 +57,7 @@ class Originator {
   [[nodiscard]] Task<Result<void>> publish_job();
   [[nodiscard]] Task<void> collect();
   [[nodiscard]] Task<void> close_job();
+  [[nodiscard]] Task<void> wait_for_goodbyes(Clock::duration limit);
   [[nodiscard]] Task<void> call_after_job_finishes();
   [[nodiscard]] Task<int> finish();
   void record();
@@ -108,7 +110,9 @@ class Originator {
   std::string waiting_for_;                        ///< What the display says we wait for.
   Clock::time_point next_check_;
   Clock::time_point next_renewal_;
-  std::size_t errors_after_units_ = 0;  ///< after_complete and suite hooks that failed.
+  std::set<std::string> suspects_;                  ///< Units that came back as dead letters once.
+  std::vector<const results::Unit*> to_republish_;  ///< Those that are to be tried once more.
+  std::size_t errors_after_units_ = 0;              ///< after_complete and suite hooks that failed.
 };
 
 }  // namespace gorgon::originator

@@ -283,9 +283,8 @@ std::string pad_left(std::string text, std::size_t columns) {
 std::string shell_quoted(std::string_view argument) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
-  if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string_view::npos) {
-    return std::string(argument);
-  }
+  if (argument.empty()) return "''";
+  if (argument.find_first_not_of(kPlain) == std::string_view::npos) return std::string(argument);
   const bool is_printable = valid_utf8(argument) == argument &&
                             safe_lines(argument) == std::vector{std::string(argument)};
   std::string quoted = is_printable ? "'" : "$'";

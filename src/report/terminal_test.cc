@@ -1,64 +1,239 @@
 #include "report/terminal.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): posix_openpt
 #include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "base/unique_fd.h"
+#include "report/display_text.h"
+#include "report/testing/collector.h"
+#include "report/testing/screen.h"
 #include "report/testing/synthetic_run.h"
 
 namespace gorgon::report {
 
-// Not a test: a run to look at.
-//   gorgon_report_test --gtest_also_run_disabled_tests --gtest_filter='*WatchIt'
-TEST(TerminalReporterDemo, DISABLED_WatchIt) {
-  using results::Verdict;
-  const bool is_bad_day = std::getenv("DEMO_EVERYTHING") != nullptr;
-  const Verbosity verbosity =
-      std::getenv("DEMO_VERBOSE") != nullptr ? Verbosity::kVerbose : Verbosity::kNormal;
-  TerminalReporter reporter(STDOUT_FILENO,
-                            terminal_options(STDOUT_FILENO, Color::kAuto, verbosity,
-                                             [](const char* name) { return std::getenv(name); }));
-  testing::SyntheticRun run(reporter);
-  if (is_bad_day) {
-    testing::run_everything(run);
-    return;
+using results::Verdict;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+using namespace testing;  // NOLINT(google-build-using-namespace): this folder's test helpers.
+
+namespace {
+
+constexpr std::string_view kPlainReport = R"(gorgon: 7 files, about 3 min 05 s of tests, job k2x9
+host build1: ready, 2 workers
+host build2: failed: before_start failed: exit 1
+    no database
+FAIL     spec/models/user_spec.rb  1 of 2 cases failed, 2.31 s, build1/2
+CRASH    spec/crash_spec.rb  killed by signal 11 (SIGSEGV), 0.42 s, build1/2
+FAIL     spec/load_spec.rb  NameError: uninitialized constant Invoice, 0.05 s, build1/2
+TIMEOUT  spec/hang it_spec.rb  killed after 15 min 00 s, 15 min 00 s, build1/2
+progress: 5 of 7 files, 5 cases, 4 failures, 0.00 s
+
+1) FAIL  User is valid
+   spec/models/user_spec.rb:12 on build1, worker 2, 0.12 s
+
+   RSpec::Expectations::ExpectationNotMetError:
+     expected: true
+          got: false
+
+   spec/models/user_spec.rb:14:in `block (2 levels) in <main>'
+   lib/user.rb:7:in `valid?'
+   (2 frames outside the project left out; -v shows them)
+
+   output:
+   | SELECT 1
+   | bell␇
+
+2) CRASH  spec/crash_spec.rb
+   on build1, worker 2, 0.42 s
+
+   killed by signal 11 (SIGSEGV)
+   while running: Parser reads huge input
+   1 case had finished before
+
+   last output:
+   | reading…
+   | [BUG] Segmentation fault at 0x0000000000000000
+
+3) ERROR  spec/load_spec.rb
+   while loading the file, on build1, worker 2
+
+   NameError: uninitialized constant Invoice
+
+   spec/load_spec.rb:1:in `<top (required)>'
+
+4) TIMEOUT  spec/hang it_spec.rb
+   on build1, worker 2, 15 min 00 s
+
+   killed after 15 min 00 s
+   while running: Queue drains
+
+CANCEL  1 unit did not finish: interrupted
+   spec/cut_spec.rb
+
+LOST  1 unit could not be run: no listener took it
+   spec/nobody_spec.rb
+
+   host  build2 could not take part: before_start failed: exit 1
+  files  7: 1 passed, 2 failed, 1 crashed, 1 timed out, 1 cancelled, 1 lost
+  cases  5: 3 passed, 1 failed, 1 pending
+   time  41.2 s
+  rerun  gorgon start spec/models/user_spec.rb spec/crash_spec.rb spec/load_spec.rb 'spec/hang it_spec.rb' spec/nobody_spec.rb
+
+gorgon: incomplete (exit 6): 1 unit could not be run; 5 failures in 5 of 7 files, 5 cases, 41.2 s
+)";
+
+/// A reporter with its clock, its window and its reader in the test's hands.
+class TerminalReporterTest : public ::testing::Test {
+ protected:
+  TerminalReporter& make(Look look = {}, bool is_live = false) {
+    TerminalOptions options{.look = std::move(look), .is_live = is_live};
+    options.size = [this] { return size_; };
+    options.now = [this] { return now_; };
+    reporter_ = std::make_unique<TerminalReporter>(reader_.fd(), std::move(options));
+    return *reporter_;
   }
-  constexpr std::size_t kUnits = 60;
-  constexpr std::size_t kWorkers = 6;
-  for (std::size_t i = 0; i < kUnits; ++i)
-    (void)run.add_unit(fmt::format("spec/models/file_{:02}_spec.rb", i));
-  run.start({.job = "k2x9", .expected_seconds = 100, .is_local = false});
+  TerminalReporter& make_live() { return make({.unicode = true}, true); }
+  void pass(double seconds) {
+    now_ += std::chrono::duration_cast<TimePoint::duration>(std::chrono::duration<double>(seconds));
+    reporter_->tick();
+  }
+  /// What a terminal of the present size shows after everything so far.
+  std::vector<std::string> shown(Screen& screen) {
+    screen.feed(reader_.take());
+    EXPECT_EQ(screen.complaints(), "");
+    return screen.lines();
+  }
+
+  Collector reader_;
+  TimePoint now_;
+  TerminalSize size_;
+  std::unique_ptr<TerminalReporter> reporter_;
+};
+
+}  // namespace
+
+TEST_F(TerminalReporterTest, PlainOutputIsTheWholeStoryWithoutControlCodes) {
+  SyntheticRun run(make());
+  run_everything(run);
+  EXPECT_EQ(reader_.take(), kPlainReport);
+}
+
+TEST_F(TerminalReporterTest, QuietIsOnlyFailuresAndSummary) {
+  SyntheticRun run(make({.verbosity = Verbosity::kQuiet}));
+  run_everything(run);
+  const std::string text = reader_.take();
+  EXPECT_THAT(text, StartsWith("host build2: failed"));
+  EXPECT_THAT(text, Not(HasSubstr("progress:")));
+  EXPECT_THAT(text, HasSubstr("1) FAIL  User is valid"));
+}
+
+TEST_F(TerminalReporterTest, VerboseHasALineAUnitAndEveryFrame) {
+  SyntheticRun run(make({.verbosity = Verbosity::kVerbose}));
+  run_everything(run);
+  const std::string text = reader_.take();
+  EXPECT_THAT(text, HasSubstr("PASS     spec/a_spec.rb  2 cases, 1.50 s, build1/2\n"));
+  EXPECT_THAT(text, HasSubstr("CANCEL   spec/cut_spec.rb"));
+  EXPECT_THAT(text, HasSubstr("gems/rspec-support"));
+  EXPECT_THAT(text, Not(HasSubstr("left out")));
+  EXPECT_THAT(text, HasSubstr("slowest"));
+}
+
+TEST_F(TerminalReporterTest, AGoodRunEndsInFewLines) {
+  SyntheticRun run(make());
+  (void)run.add_unit("spec/a_spec.rb");
+  run.start({.job = "k2x9"});
+  run.finish_unit(0, result_of(Verdict::kPassed, {passed_case("x")}));
+  run.finish(1.5, 0);
+  EXPECT_EQ(reader_.take(),
+            "gorgon: 1 file\n\n"
+            "  files  1: 1 passed\n"
+            "  cases  1: 1 passed\n"
+            "   time  1.50 s\n\n"
+            "gorgon: passed, 1 file, 1 case, 1.50 s\n");
+}
+
+TEST_F(TerminalReporterTest, ARunThatNeverBeganSaysWhy) {
+  TerminalReporter& reporter = make();
+  SyntheticRun run(reporter);
   reporter.on(results::Waiting{.reason = "for listeners: none answered on mq.example:5672"});
-  const auto pass_time = [&](int ticks) {
-    for (int i = 0; i < ticks; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      reporter.tick();
-    }
-  };
-  pass_time(15);
-  run.host("build1", 3);
-  run.host("build2", 3);
-  for (std::size_t i = 0; i < kUnits + kWorkers; ++i) {
-    if (i >= kWorkers) {
-      const std::size_t done = i - kWorkers;
-      const bool fails = done % 17 == 5;
-      auto result = testing::result_of(fails ? Verdict::kFailed : Verdict::kPassed,
-                                       {testing::passed_case("a"), testing::passed_case("b")});
-      if (fails) result.cases.push_back(testing::failed_case("User is valid"));
-      run.finish_unit(done, result);
-    }
-    if (i < kUnits) {
-      run.start_unit(i, i % 2 == 0 ? "build1" : "build2", std::to_string(i % kWorkers / 2 + 1));
-    }
-    pass_time(2);
+  reporter.on(results::Waiting{.reason = "for listeners: none answered on mq.example:5672"});
+  run.finish(60, 2, "cannot push the tree: no space left on device");
+  EXPECT_EQ(reader_.take(),
+            "waiting for listeners: none answered on mq.example:5672\n\n"
+            "   time  1 min 00 s\n\n"
+            "gorgon: stopped (exit 2): cannot push the tree: no space left on device; 0 files, "
+            "0 cases, 1 min 00 s\n");
+}
+
+TEST_F(TerminalReporterTest, ColorsDoNotChangeTheText) {
+  SyntheticRun run(make({.color = true}));
+  run_everything(run);
+  const std::string colored = reader_.take();
+  EXPECT_THAT(colored, HasSubstr("\x1b[1;31mFAIL   \x1b[0m"));
+  std::string plain;
+  for (const std::string& line : safe_lines(colored)) plain += line + "\n";
+  EXPECT_EQ(plain, kPlainReport);
+}
+
+TEST_F(TerminalReporterTest, LongListsAndOutputsAreCutAndSayso) {
+  SyntheticRun run(make({.failed_files = "tmp/failed files.json"}));
+  for (int i = 0; i < 12; ++i) (void)run.add_unit(fmt::format("spec/{:02}_spec.rb", i));
+  run.start();
+  for (std::size_t i = 0; i < 12; ++i) {
+    auto result = result_of(Verdict::kFailed, {failed_case("x")});
+    for (int line = 1; line <= 50; ++line) result.cases[0].output += fmt::format("line {}\n", line);
+    run.finish_unit(i, result);
   }
-  run.finish(12.5, 1);
+  run.finish(1, 1);
+  const std::string text = reader_.take();
+  EXPECT_THAT(text,
+              HasSubstr("spec/09_spec.rb  # and 2 more, listed in 'tmp/failed files.json'\n"));
+  EXPECT_THAT(text, Not(HasSubstr("spec/10_spec.rb  #")));
+  EXPECT_THAT(text, HasSubstr("output: (its end; 10 lines before it left out, -v shows them)\n"
+                              "   | line 11\n"));
+}
+
+TEST_F(TerminalReporterTest, TheLiveDisplayShowsWhatGoesOn) {
+  TerminalReporter& reporter = make_live();
+  SyntheticRun run(reporter);
+  Screen screen(size_.columns, size_.rows);
+  for (int i = 0; i < 4; ++i) (void)run.add_unit(fmt::format("spec/{}_spec.rb", i));
+  run.start({.job = "k2x9", .expected_seconds = 40, .is_local = false});
+  reporter.on(results::Waiting{.reason = "for listeners: none answered"});
+  pass(3);
+  EXPECT_THAT(shown(screen), ElementsAre("gorgon: 4 files, about 40.0 s of tests, job k2x9", "",
+                                         "──────────────────────────────  0/4 files  0:03",
+                                         "waiting for listeners: none answered"));
+  run.host("build1", 2);
+  run.host("build2", 0, results::HostChanged::State::kPreparing);
+  run.start_unit(0, "build1", "1");
+  run.start_unit(1, "build1", "2");
+  run.finish_unit(0, result_of(Verdict::kFailed, {failed_case("User is valid")}, 10));
+  pass(10);
+  EXPECT_THAT(
+      shown(screen),
+      ElementsAre("gorgon: 4 files, about 40.0 s of tests, job k2x9",
+                  "FAIL     spec/0_spec.rb  1 of 1 case failed, 10.0 s, build1/2",
+                  "         User is valid  expected: true", "",
+                  "━━━━━━─────────────────────  1/4 files  1 case  1 failed  0:13  about 0:10 left",
+                  "1/2 workers busy on 1 host, 1 host preparing",
+                  "  0:10  spec/1_spec.rb  build1/2"));
+  EXPECT_EQ(screen.cursor_row(), 3U);
+  EXPECT_EQ(screen.cursor_column(), 0U);
 }
 
 }  // namespace gorgon::report

@@ -1,10 +1,16 @@
 #include "support/certificates.h"
 
+#include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <expected>
+#include <filesystem>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/asio.h"
+#include "base/files.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 
 namespace gorgon::test {

@@ -1,8 +1,7 @@
 #include "support/rabbitmq.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,14 +12,24 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
+#include <vector>
 
+#include "base/asio.h"
+#include "base/files.h"
+#include "base/result.h"
+#include "base/subprocess.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "config/connection.h"
 
 namespace gorgon::test {
 
@@ -56,6 +65,13 @@ Result<std::array<std::uint16_t, count>> free_ports() {
     ports[i] = ntohs(address.sin_port);
   }
   return ports;
+}
+
+/// Whether something listens on `port`.
+bool accepts(std::uint16_t port) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = loopback(port);
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
 }
 
 /// Whether an AMQP server answers on `port`: a wrong protocol header makes it send its own and
@@ -150,6 +166,15 @@ Result<void> PrivateRabbit::start_epmd() {
   auto epmd = Subprocess::spawn(io_.get_executor(), options);
   if (!epmd) return std::unexpected(std::move(epmd).error());
   epmd_.emplace(*std::move(epmd));
+  // The broker would start one of its own, which outlives it, when it found none.
+  const auto deadline = Clock::now() + kStartLimit;
+  while (!accepts(epmd_port_)) {
+    io_.restart();
+    const auto soon = Clock::now() + std::chrono::milliseconds(5);
+    const auto ended = run_to_completion(io_, epmd_->wait_until(soon));
+    if (ended || Clock::now() > deadline)
+      return fail(ErrorKind::kUnavailable, "epmd does not listen on its port");
+  }
   return {};
 }
 
@@ -172,6 +197,7 @@ Result<void> PrivateRabbit::wait_until_usable() {
   while (Clock::now() < deadline) {
     const auto soon = Clock::now() + std::chrono::milliseconds(50);
     io_.restart();
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): started by the caller.
     if (run_to_completion(io_, broker_->wait_until(soon))) break;
     if (answers_amqp(port_)) return {};
   }
@@ -258,7 +284,7 @@ class StopSharedRabbit : public ::testing::Environment {
   void TearDown() override { shared_instance().reset(); }
 };
 
-[[maybe_unused]] const ::testing::Environment* const kStopSharedRabbit =
+[[maybe_unused]] const ::testing::Environment* const stop_shared_rabbit =
     ::testing::AddGlobalTestEnvironment(new StopSharedRabbit);
 
 }  // namespace

@@ -1,16 +1,24 @@
 // Session: methods that the broker answers: declarations and consumers.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <memory>
+#include <expected>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/asio.h"
+#include "base/result.h"
+#include "broker/amqp/frames.h"
+#include "broker/amqp/library.h"
+#include "broker/amqp/outbox.h"
 #include "broker/amqp/session.h"
 #include "broker/amqp/table.h"
+#include "broker/broker.h"
+#include "broker/waiting.h"
 
 namespace gorgon::broker::amqp {
 

@@ -1,13 +1,20 @@
 #include "broker/amqp/connection.h"
 
+#include <boost/asio/this_coro.hpp>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "base/asio.h"
+#include "base/result.h"
 #include "broker/amqp/handshake.h"
+#include "broker/amqp/library.h"
 #include "broker/amqp/session.h"
+#include "broker/broker.h"
 #include "broker/waiting.h"
+#include "config/connection.h"
 
 namespace gorgon::broker::amqp {
 

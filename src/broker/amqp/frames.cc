@@ -4,9 +4,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
+#include "base/result.h"
+#include "broker/amqp/library.h"
 #include "broker/broker.h"
 
 namespace gorgon::broker::amqp {
@@ -97,17 +103,21 @@ std::optional<Incoming> FrameReader::take(const amqp_frame_t& frame) {
     case AMQP_FRAME_HEADER:
       take_header(frame);
       return take_content_if_complete();
-    case AMQP_FRAME_BODY: {
-      if (!content_ || !content_->missing_bytes) return std::nullopt;
-      const amqp_bytes_t part = frame.payload.body_fragment;
-      *content_->missing_bytes -= std::min<std::uint64_t>(part.len, *content_->missing_bytes);
-      if (auto* delivered = std::get_if<Delivered>(&content_->message))
-        delivered->body.append(static_cast<const char*>(part.bytes), part.len);
+    case AMQP_FRAME_BODY:
+      take_body(frame.payload.body_fragment);
       return take_content_if_complete();
-    }
     default:
       return std::nullopt;
   }
+}
+
+void FrameReader::take_body(amqp_bytes_t part) {
+  if (!content_) return;
+  Content& content = *content_;
+  const std::uint64_t missing = content.missing_bytes.value_or(0);
+  content.missing_bytes = missing - std::min<std::uint64_t>(part.len, missing);
+  if (auto* delivered = std::get_if<Delivered>(&content.message))
+    delivered->body.append(static_cast<const char*>(part.bytes), part.len);
 }
 
 void FrameReader::take_header(const amqp_frame_t& frame) {
@@ -123,6 +133,7 @@ void FrameReader::take_header(const amqp_frame_t& frame) {
 
 std::optional<Incoming> FrameReader::take_content_if_complete() {
   if (!content_ || content_->missing_bytes != 0) return std::nullopt;
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): checked above.
   Content content = *std::exchange(content_, std::nullopt);
   return std::visit([](auto& message) { return Incoming(std::move(message)); }, content.message);
 }
@@ -163,6 +174,8 @@ std::optional<Incoming> FrameReader::take_method(amqp_channel_t channel,
       return BlockedChanged{to_string(as<amqp_connection_blocked_t>(method).reason)};
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
       return BlockedChanged{std::nullopt};
+    case AMQP_CHANNEL_FLOW_METHOD:  // RabbitMQ has stopped sending it in 3.0.
+      return std::nullopt;
     case AMQP_QUEUE_DECLARE_OK_METHOD:
       return Answer{channel, method.id, to_string(as<amqp_queue_declare_ok_t>(method).queue)};
     default:

@@ -71,6 +71,7 @@ class FrameReader {
   [[nodiscard]] std::optional<Incoming> take_method(amqp_channel_t channel,
                                                     const amqp_method_t& method);
   void take_header(const amqp_frame_t& frame);
+  void take_body(amqp_bytes_t part);
   [[nodiscard]] std::optional<Incoming> take_content_if_complete();
   std::optional<Content> content_;
 };

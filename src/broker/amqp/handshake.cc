@@ -1,32 +1,40 @@
 #include "broker/amqp/handshake.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/error_code.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <expected>
 #include <memory>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "base/asio.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
+#include "broker/amqp/library.h"
 #include "broker/amqp/table.h"
 #include "broker/amqp/tls.h"
 #include "broker/broker.h"
 #include "broker/waiting.h"
+#include "config/connection.h"
 
 namespace gorgon::broker::amqp {
 
@@ -64,7 +72,8 @@ std::unexpected<Error> cannot_open(const config::Connection& address, int status
                   fmt::format("cannot connect to broker {}: the TLS handshake failed: {} (its "
                               "certificate must be signed by {} and name \"{}\"; is this its TLS "
                               "port?)",
-                              where, reason, address.tls->ca_file.string(), address.host));
+                              where, reason, address.tls.value_or(config::Tls{}).ca_file.string(),
+                              address.host));
     case AMQP_STATUS_TIMEOUT:
       return fail(ErrorKind::kUnavailable,
                   fmt::format("cannot connect to broker {}: it did not answer in time (is there a "
@@ -165,7 +174,7 @@ Result<UniqueState> log_in_blocking(const config::Connection& address, const std
   if (!state) return fail(ErrorKind::kIo, "out of memory for a broker connection");
   amqp_socket_t* socket = nullptr;
   if (address.tls) {
-    GORGON_TRY_ASSIGN(socket, make_tls_socket(state.get(), address));
+    GORGON_TRY_ASSIGN(socket, make_tls_socket(state.get(), *address.tls, address.host));
   } else {
     socket = amqp_tcp_socket_new(state.get());
   }
@@ -242,6 +251,7 @@ Task<Result<UniqueState>> log_in(config::Connection address, std::string name) {
   co_await finished->async_wait(asio::posix::stream_descriptor::wait_read, as_value);
   if (!attempt->has_outcome.load(std::memory_order_acquire))
     co_return cannot_open(attempt->address, AMQP_STATUS_TIMEOUT);
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): set before has_outcome.
   co_return *std::move(attempt->outcome);
 }
 

@@ -1,14 +1,24 @@
 // Session: what the broker sends.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
+#include <chrono>
 #include <cstdint>
+#include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
+#include "broker/amqp/frames.h"
 #include "broker/amqp/handshake.h"
+#include "broker/amqp/library.h"
+#include "broker/amqp/outbox.h"
 #include "broker/amqp/session.h"
+#include "broker/broker.h"
+#include "broker/waiting.h"
 
 namespace gorgon::broker::amqp {
 
@@ -66,7 +76,29 @@ void Session::handle(const ConsumerCancelled& cancelled) {
   // Else we have stopped consuming meanwhile.
   if (consumed == consumed_.end() || consumed->second != cancelled.consumer_tag) return;
   consumed_.erase(consumed);
-  events_.push(QueueCancelled{consumer->second});
+  spawn(executor_, find_out_why_cancelled(shared_from_this(), consumer->second));
+}
+
+/// Most often the queue was deleted. But RabbitMQ also cancels consumers when a queue's leader
+/// moves and, from 4.3 on, when a message is held for too long; to take that for the end of the
+/// queue would lose a job's workers one by one.
+Task<void> Session::find_out_why_cancelled(std::shared_ptr<Session> self, std::string queue) {
+  using std::chrono::milliseconds;
+  // A quorum queue cancels its consumers a moment before it is gone from the broker's tables.
+  for (const milliseconds pause :
+       {milliseconds(0), milliseconds(20), milliseconds(200), milliseconds(1000)}) {
+    if (pause > milliseconds(0)) co_await sleep_for(pause);
+    const Result<bool> exists = co_await self->queue_exists(queue);
+    if (self->lost_) co_return;
+    if (exists && !*exists) {
+      self->events_.push(QueueCancelled{queue});
+      co_return;
+    }
+  }
+  self->lose(
+      fmt::format("it ended our consumer of queue {}, which still exists; was a message held "
+                  "for too long?",
+                  queue));
 }
 
 void Session::handle(Answer answer) {

@@ -1,6 +1,7 @@
 // The one door to rabbitmq-c, and the owner of its connection state.
 #pragma once
 
+// IWYU pragma: begin_exports
 #if __has_include(<rabbitmq-c/amqp.h>)
 // From 0.12 on; the old names still exist there but are deprecated.
 #include <rabbitmq-c/amqp.h>
@@ -13,6 +14,7 @@
 #include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 #endif
+// IWYU pragma: end_exports
 
 #include <memory>
 #include <string>

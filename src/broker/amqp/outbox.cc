@@ -3,7 +3,12 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
 #include <utility>
+
+#include "base/result.h"
+#include "broker/amqp/library.h"
 
 namespace gorgon::broker::amqp {
 
@@ -31,15 +36,17 @@ void Outbox::push(Send send, std::string body) {
   items_.push_back({.send = std::move(send), .body = std::move(body)});
 }
 
-Result<void> Outbox::write(State* state) {
+Result<bool> Outbox::write(State* state) {
+  bool has_written = false;
   while (!items_.empty() && is_writable(amqp_get_sockfd(state))) {
     Item& item = items_.front();
     const int status = write_step(state, item);
     if (status != AMQP_STATUS_OK)
       return fail(ErrorKind::kConnectionLost, amqp_error_string2(status));
+    has_written = true;
     if (!item.send && item.written == item.body.size()) items_.pop_front();
   }
-  return {};
+  return has_written;
 }
 
 int Outbox::write_step(State* state, Item& item) {

@@ -20,8 +20,9 @@ class Outbox {
   void push(Send send) { push(std::move(send), {}); }
   /// A message: `send` sends its method and header; the body follows in frames.
   void push(Send send, std::string body);
-  /// Writes until the socket is full or everything is out. kConnectionLost with the reason.
-  [[nodiscard]] Result<void> write(State* state);
+  /// Writes until the socket is full or everything is out. Gives whether anything was written.
+  /// kConnectionLost with the reason.
+  [[nodiscard]] Result<bool> write(State* state);
   [[nodiscard]] bool is_empty() const { return items_.empty(); }
   /// Of bodies, not written yet.
   [[nodiscard]] std::size_t unwritten_bytes() const { return unwritten_bytes_; }

@@ -1,16 +1,22 @@
 // Session: messages out, and what is done with those that came in.
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
+#include "broker/amqp/library.h"
+#include "broker/amqp/outbox.h"
 #include "broker/amqp/session.h"
+#include "broker/broker.h"
+#include "broker/waiting.h"
 
 namespace gorgon::broker::amqp {
 
@@ -78,6 +84,7 @@ Task<Result<void>> Session::wait_until_confirmed(std::shared_ptr<PublishBatch> b
     if (!is_in_time && Clock::now() - last_progress_ > kAnswerLimit)
       co_return timed_out("confirmation of a message");
   }
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): checked by the if.
   if (batch->error) co_return std::unexpected(*batch->error);
   co_return Result<void>();
 }

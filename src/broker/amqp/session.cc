@@ -1,13 +1,28 @@
 #include "broker/amqp/session.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/system/error_code.hpp>
 #include <cerrno>
+#include <chrono>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "broker/amqp/frames.h"
+#include "broker/amqp/library.h"
+#include "broker/amqp/outbox.h"
 
 namespace gorgon::broker::amqp {
 
@@ -90,22 +105,23 @@ Task<void> Session::heartbeat_loop(std::shared_ptr<Session> self) {
 /// the socket no longer shows, and before every publish.
 void Session::pump() {
   while (!lost_ && !is_stalled()) {
-    auto incoming = reader_.next(state_.get());
-    if (!incoming) return lose(incoming.error().message);
-    if (!*incoming) break;
-    std::visit([this](auto& arrived) { handle(std::move(arrived)); }, **incoming);
+    Result<std::optional<Incoming>> read = reader_.next(state_.get());
+    if (!read) return lose(read.error().message);
+    std::optional<Incoming> incoming = *std::move(read);
+    if (!incoming) break;
+    std::visit([this](auto& arrived) { handle(std::move(arrived)); }, *incoming);
   }
   flush();
 }
 
 void Session::flush() {
   if (lost_ || outbox_.is_empty()) return;
-  const std::size_t before = outbox_.unwritten_bytes();
-  const bool had_nothing_to_wait_for = is_writable(amqp_get_sockfd(state_.get()));
-  if (const auto written = outbox_.write(state_.get()); !written)
-    return lose(written.error().message);
-  if (had_nothing_to_wait_for) last_sent_ = last_progress_ = Clock::now();
-  if (outbox_.unwritten_bytes() != before) writable_again_.notify();
+  const Result<bool> has_written = outbox_.write(state_.get());
+  if (!has_written) return lose(has_written.error().message);
+  if (*has_written) {
+    last_sent_ = last_progress_ = Clock::now();
+    writable_again_.notify();
+  }
   if (outbox_.is_empty() || is_writing_) return;
   is_writing_ = true;
   spawn(executor_, write_loop(shared_from_this()));

@@ -91,6 +91,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void handle(const ConnectionClosed& closed);
   void handle(BlockedChanged changed);
   void settle(std::uint64_t sequence, bool is_accepted);
+  static Task<void> find_out_why_cancelled(std::shared_ptr<Session> self, std::string queue);
 
   // Methods with answers (calls.cc).
   Task<Result<Turn>> take_turn(amqp_channel_t channel);

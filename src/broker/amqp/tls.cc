@@ -14,6 +14,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+#include "broker/amqp/library.h"
+#include "config/connection.h"
+
 namespace gorgon::broker::amqp {
 
 namespace {
@@ -54,15 +58,16 @@ Result<void> load_files(amqp_socket_t* socket, const config::Tls& tls) {
 
 }  // namespace
 
-Result<amqp_socket_t*> make_tls_socket(State* state, const config::Connection& address) {
+Result<amqp_socket_t*> make_tls_socket(State* state, const config::Tls& tls,
+                                       const std::string& host) {
   amqp_socket_t* socket = amqp_ssl_socket_new(state);
   if (socket == nullptr) return fail(ErrorKind::kIo, "cannot set up TLS");
-  GORGON_TRY(load_files(socket, *address.tls));
+  GORGON_TRY(load_files(socket, tls));
   amqp_ssl_socket_set_verify_peer(socket, 1);
   amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
-  const bool by_address = address.tls->verify_host && is_ip_address(address.host);
-  amqp_ssl_socket_set_verify_hostname(socket, address.tls->verify_host && !by_address ? 1 : 0);
-  if (by_address) require_address(socket, address.host);
+  const bool by_address = tls.verify_host && is_ip_address(host);
+  amqp_ssl_socket_set_verify_hostname(socket, tls.verify_host && !by_address ? 1 : 0);
+  if (by_address) require_address(socket, host);
   return socket;
 }
 

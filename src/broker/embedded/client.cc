@@ -1,22 +1,33 @@
 #include "broker/embedded/client.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/error_code.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <expected>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
+#include "broker/broker.h"
 #include "broker/embedded/frame_stream.h"
 #include "broker/embedded/wire.h"
 #include "broker/waiting.h"
@@ -181,6 +192,7 @@ Task<Result<Reply>> Session::ask(F frame) {
     requests_.erase(id);
     co_return fail(ErrorKind::kTimeout, "the embedded broker did not answer within 10 s");
   }
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the loop ends with it.
   co_return *std::move(request->outcome);
 }
 
@@ -242,6 +254,7 @@ Task<Result<void>> Session::wait_for_window(std::shared_ptr<PublishBatch> batch,
                      "the embedded broker did not confirm a message within 10 s");
     }
   }
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): checked by the if.
   if (batch->error) co_return std::unexpected(*batch->error);
   co_return Result<void>();
 }

@@ -1,9 +1,18 @@
 #include "broker/embedded/frame_stream.h"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/system/error_code.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "broker/embedded/wire.h"
 
 namespace gorgon::broker::embedded {
 
@@ -20,7 +29,7 @@ FrameStream::FrameStream(asio::local::stream_protocol::socket socket)
 }
 
 void FrameStream::send(const Frame& frame) {
-  if (is_closed_) return;
+  if (is_closed_ || is_write_broken_) return;
   std::string bytes = encode(frame);
   std::size_t written = 0;
   if (!is_flushing_) {
@@ -44,7 +53,12 @@ Task<void> FrameStream::flush([[maybe_unused]] std::shared_ptr<FrameStream> self
     const auto rest = asio::buffer(unsent_.front()) + front_offset_;
     const auto [error, count] = co_await socket_.async_write_some(rest, as_value);
     if (error) {
-      close();
+      // The peer does not read any more. What it sent before may still wait to be read, acks among
+      // it, so read() goes on to the end.
+      is_write_broken_ = true;
+      unsent_.clear();
+      unsent_bytes_ = 0;
+      written_.notify();
       co_return;
     }
     count_written(count);

@@ -48,6 +48,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   std::size_t unsent_bytes_ = 0;
   bool is_flushing_ = false;
   bool is_closed_ = false;
+  bool is_write_broken_ = false;
   std::chrono::steady_clock::time_point last_write_ = std::chrono::steady_clock::now();
   Signal written_;
   std::string received_;

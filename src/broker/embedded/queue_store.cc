@@ -1,12 +1,20 @@
 #include "broker/embedded/queue_store.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <expected>
 #include <limits>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
+#include "base/result.h"
+#include "broker/broker.h"
 #include "broker/waiting.h"
 
 namespace gorgon::broker::embedded {

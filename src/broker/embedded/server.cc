@@ -1,23 +1,34 @@
 #include "broker/embedded/server.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <expected>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
+#include "broker/broker.h"
 #include "broker/embedded/frame_stream.h"
 #include "broker/embedded/queue_store.h"
 #include "broker/embedded/wire.h"
@@ -34,7 +45,7 @@ using Protocol = asio::local::stream_protocol;
 constexpr std::size_t kMaxUnsentBytes = std::size_t{4} * 1024 * 1024;
 constexpr std::chrono::seconds kHelloLimit{10};
 /// A year: clocks overflow at larger ones.
-constexpr std::uint64_t kMaxExpiresSeconds = 365 * 24 * 3600;
+constexpr std::uint64_t kMaxExpiresSeconds = std::uint64_t{365} * 24 * 3600;
 /// All workers of a machine may connect in one moment; a full backlog refuses unix connects.
 constexpr int kBacklog = 1024;
 
@@ -209,12 +220,12 @@ struct Core::Handler {
   FrameStream& stream;
   TimePoint now = std::chrono::steady_clock::now();
 
-  Result<void> reply(std::uint64_t request, const Result<void>& outcome) const {
+  [[nodiscard]] Result<void> reply(std::uint64_t request, const Result<void>& outcome) const {
     if (outcome) return reply_text(request, "");
     stream.send(Reply{request, to_status(outcome.error().kind), outcome.error().message});
     return {};
   }
-  Result<void> reply_text(std::uint64_t request, std::string text) const {
+  [[nodiscard]] Result<void> reply_text(std::uint64_t request, std::string text) const {
     stream.send(Reply{request, Status::kOk, std::move(text)});
     return {};
   }

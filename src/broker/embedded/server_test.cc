@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,13 +15,13 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
 #include "broker/broker.h"
 #include "broker/embedded/wire.h"

@@ -15,8 +15,16 @@
 #include <algorithm>
 #include <array>
 #include <concepts>
+#include <cstdint>
 #include <cstring>
+#include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
 
 namespace gorgon::broker::embedded {
 
