@@ -1,7 +1,6 @@
 #include "cli/init.h"
 
-#include <fmt/core.h>
-
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -20,7 +20,6 @@ namespace gorgon::cli {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class InitTest : public ::testing::Test {
@@ -92,13 +91,12 @@ TEST_F(InitTest, UnwritableProjectIsAnError) {
 TEST_F(InitTest, RailsCallbacksAreRubyThatGorgonCanLoad) {
   init(InitKind::kRails);
   asio::io_context io;
-  RunOptions options{
-      .spawn = {.argv = {"ruby", "-w", "-e",
-                         "module Gorgon; class DefaultCallbacks; end; class << self; "
-                         "attr_accessor :callbacks; end; end; load ARGV[0]; "
-                         "print Gorgon.callbacks.method(:before_start).name",
-                         (project_.path() / "lib/gorgon_callbacks/gorgon_callbacks.rb").string()}},
-      .timeout = std::chrono::seconds(20)};
+  const std::string program =
+      "module Gorgon; class DefaultCallbacks; end; class << self; attr_accessor :callbacks; end; "
+      "end; load ARGV[0]; print Gorgon.callbacks.method(:before_start).name";
+  const fs::path file = project_.path() / "lib/gorgon_callbacks/gorgon_callbacks.rb";
+  RunOptions options{.spawn = {.argv = {"ruby", "-w", "-e", program, file.string()}},
+                     .timeout = std::chrono::seconds(20)};
   const auto ran = run_to_completion(io, run(std::move(options)));
   ASSERT_TRUE(ran) << ran.error().message;
   EXPECT_EQ(ran->output, "before_start");

@@ -18,9 +18,12 @@
 
 #include "base/result.h"
 
-// url       = ("amqp" | "amqps") "://" [ userinfo "@" ] [ host [ ":" port ] ] [ "/" vhost ] [ "?"
-// query ] userinfo  = user [ ":" password ]        host = name | IPv4 | "[" IPv6 "]" query     =
-// name "=" value { "&" name "=" value } user, password, host, vhost and values are percent-encoded.
+// url       = scheme "://" [ userinfo "@" ] [ host [ ":" port ] ] [ "/" vhost ] [ "?" query ]
+// scheme    = "amqp" | "amqps"
+// userinfo  = user [ ":" password ]
+// host      = name | IPv4 | "[" IPv6 "]"
+// query     = name "=" value { "&" name "=" value }
+// user, password, host, vhost and values are percent-encoded.
 
 namespace gorgon::config {
 
@@ -62,9 +65,10 @@ std::optional<std::string_view> cut(std::string_view& text, char separator) {
 }
 
 Result<int> decode_number(std::string_view text, int most, std::string_view what) {
+  const std::string digits(text);
   int number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
+  const char* end = digits.data() + digits.size();
+  const auto parsed = std::from_chars(digits.data(), end, number);
   if (parsed.ec == std::errc() && parsed.ptr == end && number >= 1 && number <= most) return number;
   // The text is not shown: with an unencoded "/" in the password, the "port" is a part of it.
   return bad(

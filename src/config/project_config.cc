@@ -74,11 +74,14 @@ const Table<Sync>& sync_keys() {
       {{"compress"}, "Compress on the wire. Default: false.", boolean(&Sync::compress)},
       {{"ssh"}, "For transport \"ssh\".", inline_object(ssh_keys())},
       {{"bind_address"},
-       "\"direct\": the address of this machine that listeners reach it by. Default: found out.",
+       "\"direct\": the IP address of this machine that listeners reach it by, with \":PORT\" or "
+       "without. Default: found out.",
        text(&Sync::bind_address)},
       {{"source_tree_path"},
-       "\"none\": the folder of the code on each machine. Otherwise: where on the file server the "
-       "tree is kept. Default: a folder of its own per project and user.",
+       "\"none\": the folder of the code on each machine. Otherwise: the folder on the file server "
+       "for "
+       "the trees of jobs. Default: `.cache/gorgon/trees` (ssh), the served folder itself "
+       "(anonymous).",
        text(&Sync::source_tree_path)},
       {{"user"},
        "\"anonymous\": user of the rsync module. \"ssh\": login name on the file server.",
@@ -180,7 +183,9 @@ const Table<FileServer>& file_server_keys() {
       {{"host"},
        "Name or address that originators and listeners reach it by.",
        text(&FileServer::host)},
-      {{"port"}, "Default: the usual one of the transport.", port(&FileServer::port)},
+      {{"port"},
+       "\"anonymous\": port of the rsync daemon. Default: 8730.",
+       port(&FileServer::port)},
   };
   return table;
 }
@@ -253,6 +258,10 @@ class CrossChecks {
       reject(
           {"job", "sync", "rsync_transport"},
           fmt::format("\"{}\" needs a file server: set file_server.host, or use \"direct\"", name));
+    }
+    if (sync.transport == Transport::kSsh && config.file_server.port != 0) {
+      reject({"file_server", "port"},
+             "is for the transport \"anonymous\": give ssh its port in ~/.ssh/config");
     }
     if (sync.transport == Transport::kNone && config.connection && sync.source_tree_path.empty()) {
       reject({"job", "sync", "rsync_transport"},

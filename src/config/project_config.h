@@ -81,7 +81,7 @@ struct Job {
 
 struct FileServer {
   std::string host;        ///< Never empty with kSsh and kAnonymous.
-  std::uint16_t port = 0;  ///< 0: the usual one of the transport.
+  std::uint16_t port = 0;  ///< kAnonymous; 0: the usual one.
 };
 
 struct ProjectConfig {

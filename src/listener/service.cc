@@ -83,7 +83,8 @@ Result<void> check(const ServiceUnit& unit) {
   }
   if (unit.scope == ServiceScope::kSystem && unit.run_as.empty()) {
     return fail(ErrorKind::kUsage,
-                "a system service needs the user whom the tests run as: give --run-as USER");
+                "a system service needs the user whom the tests run as: run this through sudo as "
+                "that user");
   }
   const auto is_word = [](const std::string& text, std::string_view forbidden) {
     return text.find_first_of(forbidden) == std::string::npos;

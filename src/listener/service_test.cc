@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -160,7 +161,7 @@ TEST_F(ServiceTest, WhatCannotWorkIsRefusedBeforeAnythingIsWritten) {
   ASSERT_TRUE(write_file(folder_.path() / "gorgon_listener.json", "{\"worker_slot\": 1}"));
   EXPECT_THAT(install(manager(true), unit()).error().message, HasSubstr("worker_slots"));
   EXPECT_THAT(install(manager(true, ServiceScope::kSystem), unit()).error().message,
-              HasSubstr("--run-as"));
+              HasSubstr("through sudo"));
   EXPECT_FALSE(fs::exists(unit_file()));
   EXPECT_EQ(calls(), "");
 }
