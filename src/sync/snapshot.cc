@@ -137,4 +137,8 @@ Task<Result<Stage>> take_snapshot(fs::path project, config::Sync sync, SnapshotO
   co_return Stage(std::move(*scratch));
 }
 
+Task<Result<Stage>> take_snapshot(fs::path project, config::Sync sync) {
+  return take_snapshot(std::move(project), std::move(sync), SnapshotOptions{});
+}
+
 }  // namespace gorgon::sync

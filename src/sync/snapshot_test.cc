@@ -227,6 +227,17 @@ TEST_F(SnapshotTest, StagesAreMadeInTheUsersCacheByDefault) {
   EXPECT_EQ(stage->directory().parent_path(), directory_.path() / "cache/gorgon/stages");
 }
 
+TEST_F(SnapshotTest, ACoroutineMayTakeOneWithTheDefaultOptions) {
+  write("file");
+  const test::ScopedVariable cache("XDG_CACHE_HOME", (directory_.path() / "cache").string());
+  const auto names = run_to_completion(io_, [](fs::path project) -> Task<std::string> {
+    const config::Sync sync;
+    const auto stage = co_await take_snapshot(project, sync);
+    co_return stage ? test::names_in(stage->tree()) : stage.error().message;
+  }(project_));
+  EXPECT_EQ(names, "file ");
+}
+
 // ---- git checkouts ----
 
 TEST_F(SnapshotTest, SendsWhatGitTracksOrWouldNotIgnore) {
