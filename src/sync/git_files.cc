@@ -5,12 +5,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 #include "base/text.h"
 
@@ -244,7 +251,7 @@ Task<Result<std::vector<std::string>>> list_repository(fs::path directory, int d
     }
     GORGON_CO_TRY_ASSIGN(const std::vector<std::string> inside,
                          co_await list_repository(path, depth + 1));
-    for (const std::string& file : inside) files.push_back(inner + "/" + file);
+    for (const std::string& file : inside) files.emplace_back(inner).append("/").append(file);
   }
   std::erase_if(files, [&](const std::string& file) { return !real.holds(file); });
   co_return files;

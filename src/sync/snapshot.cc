@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/asio.h"
+#include "base/result.h"
+#include "config/project_config.h"
 #include "sync/git_files.h"
 #include "sync/rsync.h"
+#include "sync/scratch.h"
 
 namespace gorgon::sync {
 

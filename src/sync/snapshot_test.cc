@@ -6,22 +6,29 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <csignal>
-#include <optional>
+#include <cstddef>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/result.h"
+#include "config/project_config.h"
 #include "support/tree.h"
 
 namespace gorgon::sync {
 namespace {
 
 using testing::HasSubstr;
+
+constexpr std::size_t kMebibyte{1024UL * 1024UL};
 
 class SnapshotTest : public testing::Test {
  protected:
@@ -202,9 +209,9 @@ TEST_F(SnapshotTest, TheStageIsClosedToOthersThoughTheProjectIsOpen) {
 
 TEST_F(SnapshotTest, AFullDiskIsAnErrorThatSaysSoAndLeavesNothing) {
   fs::create_directory(root_);
-  const test::SmallDisk disk(root_, 256 * 1024);
+  const test::SmallDisk disk(root_, kMebibyte / 4);
   ASSERT_TRUE(disk.is_mounted()) << "this test mounts a small tmpfs: run it as root";
-  write("big", std::string(1024 * 1024, 'x'));
+  write("big", std::string(kMebibyte, 'x'));
   const auto stage = take();
   ASSERT_FALSE(stage);
   EXPECT_EQ(stage.error().kind, ErrorKind::kSync);
