@@ -5,11 +5,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
+#include <string>
 #include <system_error>
 #include <utility>
 
-#include "base/files.h"
+#include "base/asio.h"
+#include "base/result.h"
 #include "base/text.h"
+#include "config/project_config.h"
+#include "config/source_location.h"
+#include "sync/scratch.h"
 
 namespace gorgon::listener {
 

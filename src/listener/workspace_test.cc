@@ -4,16 +4,22 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
+#include "config/project_config.h"
+#include "config/source_location.h"
 #include "support/tree.h"
 
 namespace gorgon::listener {

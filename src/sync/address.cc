@@ -2,16 +2,21 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
+
+#include "base/asio.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace gorgon::sync {
 

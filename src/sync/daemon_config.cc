@@ -1,11 +1,14 @@
 #include "sync/daemon_config.h"
 
+#include <fmt/core.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <string_view>
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
 
 namespace gorgon::sync {
 

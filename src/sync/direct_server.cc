@@ -1,14 +1,16 @@
 #include "sync/direct_server.h"
 
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,14 +19,19 @@
 #include <system_error>
 #include <utility>
 
+#include "base/asio.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process_tree.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "config/project_config.h"
+#include "config/source_location.h"
 #include "sync/address.h"
 #include "sync/daemon_config.h"
+#include "sync/snapshot.h"
 
 namespace gorgon::sync {
 
@@ -91,7 +98,7 @@ Result<fs::path> write_daemon_files(const fs::path& directory, const fs::path& t
                                                                 .users = {std::string(kUser)},
                                                                 .secrets_file = secrets,
                                                                 .log_file = directory / "log"}));
-  const fs::path config = directory / "rsyncd.conf";
+  fs::path config = directory / "rsyncd.conf";
   GORGON_TRY(write_file(config, text, 0600));
   return config;
 }

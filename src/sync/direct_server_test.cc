@@ -2,14 +2,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/ip/address_v4.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,7 +25,9 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process_tree.h"
+#include "base/result.h"
 #include "base/subprocess.h"
+#include "config/source_location.h"
 #include "support/tree.h"
 #include "sync/address.h"
 #include "sync/snapshot.h"
@@ -45,8 +51,10 @@ class DirectServerTest : public testing::Test {
     auto stage = run_to_completion(
         io_, take_snapshot(project_, {}, {.stage_root = directory_.path() / "stages"}));
     EXPECT_TRUE(stage) << stage.error().message;
-    stage_.emplace(std::move(*stage));
+    if (stage) stage_ = std::make_unique<Stage>(std::move(*stage));
   }
+
+  void SetUp() override { ASSERT_TRUE(stage_); }
 
   std::unique_ptr<DirectServer> start(DirectServerOptions options = {}) {
     auto server = run_to_completion(io_, DirectServer::start(*stage_, std::move(options)));
@@ -99,7 +107,7 @@ class DirectServerTest : public testing::Test {
   asio::io_context io_{1};
   TempDir directory_ = TempDir::make("gorgon-direct-test-").value();
   fs::path project_ = directory_.path() / "project";
-  std::optional<Stage> stage_;
+  std::unique_ptr<Stage> stage_;
 };
 
 TEST_F(DirectServerTest, APullGivesTheTreeAsItIs) {

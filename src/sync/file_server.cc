@@ -1,28 +1,40 @@
 #include "sync/file_server.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/address_v4.hpp>
+#include <boost/asio/ip/address_v6.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "base/asio.h"
+#include "base/files.h"
 #include "base/process_tree.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
@@ -38,6 +50,8 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kStartLimit{5};
 constexpr std::chrono::seconds kStopLimit{4};
 constexpr std::chrono::milliseconds kProbeInterval{20};
+constexpr std::size_t kMaxArgvBytes{64UL * 1024UL};
+constexpr std::size_t kMaxSecretsBytes{1024UL * 1024UL};
 
 fs::path config_file(const fs::path& state) { return state / "rsyncd.conf"; }
 fs::path pid_file(const fs::path& state) { return state / "rsyncd.pid"; }
@@ -47,7 +61,7 @@ fs::path secrets_file(const fs::path& state) { return state / "rsyncd.secrets"; 
 /// Whether `pid` is the daemon that `state` belongs to, and not another program that got its
 /// number.
 bool is_our_daemon(pid_t pid, const fs::path& state) {
-  const auto argv = read_file("/proc/" + std::to_string(pid) + "/cmdline", 64 * 1024);
+  const auto argv = read_file("/proc/" + std::to_string(pid) + "/cmdline", kMaxArgvBytes);
   return argv && argv->contains("--config=" + config_file(state).string() + std::string(1, '\0'));
 }
 
@@ -105,7 +119,7 @@ Result<std::vector<std::string>> install_secrets(const fs::path& given, const fs
   if ((info.st_mode & 077) != 0)
     return fail(ErrorKind::kUsage,
                 "others can read the secrets file " + given.string() + ": chmod 600 it");
-  const auto text = read_file(given, 1024 * 1024);
+  const auto text = read_file(given, kMaxSecretsBytes);
   if (!text) return fail(ErrorKind::kUsage, text.error().message);
   std::vector<std::string> users = users_in(*text);
   const bool are_fine = !users.empty() && std::ranges::all_of(users, [](const std::string& user) {

@@ -5,12 +5,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 #include "base/text.h"
 
@@ -23,7 +30,7 @@ constexpr std::size_t kMaxListBytes = std::size_t{1} << 30;
 constexpr int kMaxDepth = 32;
 
 Task<Result<RunOutput>> run_git(fs::path directory, std::vector<std::string> arguments,
-                                std::string input = {}) {
+                                std::string input) {
   arguments.insert(arguments.begin(), {"git", "-C", directory.string()});
   RunOptions options{.spawn = {.argv = std::move(arguments)},
                      .input = std::move(input),
@@ -43,7 +50,7 @@ Task<Result<RunOutput>> run_git(fs::path directory, std::vector<std::string> arg
 
 /// Standard output of a git that must succeed.
 Task<Result<std::string>> git_output(fs::path directory, std::vector<std::string> arguments) {
-  auto output = co_await run_git(directory, std::move(arguments));
+  auto output = co_await run_git(directory, std::move(arguments), std::string());
   if (output && output->status.is_success()) co_return std::move(output->output);
   co_return fail(ErrorKind::kSync,
                  "git cannot list the files of " + directory.string() + ": " +
@@ -73,7 +80,7 @@ bool has_git_above(fs::path directory) {
 Task<Result<bool>> belongs_to_checkout(fs::path directory) {
   if (!has_git_above(directory)) co_return false;
   const std::vector<std::string> question = {"rev-parse", "--is-inside-work-tree"};
-  auto inside = co_await run_git(directory, question);
+  auto inside = co_await run_git(directory, question, std::string());
   if (!inside && inside.error().kind == ErrorKind::kNotFound) {
     log::warning("git is not installed: {} is sent without regard to .gitignore",
                  directory.string());
@@ -87,7 +94,7 @@ Task<Result<bool>> belongs_to_checkout(fs::path directory) {
     co_return false;
   }
   const std::vector<std::string> ignored = {"check-ignore", "-q", "."};
-  const auto is_ignored = co_await run_git(directory, ignored);
+  const auto is_ignored = co_await run_git(directory, ignored, std::string());
   co_return !is_ignored || !is_ignored->status.is_success();
 }
 
@@ -244,7 +251,7 @@ Task<Result<std::vector<std::string>>> list_repository(fs::path directory, int d
     }
     GORGON_CO_TRY_ASSIGN(const std::vector<std::string> inside,
                          co_await list_repository(path, depth + 1));
-    for (const std::string& file : inside) files.push_back(inner + "/" + file);
+    for (const std::string& file : inside) files.emplace_back(inner).append("/").append(file);
   }
   std::erase_if(files, [&](const std::string& file) { return !real.holds(file); });
   co_return files;

@@ -1,12 +1,19 @@
 #include "sync/rsync.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <cstdlib>
+#include <expected>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "base/asio.h"
+#include "base/result.h"
+#include "base/subprocess.h"
 #include "base/text.h"
 
 namespace gorgon::sync {

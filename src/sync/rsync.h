@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +15,7 @@
 namespace gorgon::sync {
 
 /// What stands between the two ends of a copy.
-enum class Via { kLocal, kDaemon, kSsh };
+enum class Via : std::uint8_t { kLocal, kDaemon, kSsh };
 
 struct RsyncRun {
   std::vector<std::string> options = {};  ///< Behind the ones that every run has.

@@ -3,12 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/asio.h"
 #include "base/files.h"
-#include "base/subprocess.h"
+#include "base/result.h"
 #include "support/tree.h"
 
 namespace gorgon::sync {

@@ -7,14 +7,20 @@
 
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "base/asio.h"
+#include "base/files.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 namespace gorgon::sync {
 

@@ -1,19 +1,21 @@
 #include "sync/scratch.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <optional>
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
 #include "support/tree.h"
 

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/asio.h"
+#include "base/result.h"
+#include "config/project_config.h"
 #include "sync/git_files.h"
 #include "sync/rsync.h"
+#include "sync/scratch.h"
 
 namespace gorgon::sync {
 
@@ -135,6 +141,10 @@ Task<Result<Stage>> take_snapshot(fs::path project, config::Sync sync, SnapshotO
     co_return with_context("take a snapshot of " + project.string(), std::move(copied.error()));
   }
   co_return Stage(std::move(*scratch));
+}
+
+Task<Result<Stage>> take_snapshot(fs::path project, config::Sync sync) {
+  return take_snapshot(std::move(project), std::move(sync), SnapshotOptions{});
 }
 
 }  // namespace gorgon::sync

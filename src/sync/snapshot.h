@@ -45,6 +45,9 @@ struct SnapshotOptions {
 /// files, FACTS.md §4.2) was not raced. kSync: git or rsync failed, the disk is full, a file cannot
 /// be read.
 [[nodiscard]] Task<Result<Stage>> take_snapshot(fs::path project, config::Sync sync,
-                                                SnapshotOptions options = {});
+                                                SnapshotOptions options);
+/// With the default options. No default argument, for GCC 12 destroys such a temporary twice when
+/// the call stands in a co_await expression.
+[[nodiscard]] Task<Result<Stage>> take_snapshot(fs::path project, config::Sync sync);
 
 }  // namespace gorgon::sync

@@ -6,22 +6,29 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <csignal>
-#include <optional>
+#include <cstddef>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/result.h"
+#include "config/project_config.h"
 #include "support/tree.h"
 
 namespace gorgon::sync {
 namespace {
 
 using testing::HasSubstr;
+
+constexpr std::size_t kMebibyte{1024UL * 1024UL};
 
 class SnapshotTest : public testing::Test {
  protected:
@@ -202,9 +209,9 @@ TEST_F(SnapshotTest, TheStageIsClosedToOthersThoughTheProjectIsOpen) {
 
 TEST_F(SnapshotTest, AFullDiskIsAnErrorThatSaysSoAndLeavesNothing) {
   fs::create_directory(root_);
-  const test::SmallDisk disk(root_, 256 * 1024);
+  const test::SmallDisk disk(root_, kMebibyte / 4);
   ASSERT_TRUE(disk.is_mounted()) << "this test mounts a small tmpfs: run it as root";
-  write("big", std::string(1024 * 1024, 'x'));
+  write("big", std::string(kMebibyte, 'x'));
   const auto stage = take();
   ASSERT_FALSE(stage);
   EXPECT_EQ(stage.error().kind, ErrorKind::kSync);
@@ -225,6 +232,17 @@ TEST_F(SnapshotTest, StagesAreMadeInTheUsersCacheByDefault) {
   const auto stage = run_to_completion(io_, take_snapshot(project_, {}));
   ASSERT_TRUE(stage) << stage.error().message;
   EXPECT_EQ(stage->directory().parent_path(), directory_.path() / "cache/gorgon/stages");
+}
+
+TEST_F(SnapshotTest, ACoroutineMayTakeOneWithTheDefaultOptions) {
+  write("file");
+  const test::ScopedVariable cache("XDG_CACHE_HOME", (directory_.path() / "cache").string());
+  const auto names = run_to_completion(io_, [](fs::path project) -> Task<std::string> {
+    const config::Sync sync;
+    const auto stage = co_await take_snapshot(project, sync);
+    co_return stage ? test::names_in(stage->tree()) : stage.error().message;
+  }(project_));
+  EXPECT_EQ(names, "file ");
 }
 
 // ---- git checkouts ----

@@ -3,10 +3,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/asio.h"
+#include "base/files.h"
+#include "base/result.h"
+#include "config/project_config.h"
+#include "config/source_location.h"
 #include "sync/file_server.h"
 #include "sync/rsync.h"
 

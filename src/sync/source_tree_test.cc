@@ -3,13 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
 #include <csignal>
-#include <optional>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/result.h"
+#include "config/project_config.h"
 #include "support/sshd.h"
 #include "support/tree.h"
 #include "sync/address.h"
@@ -20,6 +27,8 @@ namespace {
 
 using config::Transport;
 using testing::HasSubstr;
+
+constexpr std::size_t kMebibyte{1024UL * 1024UL};
 
 config::ProjectConfig project_with(Transport transport, std::string host, int port = 0,
                                    std::string path = "") {
@@ -83,7 +92,8 @@ class SourceTreeTest : public testing::Test {
     fs::create_symlink("bin", tree_ / "relative");
   }
   ~SourceTreeTest() override {
-    if (is_serving_) (void)run_to_completion(io_, stop_file_server(state_));
+    if (!is_serving_) return;
+    [[maybe_unused]] const auto ignored = run_to_completion(io_, stop_file_server(state_));
   }
   void serve(const fs::path& secrets = {}) {
     for (int attempt = 0; attempt < 5 && !is_serving_; ++attempt) {
@@ -204,12 +214,12 @@ TEST_F(SourceTreeTest, ATreeThatIsNotThereIsASyncError) {
 }
 
 TEST_F(SourceTreeTest, AFullDiskOnEitherSideIsASyncErrorThatSaysSo) {
-  const test::SmallDisk disk(served_, 256 * 1024);
+  const test::SmallDisk disk(served_, kMebibyte / 4);
   ASSERT_TRUE(disk.is_mounted()) << "this test mounts a small tmpfs: run it as root";
   serve();
-  test::write(tree_ / "small", std::string(64 * 1024, 'x'));
+  test::write(tree_ / "small", std::string(kMebibyte / 16, 'x'));
   ASSERT_TRUE(push_tree(anonymous("j1")));
-  test::write(tree_ / "big", std::string(1024 * 1024, 'x'));
+  test::write(tree_ / "big", std::string(kMebibyte, 'x'));
   const auto pushed = push_tree(anonymous("j2"));
   ASSERT_FALSE(pushed);
   EXPECT_EQ(pushed.error().kind, ErrorKind::kSync);
@@ -218,7 +228,7 @@ TEST_F(SourceTreeTest, AFullDiskOnEitherSideIsASyncErrorThatSaysSo) {
 
   const fs::path full = directory_.path() / "full";
   fs::create_directory(full);
-  const test::SmallDisk small(full, 16 * 1024);
+  const test::SmallDisk small(full, kMebibyte / 64);
   ASSERT_TRUE(small.is_mounted());
   const auto pulled = run_to_completion(io_, pull(anonymous("j1"), full));
   ASSERT_FALSE(pulled);
@@ -233,10 +243,10 @@ TEST_F(SourceTreeTest, LinksOnTheFileServerLeadNobodyOutOfIt) {
   fs::create_directory_symlink(outside, tree_ / "trap");
   ASSERT_TRUE(push_tree(anonymous("j1")));
   // A later push that writes to where the link leads.
-  auto through = anonymous("j2", "gorgon-j1/trap");
-  (void)push_tree(through);
+  const auto through = anonymous("j2", "gorgon-j1/trap");
+  [[maybe_unused]] const auto pushed = push_tree(through);
   EXPECT_TRUE(fs::is_empty(outside));
-  (void)remove_tree(anonymous("j2", "gorgon-j1/trap"));
+  [[maybe_unused]] const auto removed = remove_tree(through);
   ASSERT_TRUE(pull_tree(anonymous("j1")));
   EXPECT_EQ(fs::read_symlink(workspace_ / "trap"), outside);
 }
@@ -293,8 +303,8 @@ class SshTest : public SourceTreeTest {
     auto sshd = test::Sshd::start();
     EXPECT_TRUE(sshd) << sshd.error().message;
     if (!sshd) return;
-    sshd_.emplace(std::move(*sshd));
-    shell_.emplace("RSYNC_RSH", sshd_->client_command());
+    sshd_ = std::make_unique<test::Sshd>(std::move(*sshd));
+    shell_ = std::make_unique<test::ScopedVariable>("RSYNC_RSH", sshd_->client_command());
   }
   void SetUp() override {
     ASSERT_TRUE(sshd_);
@@ -304,8 +314,8 @@ class SshTest : public SourceTreeTest {
     return file_server_location(
         project_with(Transport::kSsh, "127.0.0.1", sshd_->port(), std::move(path)), job);
   }
-  std::optional<test::Sshd> sshd_;
-  std::optional<test::ScopedVariable> shell_;
+  std::unique_ptr<test::Sshd> sshd_;
+  std::unique_ptr<test::ScopedVariable> shell_;
 };
 
 TEST_F(SshTest, ATreeGoesUpDownAndAway) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -12,6 +13,9 @@
 #include <thread>
 #include <utility>
 
+#include "base/files.h"
+#include "base/result.h"
+#include "base/subprocess.h"
 #include "base/unique_fd.h"
 #include "support/tree.h"
 
