@@ -126,16 +126,5 @@ TEST_F(FaultTest, IdleListenersComeBackToARestartedBroker) {
   expect_complete(run);
 }
 
-TEST_F(FaultTest, CancelledWhileTheBrokerIsAway) {
-  cluster().start_two_listeners();
-  Program& run = start_slow_run(16, 1, 4);
-  shared_rabbit().kill();
-  run.signal(SIGINT);
-  const FinishedRun finished = cluster().finish(run, 30s);
-  EXPECT_EQ(finished.exit_code, 130);
-  const auto restarted = shared_rabbit().restart();
-  ASSERT_TRUE(restarted) << restarted.error().message;
-}
-
 }  // namespace
 }  // namespace gorgon::test
