@@ -96,14 +96,18 @@ release_services() {
 
 # keep_out_of_boot PACKAGE…: what was installed for tests does not start with the machine either.
 keep_out_of_boot() {
-  [ -d /run/systemd/system ] || return 0
-  local name
+  local name service
   for name in "$@"; do
     case "$name" in
-      rabbitmq-server) as_root systemctl disable --quiet rabbitmq-server.service || true ;;
-      openssh-server) as_root systemctl disable --quiet ssh.service || true ;;
-      puppet-module-*) as_root systemctl disable --quiet puppet.service 2>/dev/null || true ;;
+      rabbitmq-server) service=(rabbitmq-server epmd epmd.socket) ;;
+      openssh-server) service=(ssh) ;;
+      *) continue ;;
     esac
+    # Each knows links that the other does not: those of sysvinit, and those of systemd, which may not be running now.
+    as_root update-rc.d "${service[0]}" disable >/dev/null 2>&1 || true
+    if command -v systemctl >/dev/null; then
+      as_root systemctl disable --quiet "${service[@]}" >/dev/null 2>&1 || true
+    fi
   done
 }
 
