@@ -65,20 +65,28 @@ module Gorgon
     end
 
     # In a project that also has RSpec files, RSpec's `describe` stands at the top level and in modules, before the one of
-    # minitest/spec in Kernel: a file's cases would go to RSpec, and it would pass with none. RSpec's own remove_globally!
-    # hides Kernel's as well.
+    # minitest/spec in Kernel: a file's cases would go to RSpec, and it would pass with none. Where a spec_helper has turned
+    # RSpec's off, it left the name undefined there, which hides Kernel's as well. Afterwards all is as RSpec had it.
     def without_rspec_words
-      return yield unless defined?(RSpec::Core::DSL) && RSpec::Core::DSL.exposed_globally?
+      return yield unless defined?(RSpec::Core::DSL)
 
       words = RSpec::Core::DSL
+      exposed = words.exposed_globally?
       begin
-        words.example_group_aliases.each do |name|
-          words.change_global_dsl { remove_method(name) if method_defined?(name, false) }
-        end
+        # Defined first, because an undefined name cannot be removed.
+        each_rspec_word { |name| words.change_global_dsl { define_method(name) {} && remove_method(name) } }
         yield
       ensure
-        words.example_group_aliases.each { |name| words.expose_example_group_alias_globally(name) }
+        each_rspec_word do |name|
+          exposed ? words.expose_example_group_alias_globally(name) : words.change_global_dsl { undef_method(name) }
+        rescue NameError
+          nil # Nothing of that name left to hide.
+        end
       end
+    end
+
+    def each_rspec_word(&block)
+      RSpec::Core::DSL.example_group_aliases.each(&block)
     end
 
     def adapters

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "sync/source_tree.h"
 
 namespace gorgon::originator {
 
