@@ -18,7 +18,7 @@ require 'open3'
 module RealSuite
   GEMS = '/usr/lib/ruby/gems/3.1.0/gems'
   MODULES = '/usr/share/puppet/modules'
-  CLEAN = { 'RUBYOPT' => nil, 'SPEC_OPTS' => nil, 'TESTOPTS' => nil, 'SEED' => '7', 'MT_CPU' => '1' }.freeze
+  CLEAN = { 'RUBYOPT' => nil, 'SPEC_OPTS' => nil, 'TESTOPTS' => nil, 'SEED' => '7', 'MT_CPU' => '2' }.freeze
   # The base class of rss's helper has a test of its own. It runs with every file that is alone, but once per runner.
   HELPERS = ['default_test'].freeze
 
@@ -36,6 +36,7 @@ module RealSuite
     FileUtils.cp_r("#{File.realpath(from)}/.", folder)
     return unless name == 'haproxy'
 
+    FileUtils.rm(File.join(folder, 'Gemfile')) # its bundle is not what Debian has
     modules = File.join(folder, 'spec/fixtures/modules')
     FileUtils.mkdir_p(modules)
     %w[stdlib concat].each { |other| File.symlink("#{MODULES}/#{other}", File.join(modules, other)) }
@@ -66,7 +67,10 @@ module RealSuite
   def minitest_alone(folder, file)
     letters = { '.' => 'passed', 'F' => 'failed', 'E' => 'error', 'S' => 'skipped' }
     output = capture(folder, 'ruby', '-Ilib', '-Itest', file, '--verbose')
-    output.scan(/^(\S.*#test_.*) = [\d.]+ s = (.)$/).map { |name, letter| [file, name, letters.fetch(letter)] }
+    # Names and results of tests in threads run into each other; in order they still belong together.
+    names = output.scan(/(\w[\w:]*#test_[^\n=]+) = /).flatten
+    results = output.scan(/[\d.]+ s = ([.FES])$/).flatten.map { |letter| letters.fetch(letter) }
+    names.zip(results).map { |row| [file, *row] }
   end
 
   def test_unit_alone(folder, file)

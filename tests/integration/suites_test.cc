@@ -37,7 +37,7 @@ class SuiteTest : public Base {
     EXPECT_EQ(prepared.exit_code, 0) << prepared.errors;
     // What the suites themselves ask for.
     this->cluster().set_environment("SEED", "7");
-    this->cluster().set_environment("MT_CPU", "1");
+    this->cluster().set_environment("MT_CPU", "2");
     return project;
   }
   /// Runs it with this transport, and these further keys of its configuration, and compares.
