@@ -126,20 +126,5 @@ TEST_F(FaultTest, IdleListenersComeBackToARestartedBroker) {
   expect_complete(run);
 }
 
-TEST_F(FaultTest, CancelledWhileTheBrokerIsAway) {
-  cluster().start_two_listeners();
-  Program& run = start_slow_run(16, 1, 4);
-  shared_rabbit().kill();
-  run.signal(SIGINT);
-  const FinishedRun finished = cluster().finish(run, 30s);
-  EXPECT_EQ(finished.exit_code, 130);
-  const auto restarted = shared_rabbit().restart();
-  ASSERT_TRUE(restarted) << restarted.error().message;
-  // Nobody could tell the machines. The queues expire within two minutes, and the workers stop when
-  // they cannot show themselves alive; here it is this test that makes them expire.
-  for (const std::string& queue : cluster().job_queues())
-    EXPECT_TRUE(shared_rabbit().rabbitmqctl({"delete_queue", queue})) << queue;
-}
-
 }  // namespace
 }  // namespace gorgon::test
