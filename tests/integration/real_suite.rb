@@ -34,9 +34,9 @@ module RealSuite
     from = SUITES.fetch(name)[:from]
     abort "#{from} is not installed" unless File.directory?(from)
     FileUtils.cp_r("#{File.realpath(from)}/.", folder)
+    FileUtils.rm_f(File.join(folder, 'Gemfile')) # its bundle is not what Debian has
     return unless name == 'haproxy'
 
-    FileUtils.rm(File.join(folder, 'Gemfile')) # its bundle is not what Debian has
     modules = File.join(folder, 'spec/fixtures/modules')
     FileUtils.mkdir_p(modules)
     %w[stdlib concat].each { |other| File.symlink("#{MODULES}/#{other}", File.join(modules, other)) }
