@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kMark = "GORGON_TEST_MARK";
 /// How long the machines may take to clean up after a run that has ended.
-constexpr auto kCleanUpLimit = 20s;
+constexpr auto kCleanUpLimit = 30s;
 constexpr auto kListenerStartLimit = 30s;
 constexpr std::size_t kLogLinesShown = 60;
 
@@ -252,7 +252,6 @@ FinishedRun Cluster::finish(Program& run, Clock::duration limit) {
   FinishedRun finished = wait_for(run, limit);
   finished.report = read_report(finished.output);
   const Report& report = finished.report;
-  if (!report.job.empty()) jobs_.insert(report.job);
   std::string mistakes;
   for (const std::string& mistake : report.mistakes) mistakes += mistake + "\n";
   EXPECT_EQ(mistakes, "");
@@ -269,6 +268,18 @@ FinishedRun Cluster::run(const Project& project, std::vector<std::string> argume
 
 // ---- what is left ----
 
+std::set<std::string> Cluster::jobs() const {
+  std::set<std::string> jobs;
+  for (const Program& program : programs_) {
+    std::ifstream output(program.options().output);
+    std::string line;
+    if (std::getline(output, line) && line.starts_with("{"))
+      jobs.insert(read_report(line + "\n").job);
+  }
+  jobs.erase("");
+  return jobs;
+}
+
 std::vector<std::string> Cluster::job_queues() const {
   auto listed = shared_rabbit().rabbitmqctl({"-q", "list_queues", "name", "--no-table-headers"});
   if (!listed) {
@@ -278,7 +289,9 @@ std::vector<std::string> Cluster::job_queues() const {
   std::vector<std::string> names;
   std::istringstream lines(*listed);
   for (std::string line; std::getline(lines, line);) {
-    if (line.find("gorgon.") != std::string::npos) names.push_back(line);
+    for (const std::string& job : jobs()) {
+      if (line.find(job) != std::string::npos) names.push_back(line);
+    }
   }
   return names;
 }
@@ -353,7 +366,7 @@ void Cluster::check_cgroups_are_gone() const {
   const fs::path parent = own_cgroup();
   if (parent.empty()) return;
   for (const fs::path& path : entries_of(parent)) {
-    for (const std::string& job : jobs_) {
+    for (const std::string& job : jobs()) {
       if (path.filename().string().find(job) != std::string::npos)
         ADD_FAILURE() << "a cgroup is left: " << path;
     }

@@ -131,7 +131,7 @@ class Cluster {
   FinishedRun other_program(std::vector<std::string> argv, const std::filesystem::path& directory,
                             std::chrono::steady_clock::duration limit = 120s);
 
-  /// Names of this broker's queues that belong to jobs.
+  /// Names of this broker's queues that belong to jobs of this test.
   [[nodiscard]] std::vector<std::string> job_queues() const;
   /// Stops what runs, and fails the test for everything that is left: queues, processes, folders,
   /// cgroups.
@@ -144,6 +144,8 @@ class Cluster {
   [[nodiscard]] Program& start(std::vector<std::string> argv,
                                const std::filesystem::path& directory,
                                const std::filesystem::path& home, const std::string& name);
+  /// Ids of all jobs of this test.
+  [[nodiscard]] std::set<std::string> jobs() const;
   void check_jobs_are_gone();
   void stop_listeners();
   void check_processes_are_gone() const;
@@ -156,7 +158,6 @@ class Cluster {
   std::list<RunningListener> listeners_;
   std::list<Program> programs_;
   Environment extra_environment_;
-  std::set<std::string> jobs_;  ///< Ids of all jobs that finished runs had.
   bool is_kept_ = false;
 };
 

@@ -207,6 +207,14 @@ std::string differences(const ExpectedUnits& expected, const Report& report) {
   return text;
 }
 
+std::vector<CaseRow> read_rows(std::string_view text) {
+  std::vector<CaseRow> rows;
+  const auto json = parse_json(text);
+  if (!json || !json->is_array()) return rows;
+  for (const Json& row : *json) rows.push_back(row.get<std::vector<std::string>>());
+  return rows;
+}
+
 std::string differences(std::vector<CaseRow> own, std::vector<CaseRow> ours) {
   std::ranges::sort(own);
   std::ranges::sort(ours);

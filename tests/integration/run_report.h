@@ -70,6 +70,8 @@ using ExpectedUnits = std::map<std::string, ExpectedUnit>;
 
 /// One case as a framework's own run or ours names it.
 using CaseRow = std::vector<std::string>;
+/// Reads a JSON array of arrays of texts; empty when it is none.
+[[nodiscard]] std::vector<CaseRow> read_rows(std::string_view text);
 /// Sorted rows that are in one list only, a line each, at most 20 of each list; empty when equal.
 [[nodiscard]] std::string differences(std::vector<CaseRow> own, std::vector<CaseRow> ours);
 

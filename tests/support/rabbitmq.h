@@ -34,7 +34,7 @@ struct RabbitOptions {
 /// thread; the broker is killed when this process dies.
 class PrivateRabbit {
  public:
-  /// Starts a broker and waits until it takes connections, at most 60 s.
+  /// Starts a broker and waits until it takes connections, at most 180 s.
   [[nodiscard]] static Result<std::unique_ptr<PrivateRabbit>> start(RabbitOptions options = {});
   PrivateRabbit(const PrivateRabbit&) = delete;
   PrivateRabbit& operator=(const PrivateRabbit&) = delete;
