@@ -25,6 +25,11 @@ void Activity::add(const results::RunEvent& event, TimePoint now) {
   } else if (const auto* unit = std::get_if<results::UnitStarted>(&event)) {
     start_unit(*unit, now);
   } else if (const auto* finished = std::get_if<results::UnitFinished>(&event)) {
+    // What was waited for, a broker say, has answered.
+    const auto verdict = finished->result->verdict;
+    if (verdict != results::Verdict::kLost && verdict != results::Verdict::kCancelled) {
+      waiting_.clear();
+    }
     // Second copies of it are of no interest any more.
     std::erase_if(running_,
                   [&](const RunningUnit& entry) { return entry.unit == finished->unit->id; });

@@ -268,6 +268,31 @@ std::string cut_start(std::string_view text, std::size_t columns, std::string_vi
   return (has_mark ? std::string(mark) : std::string()) + std::string(text);
 }
 
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
+  columns = std::max<std::size_t>(columns, 2);  // The widest character there is.
+  std::vector<std::string> lines;
+  std::size_t used = columns;  // Of the last line; there is none yet.
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (word.empty()) continue;
+    if (!lines.empty() && used + 1 + columns_of(word) <= columns) {
+      lines.back() += ' ';
+      lines.back() += word;
+      used += 1 + columns_of(word);
+      continue;
+    }
+    while (!word.empty()) {
+      const std::size_t length = prefix_within(word, columns);
+      lines.emplace_back(word.substr(0, length));
+      used = columns_of(lines.back());
+      word.remove_prefix(length);
+    }
+  }
+  return lines;
+}
+
 std::string pad_right(std::string text, std::size_t columns) {
   const std::size_t width = columns_of(text);
   if (width < columns) text.append(columns - width, ' ');

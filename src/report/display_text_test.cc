@@ -81,6 +81,15 @@ TEST(CutTest, NeverExceedsTheColumnsNorSplitsACharacter) {
   }
 }
 
+TEST(WrappedTest, BreaksAtBlanksAndInsideLongWords) {
+  EXPECT_THAT(wrapped("", 10), IsEmpty());
+  EXPECT_THAT(wrapped("one two three", 7), ElementsAre("one two", "three"));
+  EXPECT_THAT(wrapped("abcdefgh ij", 4), ElementsAre("abcd", "efgh", "ij"));
+  EXPECT_THAT(wrapped("abcdef gh", 4), ElementsAre("abcd", "ef", "gh"));
+  EXPECT_THAT(wrapped("日本語", 3), ElementsAre("日", "本", "語"));
+  EXPECT_THAT(wrapped("日", 0), ElementsAre("日"));
+}
+
 TEST(ShellQuotedTest, QuotesWhatAShellWouldTouch) {
   EXPECT_EQ(shell_quoted("spec/a_spec.rb[1:2]"), "'spec/a_spec.rb[1:2]'");
   EXPECT_EQ(shell_quoted("spec/a_spec.rb"), "spec/a_spec.rb");

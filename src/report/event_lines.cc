@@ -25,6 +25,7 @@ namespace {
 constexpr std::size_t kWordColumns = 7;
 constexpr std::size_t kCasesAtOnce = 3;
 constexpr std::size_t kHostMessageLines = 30;
+constexpr std::size_t kAllLines = 1000;
 
 std::string seconds_text(double seconds) {
   return human_duration(std::chrono::duration<double>(seconds));
@@ -140,8 +141,11 @@ std::string host_lines(const HostChanged& event, const Look& look) {
   return {};
 }
 
+std::string waiting_lines(const results::Waiting& event) {
+  return block("waiting", Style::kPlain, event.reason, Look(), kAllLines);
+}
+
 std::string notice_lines(const Notice& notice, const Look& look) {
-  constexpr std::size_t kAllLines = 1000;
   switch (notice.level) {
     case Notice::Level::kInfo:
       return block("note:", Style::kDim, notice.text, look, kAllLines);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "report/display_text.h"
 #include "report/failure_text.h"
+#include "results/exit_code.h"
 
 namespace gorgon::report {
 
@@ -22,11 +23,7 @@ using results::Verdict;
 namespace {
 
 constexpr std::size_t kRerunFiles = 10;
-constexpr int kPassed = 0;
-constexpr int kFailed = 1;
-constexpr int kIncomplete = 6;
-constexpr int kInterrupted = 130;  // 128 + SIGINT; SIGTERM's is 143.
-constexpr int kTerminated = 143;
+constexpr int kTerminated = 143;  // 128 + SIGTERM.
 
 std::string seconds_text(double seconds) {
   return human_duration(std::chrono::duration<double>(seconds));
@@ -38,13 +35,13 @@ std::string row(std::string_view label, std::string_view text, const Look& look)
 
 std::string_view word_of_exit(int code) {
   switch (code) {
-    case kPassed:
+    case results::kAllPassed:
       return "passed";
-    case kFailed:
+    case results::kTestsFailed:
       return "failed";
-    case kIncomplete:
+    case results::kIncomplete:
       return "incomplete";
-    case kInterrupted:
+    case results::kInterrupted:
     case kTerminated:
       return "interrupted";
     default:
@@ -85,15 +82,35 @@ std::string failed_host_rows(const Summary& summary, const Look& look) {
   return text;
 }
 
+std::vector<std::string> reason_lines(const RunFinished& finished) {
+  std::vector<std::string> lines = safe_lines(finished.reason);
+  std::erase_if(lines, [](const std::string& line) { return safe_line(line).empty(); });
+  return lines;
+}
+
+/// A reason of several lines (a callback's output, a backtrace), whose first one alone fits the
+/// final line.
+std::string reason_rows(const Summary& summary, const Look& look) {
+  const std::vector<std::string> lines = reason_lines(*summary.finished());
+  std::string text;
+  if (lines.size() < 2) return text;
+  for (const std::string& line : lines) text += row(text.empty() ? "reason" : "", line, look);
+  return text;
+}
+
 std::string final_line(const Summary& summary, const Look& look) {
   const RunFinished& finished = *summary.finished();
   const std::string_view word = word_of_exit(finished.exit_code);
-  const Style style = finished.exit_code == kPassed ? Style::kGreen : Style::kBoldRed;
+  const Style style = finished.exit_code == results::kAllPassed ? Style::kGreen : Style::kBoldRed;
   std::string text = fmt::format("gorgon: {}", painted(look, style, word));
-  if (finished.exit_code > kFailed) text += fmt::format(" (exit {})", finished.exit_code);
-  if (!finished.reason.empty()) text += fmt::format(": {};", safe_line(finished.reason));
-  if (finished.reason.empty() && finished.exit_code != kPassed) text += ':';
-  if (finished.reason.empty() && finished.exit_code == kPassed) text += ',';
+  if (finished.exit_code > results::kTestsFailed)
+    text += fmt::format(" (exit {})", finished.exit_code);
+  const std::vector<std::string> reason = reason_lines(finished);
+  if (!reason.empty()) {
+    text += fmt::format(": {};", reason.front());
+  } else {
+    text += finished.exit_code == results::kAllPassed ? ',' : ':';
+  }
 
   const std::size_t bad = summary.failing_files().size();
   std::vector<std::string> parts;
@@ -178,6 +195,7 @@ std::string final_report(const Summary& summary, const Look& look) {
             look);
   }
   text += row("time", time_text(summary), look);
+  text += reason_rows(summary, look);
   const std::string rerun = rerun_command(summary.failing_files(), look);
   if (!rerun.empty()) text += row("rerun", rerun, look);
   return text + "\n" + final_line(summary, look);

@@ -50,10 +50,10 @@ TEST_F(JsonEventsTest, WritesTheDocumentedFieldsInOrder) {
   EXPECT_EQ(
       reader_.take(),
       R"({"event":"run_started","v":1,"job":"k2x9","units":1,"files":1,"expected_seconds":2.5,"local":false}
-{"event":"unit_started","unit":"spec/a_spec.rb","attempt":1,"host":"build1","worker":"2"}
-{"event":"case_finished","unit":"spec/a_spec.rb","id":"A works","name":"A works","location":"spec/a_spec.rb:3","status":"passed","seconds":0.01,"host":"build1","worker":"2","failure":null}
-{"event":"unit_finished","unit":"spec/a_spec.rb","verdict":"passed","attempt":1,"seconds":1.5,"host":"build1","worker":"2","cases":1,"error":null}
-{"event":"run_finished","units":1,"cases":1,"seconds":1.25,"exit_code":0}
+{"event":"unit_started","unit":"spec/a_spec.rb","unit_id":"u1","attempt":1,"host":"build1","worker":"2"}
+{"event":"case_finished","unit":"spec/a_spec.rb","unit_id":"u1","id":"A works","name":"A works","location":"spec/a_spec.rb:3","status":"passed","seconds":0.01,"host":"build1","worker":"2","failure":null}
+{"event":"unit_finished","unit":"spec/a_spec.rb","unit_id":"u1","verdict":"passed","attempt":1,"seconds":1.5,"host":"build1","worker":"2","cases":1,"error":null}
+{"event":"run_finished","units":1,"cases":1,"seconds":1.25,"exit_code":0,"reason":null}
 )");
 }
 
@@ -78,7 +78,7 @@ TEST_F(JsonEventsTest, TellsFailuresErrorsAndHosts) {
   EXPECT_EQ(events.back()["reason"], "1 unit could not be run");
 }
 
-TEST_F(JsonEventsTest, NamesTheUnitIdOfAPartOnly) {
+TEST_F(JsonEventsTest, TellsThePartsOfAFileApart) {
   (void)run_.add_unit("spec/a_spec.rb");
   (void)run_.add_unit("spec/a_spec.rb");
   run_.unit(1).only = {"1:1"};
@@ -88,7 +88,7 @@ TEST_F(JsonEventsTest, NamesTheUnitIdOfAPartOnly) {
   run_.finish_unit(1, result_of(Verdict::kPassed, {}));
   const std::vector<Json> events = events_in(reader_.take());
   ASSERT_EQ(events.size(), 4U);
-  EXPECT_FALSE(events[1].contains("unit_id"));
+  EXPECT_EQ(events[1]["unit_id"], "u1");
   EXPECT_EQ(events[2]["unit_id"], "u2");
   EXPECT_EQ(events[3]["unit_id"], "u2");
 }

@@ -113,17 +113,15 @@ void TerminalReporter::on(const results::RunEvent& event) {
     is_over_ = true;
     print(final_report(summary_, look_));
   }
-  if (options_.is_live && !is_over_ && !std::holds_alternative<results::CaseFinished>(event) &&
-      !std::holds_alternative<results::UnitStarted>(event)) {
-    draw();
-  }
+  // A printed line has taken the display away; everything else can wait for the next tick().
+  if (options_.is_live && !is_over_ && !region_.is_drawn()) draw();
 }
 
 void TerminalReporter::on_waiting(const results::Waiting& event) {
   if (options_.is_live || look_.verbosity == Verbosity::kQuiet) return;
   if (event.reason == last_waiting_ || event.reason.empty()) return;
   last_waiting_ = event.reason;
-  print("waiting " + safe_line(event.reason) + "\n");
+  print(waiting_lines(event));
 }
 
 void TerminalReporter::on_unit_finished(const results::UnitFinished& event) {

@@ -236,4 +236,96 @@ TEST_F(TerminalReporterTest, TheLiveDisplayShowsWhatGoesOn) {
   EXPECT_EQ(screen.cursor_column(), 0U);
 }
 
+TEST_F(TerminalReporterTest, TheLiveDisplayGoesAwayBeforeTheReport) {
+  SyntheticRun run(make_live());
+  Screen screen(size_.columns, size_.rows);
+  run_everything(run);
+  std::vector<std::string> lines = shown(screen);
+  const auto line = [&](std::size_t from_end) { return lines.at(lines.size() - from_end); };
+  EXPECT_EQ(line(1), ", 5 cases, 41.2 s");
+  EXPECT_EQ(line(2),
+            "gorgon: incomplete (exit 6): 1 unit could not be run; 5 failures in 5 of 7 files");
+  for (const std::string& shown_line : lines) EXPECT_THAT(shown_line, Not(HasSubstr("busy")));
+  reporter_->tick();
+  EXPECT_EQ(reader_.take(), "");
+}
+
+TEST_F(TerminalReporterTest, AResizedWindowShowsOneDisplayOnly) {
+  SyntheticRun run(make_live());
+  Screen screen(size_.columns, size_.rows);
+  for (int i = 0; i < 4; ++i) (void)run.add_unit(fmt::format("spec/models/{}_spec.rb", i));
+  run.start();
+  run.host("build1", 2);
+  run.start_unit(0, "build1", "1");
+  pass(1);
+  (void)shown(screen);
+  size_.columns = 20;
+  screen.resize(size_.columns);
+  pass(0.1);
+  EXPECT_THAT(shown(screen), ElementsAre("gorgon: 4 files, job", "", "────────  0/4  0:01",
+                                         "1/2 workers busy", "  0:01  …/0_spec.rb"));
+}
+
+TEST_F(TerminalReporterTest, WaitingTellsAllItsLines) {
+  const results::Waiting waiting{.reason =
+                                     "for listeners: none answered on mq.example:5672\n"
+                                     "is gorgon listen running there?"};
+  make().on(waiting);
+  EXPECT_EQ(reader_.take(),
+            "waiting for listeners: none answered on mq.example:5672\n"
+            "    is gorgon listen running there?\n");
+  Screen screen(size_.columns = 40, size_.rows);
+  make_live().on(waiting);
+  EXPECT_THAT(shown(screen),
+              ElementsAre("", "0/0 files  0:00", "waiting for listeners: none answered on",
+                          "mq.example:5672", "is gorgon listen running there?"));
+}
+
+TEST_F(TerminalReporterTest, AReasonOfManyLinesStandsAboveTheFinalLine) {
+  SyntheticRun run(make());
+  (void)run.add_unit("spec/a_spec.rb");
+  run.start();
+  run.finish_unit(0, result_of(Verdict::kPassed, {passed_case("x")}));
+  run.finish(1, 8, "after_sync failed on every machine\nno such table: users\n\n");
+  EXPECT_THAT(reader_.take(), HasSubstr("   time  1.00 s\n"
+                                        " reason  after_sync failed on every machine\n"
+                                        "         no such table: users\n\n"
+                                        "gorgon: stopped (exit 8): after_sync failed on every "
+                                        "machine; 1 file, 1 case, 1.00 s\n"));
+}
+
+TEST(TerminalOptionsTest, AreChosenFromTheDescriptorAndTheEnvironment) {
+  std::map<std::string, std::string> variables;
+  const Environment environment = [&](const char* name) {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  };
+  const UniqueFd terminal(::posix_openpt(O_RDWR | O_NOCTTY));
+  ASSERT_TRUE(terminal);
+  const auto options = [&](int fd, Color color = Color::kAuto,
+                           Verbosity verbosity = Verbosity::kNormal) {
+    return terminal_options(fd, color, verbosity, environment);
+  };
+  EXPECT_FALSE(options(terminal.get()).is_live) << "TERM is not set";
+  variables["TERM"] = "xterm";
+  EXPECT_TRUE(options(terminal.get()).is_live);
+  EXPECT_TRUE(options(terminal.get()).look.color);
+  EXPECT_FALSE(options(terminal.get()).look.unicode);
+  EXPECT_FALSE(options(terminal.get(), Color::kAuto, Verbosity::kQuiet).is_live);
+  EXPECT_FALSE(options(terminal.get(), Color::kNever).look.color);
+  variables["LANG"] = "de_DE.UTF-8";
+  EXPECT_TRUE(options(terminal.get()).look.unicode);
+  variables["NO_COLOR"] = "1";
+  EXPECT_FALSE(options(terminal.get()).look.color);
+  EXPECT_TRUE(options(terminal.get(), Color::kAlways).look.color);
+  variables["TERM"] = "dumb";
+  EXPECT_FALSE(options(terminal.get()).is_live);
+  variables = {{"TERM", "xterm"}};
+  const Collector pipe;
+  EXPECT_FALSE(options(pipe.fd()).is_live);
+  EXPECT_FALSE(options(pipe.fd()).look.color);
+  variables["CLICOLOR_FORCE"] = "1";
+  EXPECT_TRUE(options(pipe.fd()).look.color);
+}
+
 }  // namespace gorgon::report

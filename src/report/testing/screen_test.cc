@@ -78,6 +78,7 @@ void Screen::control_sequence(std::string_view parameters, char final) {
   } else if (final == 'K' && parameters.empty()) {
     erase_from_cursor();
   } else if (final == 'J' && parameters.empty()) {
+    if (row_ == 0 && column_ == 0) complaints_ += "erased from the top left corner\n";
     erase_from_cursor();
     cells_.resize(top_ + row_ + 1);
   } else {
