@@ -63,6 +63,20 @@ TEST_F(ActivityTest, AWorkerRunsOneUnitAtATime) {
   EXPECT_EQ(activity_.workers(), 2U);
 }
 
+TEST_F(ActivityTest, WorkersThatNobodyAnnouncedAreCountedWhenTheyWork) {
+  plan(3);
+  run_.host("a", 0);
+  run_.start_unit(0, "a", "1");
+  run_.start_unit(1, "a", "2");
+  run_.finish_unit(0, result_of(Verdict::kPassed, {}));
+  EXPECT_EQ(activity_.workers(), 2U);
+  run_.start_unit(2, "b", "1");
+  EXPECT_EQ(activity_.workers(), 3U);
+  EXPECT_EQ(activity_.ready_hosts(), 2U);
+  run_.host("a", 0, HostChanged::State::kLeft);
+  EXPECT_EQ(activity_.workers(), 1U);
+}
+
 TEST_F(ActivityTest, AHostThatLeavesTakesItsUnitsAlong) {
   plan(2);
   run_.host("a", 1);

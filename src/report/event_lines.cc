@@ -130,6 +130,7 @@ std::string host_lines(const HostChanged& event, const Look& look) {
       return is_verbose ? name + ": preparing\n" : std::string();
     case HostChanged::State::kReady:
       if (look.is_local && !is_verbose) return {};
+      if (event.workers == 0) return name + ": ready\n";  // They are still being started.
       return fmt::format("{}: ready, {}\n", name, count_of(event.workers, "worker"));
     case HostChanged::State::kLeft:
       if (look.is_local && !is_verbose) return {};

@@ -106,7 +106,7 @@ std::string final_line(const Summary& summary, const Look& look) {
   if (finished.exit_code > results::kTestsFailed)
     text += fmt::format(" (exit {})", finished.exit_code);
   const std::vector<std::string> reason = reason_lines(finished);
-  if (!reason.empty()) {
+  if (!reason.empty() && reason.front() != word) {
     text += fmt::format(": {};", reason.front());
   } else {
     text += finished.exit_code == results::kAllPassed ? ',' : ':';

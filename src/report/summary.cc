@@ -103,6 +103,7 @@ void Summary::finish_in_file(const std::string& name, Verdict verdict) {
 
 void Summary::note_time(const results::Unit& unit, const results::UnitResult& result) {
   unit_seconds_ += result.seconds;
+  if (result.verdict == Verdict::kCancelled || result.verdict == Verdict::kLost) return;
   if (!result.host.empty()) ++hosts_[result.host][result.worker];
   const auto place =
       std::ranges::upper_bound(slowest_, result.seconds, std::greater<>(), &SlowUnit::seconds);

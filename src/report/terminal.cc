@@ -129,7 +129,7 @@ void TerminalReporter::on_unit_finished(const results::UnitFinished& event) {
   const Verdict verdict = event.result->verdict;
   // Units that did not run may be thousands; the end of the run lists them.
   const bool has_run = verdict != Verdict::kCancelled && verdict != Verdict::kLost;
-  if (look_.verbosity == Verbosity::kVerbose || (has_run && verdict != Verdict::kPassed)) {
+  if (has_run && (look_.verbosity == Verbosity::kVerbose || verdict != Verdict::kPassed)) {
     std::string lines = unit_line(*event.unit, *event.result, look_);
     if (options_.is_live) lines += case_lines(*event.result, look_, columns());
     print(lines);

@@ -146,7 +146,7 @@ TEST_F(TerminalReporterTest, VerboseHasALineAUnitAndEveryFrame) {
   run_everything(run);
   const std::string text = reader_.take();
   EXPECT_THAT(text, HasSubstr("PASS     spec/a_spec.rb  2 cases, 1.50 s, build1/2\n"));
-  EXPECT_THAT(text, HasSubstr("CANCEL   spec/cut_spec.rb"));
+  EXPECT_THAT(text, HasSubstr("CANCEL  1 unit did not finish: interrupted\n   spec/cut_spec.rb\n"));
   EXPECT_THAT(text, HasSubstr("gems/rspec-support"));
   EXPECT_THAT(text, Not(HasSubstr("left out")));
   EXPECT_THAT(text, HasSubstr("slowest"));
@@ -177,6 +177,29 @@ TEST_F(TerminalReporterTest, ARunThatNeverBeganSaysWhy) {
             "   time  1 min 00 s\n\n"
             "gorgon: stopped (exit 2): cannot push the tree: no space left on device; 0 files, "
             "0 cases, 1 min 00 s\n");
+}
+
+TEST_F(TerminalReporterTest, AnInterruptedRunSaysSoOnceAndNamesNothingTwice) {
+  SyntheticRun run(make({.verbosity = Verbosity::kVerbose}));
+  (void)run.add_unit("spec/a_spec.rb");
+  (void)run.add_unit("spec/b_spec.rb");
+  run.start({.job = "k2x9"});
+  run.finish_unit(0, result_of(Verdict::kPassed, {passed_case("x")}));
+  run.finish_unit(1, {.verdict = Verdict::kCancelled});
+  run.finish(2, 130, "interrupted");
+  EXPECT_EQ(reader_.take(),
+            "gorgon: 2 files\n"
+            "PASS     spec/a_spec.rb  1 case, 1.50 s, worker 2\n"
+            "\n"
+            "CANCEL  1 unit did not finish:\n"
+            "   spec/b_spec.rb\n"
+            "\n"
+            "slowest    1.50 s  spec/a_spec.rb\n"
+            "  files  2: 1 passed, 1 cancelled\n"
+            "  cases  1: 1 passed\n"
+            "   time  2.00 s\n"
+            "\n"
+            "gorgon: interrupted (exit 130): 2 files, 1 case, 2.00 s\n");
 }
 
 TEST_F(TerminalReporterTest, ColorsDoNotChangeTheText) {
