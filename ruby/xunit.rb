@@ -52,7 +52,7 @@ module Gorgon
     def load_file(unit, report)
       load_framework(unit) unless adapters.any? { |adapter| adapter.class.loaded? }
       adapters.each(&:begin_recording)
-      load(File.expand_path(unit.file, @settings.workspace))
+      without_rspec_words { load(File.expand_path(unit.file, @settings.workspace)) }
       found = adapters.map { |adapter| [adapter, adapter.recorded] }
       @tests[unit.file] = found.reject { |_, tests| tests.empty? }
     rescue FrameworkMissing, SystemExit, SignalException, NoMemoryError
@@ -62,6 +62,31 @@ module Gorgon
       nil
     ensure
       self.class.disarm # the file, or a helper, may have required autorun
+    end
+
+    # In a project that also has RSpec files, RSpec's `describe` stands at the top level and in modules, before the one of
+    # minitest/spec in Kernel: a file's cases would go to RSpec, and it would pass with none. Where a spec_helper has turned
+    # RSpec's off, it left the name undefined there, which hides Kernel's as well. Afterwards all is as RSpec had it.
+    def without_rspec_words
+      return yield unless defined?(RSpec::Core::DSL)
+
+      words = RSpec::Core::DSL
+      exposed = words.exposed_globally?
+      begin
+        # Defined first, because an undefined name cannot be removed.
+        each_rspec_word { |name| words.change_global_dsl { define_method(name) {} && remove_method(name) } }
+        yield
+      ensure
+        each_rspec_word do |name|
+          exposed ? words.expose_example_group_alias_globally(name) : words.change_global_dsl { undef_method(name) }
+        rescue NameError
+          nil # Nothing of that name left to hide.
+        end
+      end
+    end
+
+    def each_rspec_word(&block)
+      RSpec::Core::DSL.example_group_aliases.each(&block)
     end
 
     def adapters

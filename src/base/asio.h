@@ -41,6 +41,7 @@ void spawn(const asio::any_io_executor& executor, Task<void> task);
 template <class T>
 T run_to_completion(asio::io_context& io, Task<T> task) {
   std::optional<T> result;
+  io.restart();  // An earlier call may have left it stopped, out of work.
   spawn(io.get_executor(), [](Task<T> inner, std::optional<T>& out) -> Task<void> {
     out = co_await std::move(inner);
   }(std::move(task), result));

@@ -153,6 +153,26 @@ std::optional<Cgroup> Cgroup::make(const std::string& name) {
   return cgroup;
 }
 
+void Cgroup::remove_abandoned() {
+  const auto parent = own_cgroup();
+  if (!parent) return;
+  std::error_code error;
+  std::vector<fs::path> abandoned;
+  for (auto it = fs::directory_iterator(*parent, error); it != fs::directory_iterator();
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const std::size_t slot = name.rfind('-');
+    if (!name.starts_with("gorgon-") || slot == std::string::npos || slot == 0) continue;
+    const std::size_t pid = name.rfind('-', slot - 1);
+    if (pid == std::string::npos) continue;
+    const std::string owner = name.substr(pid + 1, slot - pid - 1);
+    const bool is_number =
+        !owner.empty() && std::ranges::all_of(owner, [](char c) { return c >= '0' && c <= '9'; });
+    if (is_number && !fs::exists("/proc/" + owner, error)) abandoned.push_back(it->path());
+  }
+  for (const fs::path& path : abandoned) const Cgroup removed{path};
+}
+
 Cgroup& Cgroup::operator=(Cgroup&& other) noexcept {
   if (this != &other) {
     remove();

@@ -15,6 +15,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/process_tree.h"
 #include "base/unique_fd.h"
 #include "cli/commands.h"
 #include "cli/host_name.h"
@@ -129,6 +130,7 @@ int stop_listener(const fs::path& pid_file) {
 int serve(listener::ListenerOptions options,
           const std::function<void(const Result<void>&)>& connected) {
   asio::io_context io(1);
+  Cgroup::remove_abandoned();
   auto workspaces = listener::Workspaces::open(options.workspace_dir);
   if (!workspaces) {
     connected(std::unexpected(workspaces.error()));

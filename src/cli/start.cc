@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/process_tree.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "config/project_config.h"
@@ -79,7 +80,12 @@ int start(const StartCommand& command) {
       return complain(opened.error());
   }
   auto plan = originator::make_plan(*options);
-  if (!plan) return complain(plan.error());
+  if (!plan) {
+    const int exit_code = complain(plan.error());
+    const bool is_selection =
+        !command.selection.empty() && plan.error().kind == ErrorKind::kNotFound;
+    return is_selection ? results::kNothingSelected : exit_code;
+  }
   if (command.dry_run) {
     show_plan(*plan);
     return 0;
@@ -92,9 +98,12 @@ int start(const StartCommand& command) {
   signals.async_wait([&](const boost::system::error_code& error, int number) {
     if (error) return;
     originator.interrupt(number);
-    // Whoever asks twice does not want to wait for the clean-up; children die with us.
+    // Whoever asks twice does not want to wait for the clean-up. Children die with us, but not
+    // theirs.
     signals.async_wait([](const boost::system::error_code& again, int second) {
-      if (!again) ::_exit(128 + second);
+      if (again) return;
+      kill_descendants(::getpid());
+      ::_exit(128 + second);
     });
   });
   const int exit_code = run_to_completion(io, originator.run());

@@ -93,7 +93,13 @@ Task<void> JobRun::show_alive(std::shared_ptr<JobRun*> self) {
 void JobRun::fail(std::string stage, const Error& error) {
   log::warning("job {} failed here in {}: {}", job_.id, stage, error.message);
   failed_stage_ = stage;
-  tell(protocol::HostState::State::kFailed, std::move(stage), error.message);
+  // No workers, although some may still be ending: with workers it would be a slot's failure.
+  machine_.tell(job_.reply_queue, protocol::HostState{.job = job_.id,
+                                                      .host = machine_.host,
+                                                      .state = protocol::HostState::State::kFailed,
+                                                      .workers = 0,
+                                                      .stage = std::move(stage),
+                                                      .message = error.message});
 }
 
 Task<void> JobRun::run() {
@@ -299,6 +305,7 @@ Result<void> JobRun::spawn_worker(WorkerSlot& worker) {
                                   .worker = worker.slot,
                                   .listener_queue = machine_.queue,
                                   .scratch = workspace_->scratch(),
+                                  .workspace = workspace_->path(),
                                   .cgroup = worker.cgroup ? worker.cgroup->path() : fs::path(),
                                   .log_file = machine_.log_file};
   return send_datagram(worker.control->native_handle(), worker::encode_settings(settings));

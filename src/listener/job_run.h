@@ -56,6 +56,7 @@ class JobRun {
   [[nodiscard]] Task<void> keep_host_running();
   [[nodiscard]] Task<void> work();
   [[nodiscard]] Task<void> finish();
+  /// This machine is out of the job.
   void fail(std::string stage, const Error& error);
   void tell(protocol::HostState::State state, std::string stage = {}, std::string message = {});
 

@@ -24,7 +24,7 @@ TEST(RenderUnitTest, UserUnitStartsTheListener) {
   EXPECT_EQ(
       render_unit({.scope = ServiceScope::kUser,
                    .binary = "/usr/bin/gorgon",
-                   .config_file = "/home/me/.gorgon/gorgon_listener.json",
+                   .config_file = "/home/someone/.gorgon/gorgon_listener.json",
                    .run_as = {},
                    .search_path = {}}),
       R"(# Written by `gorgon install_listener`; `gorgon install_listener --uninstall` removes it.
@@ -32,7 +32,7 @@ TEST(RenderUnitTest, UserUnitStartsTheListener) {
 Description=Gorgon listener: runs the tests of others on this machine
 
 [Service]
-ExecStart="/usr/bin/gorgon" listen --foreground --config "/home/me/.gorgon/gorgon_listener.json"
+ExecStart="/usr/bin/gorgon" listen --foreground --config "/home/someone/.gorgon/gorgon_listener.json"
 WorkingDirectory=~
 Restart=on-failure
 RestartSec=5

@@ -1,96 +1,75 @@
 #include "listener/workspace.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <chrono>
+#include <cstdlib>
+#include <system_error>
 #include <utility>
 
 #include "base/files.h"
-#include "base/log.h"
-#include "base/subprocess.h"
 #include "base/text.h"
 
 namespace gorgon::listener {
 
 namespace {
 
-constexpr auto kRemoveLimit = std::chrono::minutes(5);
-constexpr const char* kFolderPrefix = "listener-";
-
-fs::path lock_file(const fs::path& folder) { return folder / "lock"; }
-
-Result<UniqueFd> lock(const fs::path& folder) {
-  UniqueFd fd(::open(lock_file(folder).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) return fail_errno("cannot open " + lock_file(folder).string(), errno);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-    return fail_errno("cannot lock " + folder.string(), errno);
-  return fd;
+bool is_job_id(const std::string& text) {
+  return !text.empty() && text.size() <= 128 && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
 }
 
-/// What listeners that were killed have left: their locks are free.
-void remove_abandoned(const fs::path& root) {
+/// "~/app" is how people name a folder that is at the same place below each machine's home.
+fs::path with_home(const std::string& path) {
+  const char* home = std::getenv("HOME");
+  if (home == nullptr || !path.starts_with("~/")) return path;
+  return fs::path(home) / path.substr(2);
+}
+
+Result<fs::path> own_copy(const std::string& source) {
+  fs::path path = with_home(source);
   std::error_code error;
-  for (auto it = fs::directory_iterator(root, error); it != fs::directory_iterator();
-       it.increment(error)) {
-    if (!it->path().filename().string().starts_with(kFolderPrefix)) continue;
-    const auto abandoned = lock(it->path());
-    if (!abandoned) continue;
-    log::info("removing {}, left by a listener that was killed", it->path().string());
-    remove_tree(it->path());
-  }
+  if (path.is_absolute() && fs::is_directory(path, error)) return path;
+  return fail(ErrorKind::kNotFound, "this machine has no folder \"" + path.string() +
+                                        "\" (job.sync.source_tree_path, an absolute path)");
 }
 
 }  // namespace
 
-Result<Workspaces> Workspaces::open(const fs::path& root) {
-  std::error_code error;
-  fs::create_directories(root, error);
-  if (error) return fail(ErrorKind::kIo, "cannot make " + root.string() + ": " + error.message());
-  ::chmod(root.c_str(), 0700);
-  remove_abandoned(root);
-  const fs::path folder = root / (kFolderPrefix + std::to_string(::getpid()) + "-" + random_id(6));
-  if (::mkdir(folder.c_str(), 0700) != 0)
-    return fail_errno("cannot make " + folder.string(), errno);
-  GORGON_TRY_ASSIGN(UniqueFd locked, lock(folder));
-  return Workspaces(folder, std::move(locked));
+Task<void> Workspace::remove() {
+  if (directory_.empty()) co_return;
+  co_await sync::remove_tree_aside(directory_);
+  directory_.clear();
 }
 
-Workspaces::~Workspaces() {
-  if (lock_) remove_tree(folder_);
+Result<Workspaces> Workspaces::open(const fs::path& root) {
+  std::error_code error;
+  fs::path absolute = fs::absolute(root, error).lexically_normal();
+  // "a/b/" normalizes to a path whose last part is empty.
+  if (!absolute.has_filename()) absolute = absolute.parent_path();
+  auto scratch = sync::Scratch::make(absolute);
+  if (!scratch) return with_context("workspace_dir", std::move(scratch.error()));
+  return Workspaces(std::move(*scratch));
 }
 
 Task<Result<Workspace>> Workspaces::create(std::string job, config::SourceLocation source) {
-  const fs::path directory = folder_ / ("job-" + job + "-" + random_id(4));
-  fs::path path = directory / "tree";
+  if (!is_job_id(job)) co_return fail(ErrorKind::kProtocol, "not a job id: \"" + job + "\"");
+  // Random letters, as a job may come again while its first workspace is still being removed.
+  const fs::path directory = scratch_.path() / ("job-" + job + "-" + random_id(4));
+  const fs::path tree = directory / "tree";
+  fs::path path = tree;
   if (source.transport == config::Transport::kNone) {
-    std::error_code error;
-    path = source.source;
-    if (!fs::is_directory(path, error)) {
-      co_return fail(ErrorKind::kNotFound,
-                     "this machine has no " + path.string() + " (job.sync.source_tree_path)");
-    }
+    GORGON_CO_TRY_ASSIGN(path, own_copy(source.source));
   }
-  if (::mkdir(directory.c_str(), 0700) != 0)
-    co_return fail_errno("cannot make " + directory.string(), errno);
   Workspace workspace(directory, std::move(path));
-  for (const fs::path& part : {workspace.scratch_, directory / "tree"}) {
+  for (const fs::path& part : {directory, workspace.scratch_, tree}) {
     if (::mkdir(part.c_str(), 0700) != 0)
       co_return fail_errno("cannot make " + part.string(), errno);
   }
   co_return workspace;
-}
-
-Task<void> Workspace::remove() {
-  // A large tree takes a second to remove; the event loop must not.
-  RunOptions options;
-  options.spawn.argv = {"rm", "-rf", "--", directory_.string()};
-  options.timeout = kRemoveLimit;
-  const auto removed = co_await run(std::move(options));
-  if (!removed || !removed->status.is_success()) remove_tree(directory_);
 }
 
 }  // namespace gorgon::listener

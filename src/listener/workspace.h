@@ -4,24 +4,27 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "base/asio.h"
 #include "base/result.h"
-#include "base/unique_fd.h"
 #include "config/source_location.h"
+#include "sync/scratch.h"
 
 namespace gorgon::listener {
 
 /// One job's place: where the tests run, and a scratch directory beside it for sockets and output.
 /// Move-only; remove() is to be awaited before the destructor, which leaves what is still there to
-/// the next listener.
+/// the Workspaces it came from, or to the next listener.
 class Workspace {
  public:
   /// Where the tests run: a directory of the job's own, or with Transport::kNone the machine's own
   /// copy.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::filesystem::path& scratch() const { return scratch_; }
-  /// Removes both, but never the machine's own copy. Blocks only a child process.
+  /// Removes both, also folders that the tests made read-only, but never the machine's own copy.
+  /// Does not hold up the event loop. End the job's processes first. What cannot be removed is
+  /// logged.
   [[nodiscard]] Task<void> remove();
 
  private:
@@ -35,26 +38,23 @@ class Workspace {
   std::filesystem::path scratch_;
 };
 
-/// The root of all workspaces of one listener. Several listeners may share a root: each has a
-/// folder of its own with a lock that ends with its process, and removes the folders whose lock is
-/// free.
+/// All workspaces of one listener, in a private directory of its own below the common root: a
+/// listener that comes after one that was killed removes what that left, and two listeners on one
+/// machine do not see each other's.
 class Workspaces {
  public:
-  /// Makes `root` (0700) and this listener's folder in it. kIo.
+  /// Makes `root` (0700) and this listener's folder in it, after removing what dead listeners left,
+  /// which may take a while. kIo: as sync::Scratch::make.
   [[nodiscard]] static Result<Workspaces> open(const std::filesystem::path& root);
-  Workspaces(Workspaces&&) = default;
-  Workspaces& operator=(Workspaces&&) = delete;
-  ~Workspaces();
 
-  /// A new workspace for `job`. kIo; kNotFound when the machine's own copy that the job names does
-  /// not exist.
+  /// A new workspace for `job`, empty but with Transport::kNone. kProtocol: the id, which comes
+  /// from another machine, is no id. kIo. kNotFound: the machine's own copy that the job names (an
+  /// absolute path, or ~/ for one below the home) does not exist.
   [[nodiscard]] Task<Result<Workspace>> create(std::string job, config::SourceLocation source);
 
  private:
-  Workspaces(std::filesystem::path folder, UniqueFd lock)
-      : folder_(std::move(folder)), lock_(std::move(lock)) {}
-  std::filesystem::path folder_;
-  UniqueFd lock_;
+  explicit Workspaces(sync::Scratch scratch) : scratch_(std::move(scratch)) {}
+  sync::Scratch scratch_;
 };
 
 }  // namespace gorgon::listener

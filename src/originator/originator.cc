@@ -370,6 +370,7 @@ void Originator::handle(protocol::HostState message) {
                                       message.message);
     if (!is_slot) state_.drop_host(message.host);
   }
+  // Workers that were cancelled or killed say no goodbye; the listener says it for them.
   if (message.state == State::kLeft) state_.drop_host(message.host);
   if (!changed) return;
   using Shown = results::HostChanged::State;
@@ -447,9 +448,9 @@ Task<void> Originator::reconnect() {
   auto pause = 250ms;
   reporter_.on(results::Waiting{.reason = "for the broker: the connection was lost"});
   while (!outcome_) {
-    const auto connected =
-        local_ ? Result<void>(fail(ErrorKind::kConnectionLost, "the embedded broker is gone"))
-               : co_await connect();
+    // Not a ?: with a co_await in it: GCC 12 destroys its temporary twice.
+    Result<void> connected = fail(ErrorKind::kConnectionLost, "the embedded broker is gone");
+    if (!local_) connected = co_await connect();
     if (connected) {
       const auto restored = co_await restore_job();
       if (restored) co_return;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "sync/source_tree.h"
 
 namespace gorgon::originator {
 
@@ -16,7 +17,11 @@ Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
     shipment.location_ = {.transport = config::Transport::kNone, .source = place};
     co_return shipment;
   }
-  GORGON_CO_TRY_ASSIGN(sync::Stage stage, co_await sync::take_snapshot(options.project, sync));
+  // Named, not the default argument: GCC 12 destroys a temporary aggregate in a co_await expression
+  // twice.
+  sync::SnapshotOptions where;
+  GORGON_CO_TRY_ASSIGN(sync::Stage stage,
+                       co_await sync::take_snapshot(options.project, sync, std::move(where)));
   shipment.stage_ = std::make_unique<sync::Stage>(std::move(stage));
   if (sync.transport == config::Transport::kDirect) {
     sync::DirectServerOptions server{.bind_address = sync.bind_address,

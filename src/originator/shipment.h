@@ -12,7 +12,7 @@
 #include "config/project_config.h"
 #include "config/source_location.h"
 #include "sync/direct_server.h"
-#include "sync/source_tree.h"
+#include "sync/snapshot.h"
 
 namespace gorgon::originator {
 

@@ -1,7 +1,15 @@
 #include "report/activity.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
 #include <variant>
+#include <vector>
+
+#include "report/summary.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 

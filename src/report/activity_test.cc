@@ -10,6 +10,8 @@
 #include "report/reporter.h"
 #include "report/summary.h"
 #include "report/testing/synthetic_run.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -129,7 +131,7 @@ TEST_F(ActivityTest, WithoutRecordsTheMeanOfTheFinishedOnesDoes) {
   run_.finish_unit(0, result_of(Verdict::kPassed, {}, 2));
   EXPECT_EQ(remaining(), std::nullopt) << "one of twenty says little";
   run_.finish_unit(1, result_of(Verdict::kPassed, {}, 4));
-  EXPECT_DOUBLE_EQ(remaining().value_or(-1), 18 * 3 / 2);
+  EXPECT_DOUBLE_EQ(remaining().value_or(-1), 27);
   for (std::size_t i = 2; i < 20; ++i) run_.finish_unit(i, result_of(Verdict::kPassed, {}, 3));
   EXPECT_EQ(remaining(), std::nullopt);
 }

@@ -14,24 +14,24 @@ TEST(CutToProjectTest, KeepsTheProjectsFramesOfARemoteWorkspace) {
        "/w/k2x9/spec/user_spec.rb:9:in `block'", "/usr/lib/ruby/vendor_ruby/rspec/core.rb:1",
        "/usr/lib/ruby/3.1.0/json/common.rb:216",
        "/w/k2x9/vendor/bundle/ruby/3.1.0/gems/x/lib/x.rb:1",
-       "/home/u/.local/share/gorgon/ruby/runner.rb:80", "/usr/local/bin/rspec:25:in `load'"},
-      "spec/user_spec.rb", "/home/me/shop");
+       "/home/USER/.local/share/gorgon/ruby/runner.rb:80", "/usr/local/bin/rspec:25:in `load'"},
+      "spec/user_spec.rb", "/home/someone/shop");
   EXPECT_THAT(cut.lines,
               ElementsAre("app/user.rb:3:in `valid?'", "spec/user_spec.rb:9:in `block'"));
   EXPECT_EQ(cut.left_out, 7U);
 }
 
 TEST(CutToProjectTest, KeepsRelativeFramesAndTakesTheProjectRootOff) {
-  const CutBacktrace cut = cut_to_project({"./spec/a_spec.rb:1", "/home/me/shop/lib/a.rb:2"},
-                                          "spec/other_spec.rb", "/home/me/shop");
+  const CutBacktrace cut = cut_to_project({"./spec/a_spec.rb:1", "/home/someone/shop/lib/a.rb:2"},
+                                          "spec/other_spec.rb", "/home/someone/shop");
   EXPECT_THAT(cut.lines, ElementsAre("spec/a_spec.rb:1", "lib/a.rb:2"));
   EXPECT_EQ(cut.left_out, 0U);
 }
 
 TEST(CutToProjectTest, AProjectInAFolderCalledGemsOrBinIsStillAProject) {
-  const CutBacktrace cut =
-      cut_to_project({"/home/me/gems/shop/bin/tool:2", "/home/me/gems/shop/spec/a_spec.rb:1"},
-                     "spec/a_spec.rb", "");
+  const CutBacktrace cut = cut_to_project(
+      {"/home/someone/gems/shop/bin/tool:2", "/home/someone/gems/shop/spec/a_spec.rb:1"},
+      "spec/a_spec.rb", "");
   EXPECT_THAT(cut.lines, ElementsAre("bin/tool:2", "spec/a_spec.rb:1"));
 }
 

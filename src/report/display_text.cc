@@ -1,13 +1,16 @@
 #include "report/display_text.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+#include <cstddef>
 #include <iterator>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 
@@ -86,6 +89,7 @@ constexpr std::array kWide = std::to_array<Range>({
 });
 
 bool is_in(std::span<const Range> ranges, char32_t c) {
+  // NOLINTNEXTLINE(misc-include-cleaner): <algorithm> is there.
   const auto after = std::ranges::upper_bound(ranges, c, {}, &Range::first);
   return after != ranges.begin() && c <= std::prev(after)->last;
 }

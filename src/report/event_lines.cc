@@ -1,16 +1,21 @@
 #include "report/event_lines.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/text.h"
 #include "report/display_text.h"
+#include "report/look.h"
+#include "report/summary.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 

@@ -1,17 +1,22 @@
 #include "report/failure_text.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "report/backtrace.h"
 #include "report/display_text.h"
+#include "report/look.h"
 #include "report/output_excerpt.h"
+#include "report/summary.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 

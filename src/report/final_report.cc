@@ -1,18 +1,22 @@
 #include "report/final_report.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/text.h"
 #include "report/display_text.h"
 #include "report/failure_text.h"
+#include "report/look.h"
+#include "report/summary.h"
 #include "results/exit_code.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -49,8 +53,8 @@ std::string_view word_of_exit(int code) {
   }
 }
 
-std::string time_text(const Summary& summary) {
-  std::string text = seconds_text(summary.finished()->seconds);
+std::string time_text(const Summary& summary, const RunFinished& finished) {
+  std::string text = seconds_text(finished.seconds);
   const std::size_t workers = summary.workers_used();
   if (workers > 1) {
     text += fmt::format("; {} in tests, on {}", seconds_text(summary.unit_seconds()),
@@ -90,16 +94,15 @@ std::vector<std::string> reason_lines(const RunFinished& finished) {
 
 /// A reason of several lines (a callback's output, a backtrace), whose first one alone fits the
 /// final line.
-std::string reason_rows(const Summary& summary, const Look& look) {
-  const std::vector<std::string> lines = reason_lines(*summary.finished());
+std::string reason_rows(const RunFinished& finished, const Look& look) {
+  const std::vector<std::string> lines = reason_lines(finished);
   std::string text;
   if (lines.size() < 2) return text;
   for (const std::string& line : lines) text += row(text.empty() ? "reason" : "", line, look);
   return text;
 }
 
-std::string final_line(const Summary& summary, const Look& look) {
-  const RunFinished& finished = *summary.finished();
+std::string final_line(const Summary& summary, const RunFinished& finished, const Look& look) {
   const std::string_view word = word_of_exit(finished.exit_code);
   const Style style = finished.exit_code == results::kAllPassed ? Style::kGreen : Style::kBoldRed;
   std::string text = fmt::format("gorgon: {}", painted(look, style, word));
@@ -148,7 +151,7 @@ std::string counts_text(const VerdictCounts& counts, const Look& look) {
 
 std::string counts_text(const CaseCounts& counts, const Look& look) {
   std::vector<std::string> parts;
-  const auto add = [&](CaseStatus status, Style style, std::string text) {
+  const auto add = [&](CaseStatus status, Style style, const std::string& text) {
     if (counts[status] > 0) parts.push_back(painted(look, style, text));
   };
   const auto number = [&](CaseStatus status) { return counts[status]; };
@@ -179,6 +182,7 @@ std::string rerun_command(const std::vector<std::string>& files, const Look& loo
 }
 
 std::string final_report(const Summary& summary, const Look& look) {
+  const RunFinished finished = summary.finished().value_or(RunFinished());
   std::string text = failures_text(summary.problems(), look);
   text += '\n';
   if (look.verbosity == Verbosity::kVerbose) text += slowest_rows(summary, look);
@@ -194,11 +198,11 @@ std::string final_report(const Summary& summary, const Look& look) {
             cases == 0 ? "none" : fmt::format("{}: {}", cases, counts_text(summary.cases(), look)),
             look);
   }
-  text += row("time", time_text(summary), look);
-  text += reason_rows(summary, look);
+  text += row("time", time_text(summary, finished), look);
+  text += reason_rows(finished, look);
   const std::string rerun = rerun_command(summary.failing_files(), look);
   if (!rerun.empty()) text += row("rerun", rerun, look);
-  return text + "\n" + final_line(summary, look);
+  return text + "\n" + final_line(summary, finished, look);
 }
 
 }  // namespace gorgon::report

@@ -1,10 +1,11 @@
 #include "report/json_events.h"
 
-#include <cstddef>
 #include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -15,7 +16,6 @@ namespace gorgon::report {
 
 using results::HostChanged;
 using results::Notice;
-using results::Verdict;
 
 namespace {
 

@@ -3,19 +3,23 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "report/testing/collector.h"
 #include "report/testing/synthetic_run.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
 using results::Verdict;
-using ::testing::ElementsAre;
 using namespace testing;  // NOLINT(google-build-using-namespace): this folder's test helpers.
 
 namespace {
@@ -102,7 +106,7 @@ TEST_F(JsonEventsTest, IsAlwaysValidUtf8OnOneLine) {
 }
 
 TEST_F(JsonEventsTest, GoesOnWhenTheReaderIsGone) {
-  ASSERT_NE(std::signal(SIGPIPE, SIG_IGN), SIG_ERR);
+  ASSERT_NE(std::signal(SIGPIPE, SIG_IGN), SIG_ERR);  // NOLINT(misc-include-cleaner): <csignal>.
   reader_.close_reader();
   run_everything(run_);
   EXPECT_TRUE(reporter_.flush(std::chrono::milliseconds(0)));

@@ -1,15 +1,21 @@
 #include "report/live_frame.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdint>
+#include <chrono>
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
+#include "report/activity.h"
 #include "report/display_text.h"
+#include "report/look.h"
+#include "report/summary.h"
 
 namespace gorgon::report {
 

@@ -1,9 +1,10 @@
 #include "report/live_frame.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -15,6 +16,8 @@
 #include "report/reporter.h"
 #include "report/summary.h"
 #include "report/testing/synthetic_run.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -85,7 +88,7 @@ TEST(LiveFrameTest, TwoHundredWorkers) {
 }
 
 TEST(LiveFrameTest, EveryFrameFitsItsWindow) {
-  for (const std::size_t workers : {0, 1, 2, 8, 21, 200}) {
+  for (const std::size_t workers : {0U, 1U, 21U, 200U}) {
     Model model;
     SyntheticRun run(model);
     fill(model, run, workers);
@@ -94,15 +97,16 @@ TEST(LiveFrameTest, EveryFrameFitsItsWindow) {
         model.on(
             results::Waiting{.reason = "for listeners: 日本 " + std::string(300, 'x') + "\ny"});
       }
-      for (const std::size_t columns : {3, 4, 8, 19, 20, 21, 29, 30, 31, 32, 47, 80, 133}) {
-        for (const std::size_t rows : {1, 2, 3, 4, 5, 10, 24, 60}) {
+      for (const std::size_t columns :
+           {3U, 4U, 8U, 19U, 20U, 21U, 29U, 30U, 31U, 32U, 47U, 80U, 133U}) {
+        for (const std::size_t rows : {1U, 2U, 3U, 4U, 5U, 10U, 24U, 60U}) {
           for (const bool unicode : {false, true}) {
             const auto lines =
                 model.frame({.columns = columns, .rows = rows}, {.unicode = unicode});
             ASSERT_LT(lines.size(), std::max<std::size_t>(rows, 2)) << columns << "x" << rows;
             for (const std::string& line : lines) {
               ASSERT_LT(columns_of(line), std::max<std::size_t>(columns, 2)) << line;
-              for (const unsigned char c : line) ASSERT_GE(c, 0x20) << line;
+              for (const char c : line) ASSERT_GE(static_cast<unsigned char>(c), 0x20) << line;
             }
           }
         }

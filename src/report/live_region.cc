@@ -1,8 +1,13 @@
 #include "report/live_region.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/live_frame.h"
 
 namespace gorgon::report {
 

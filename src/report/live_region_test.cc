@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "report/live_frame.h"
 #include "report/testing/screen.h"
 
 namespace gorgon::report {

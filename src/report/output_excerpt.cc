@@ -1,9 +1,11 @@
 #include "report/output_excerpt.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <algorithm>
 #include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/text.h"
 #include "report/display_text.h"

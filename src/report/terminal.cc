@@ -4,14 +4,21 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
-#include "report/display_text.h"
 #include "report/event_lines.h"
 #include "report/final_report.h"
+#include "report/live_frame.h"
+#include "report/look.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -27,6 +34,7 @@ constexpr std::size_t kProgressStep = 5;
 
 TerminalSize size_of_terminal(int fd) {
   winsize size{};
+  // NOLINTNEXTLINE(misc-include-cleaner): <sys/ioctl.h> is there.
   if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return {};
   return {.columns = size.ws_col, .rows = size.ws_row};
 }

@@ -1,25 +1,29 @@
 #include "report/terminal.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): posix_openpt
-#include <unistd.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <string>
-#include <thread>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.h"
 #include "report/display_text.h"
+#include "report/look.h"
 #include "report/testing/collector.h"
 #include "report/testing/screen.h"
 #include "report/testing/synthetic_run.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 

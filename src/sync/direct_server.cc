@@ -1,185 +1,212 @@
 #include "sync/direct_server.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/udp.hpp>
+#include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
 #include <charconv>
-#include <list>
+#include <chrono>
+#include <memory>
 #include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/process_tree.h"
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "sync/address.h"
+#include "sync/daemon_config.h"
 
 namespace gorgon::sync {
 
 namespace {
 
-using asio::ip::tcp;
-using asio::ip::udp;
+constexpr std::string_view kModule = "tree";
+constexpr std::string_view kUser = "job";
+constexpr std::size_t kSecretLength = 32;  ///< Of 36 letters: 165 bits.
+/// rsync's own time limit starts when the module is known. This one also ends connections that
+/// never say anything; it is longer, so that rsync ends its own in its own words.
+constexpr std::chrono::seconds kSilenceLimit{90};
 
-constexpr const char* kModule = "job";
-constexpr const char* kUser = "job";
-/// 32 characters of 36: 165 bits.
-constexpr std::size_t kSecretLength = 32;
-/// More pulls at once only slow each other down; the others wait in the accept queue.
-constexpr std::size_t kMaxTransfers = 64;
-constexpr std::uint16_t kAnyServicePort = 9;  // Discard; a connected datagram socket sends nothing.
-
-/// The local address of the route to `host`: what listeners that reach the same broker can most
-/// likely reach, too.
-Task<Result<asio::ip::address>> address_towards(std::string host) {
-  const auto executor = co_await asio::this_coro::executor;
-  udp::resolver resolver(executor);
-  const auto [failed, found] =
-      co_await resolver.async_resolve(host, std::to_string(kAnyServicePort), as_value);
-  if (failed) co_return fail(ErrorKind::kSync, "cannot resolve " + host + ": " + failed.message());
-  for (const auto& entry : found) {
-    udp::socket socket(executor);
-    boost::system::error_code error;
-    socket.connect(entry.endpoint(), error);
-    if (error) continue;
-    const auto local = socket.local_endpoint(error);
-    if (!error) co_return local.address();
-  }
-  co_return fail(ErrorKind::kSync, "no route to " + host + "; set job.sync.bind_address");
+bool is_silent(int socket) {
+  tcp_info info{};
+  socklen_t length = sizeof(info);
+  if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return true;
+  const auto last =
+      std::chrono::milliseconds(std::min(info.tcpi_last_data_recv, info.tcpi_last_data_sent));
+  return last > kSilenceLimit;
 }
 
-/// "10.0.0.5", "10.0.0.5:8740", "[::1]:8740".
-Result<tcp::endpoint> parse_bind_address(const std::string& text) {
-  std::string host = text;
-  std::uint16_t port = 0;
-  const std::size_t colon = text.rfind(':');
-  const bool has_port =
-      colon != std::string::npos && (text.find(':') == colon || text[colon - 1] == ']');
+struct Addresses {
+  std::string listen;
+  std::string told;
+  int port = 0;
+};
+
+/// Takes a port off "HOST:PORT" or "[IPV6]:PORT", and the brackets off "[IPV6]".
+Result<int> take_port(std::string& host) {
+  int port = 0;
+  const std::size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string::npos &&
+                        (host.find(':') == colon || (colon > 0 && host[colon - 1] == ']'));
   if (has_port) {
-    host = text.substr(0, colon);
-    const auto parsed = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
-      return fail(ErrorKind::kSync, "job.sync.bind_address: \"" + text + "\" has no valid port");
-    }
+    const char* end = host.data() + host.size();
+    const auto parsed = std::from_chars(host.data() + colon + 1, end, port);
+    if (parsed.ec != std::errc() || parsed.ptr != end || port < 1 || port > 65535)
+      return fail(ErrorKind::kUsage, "job.sync.bind_address: \"" + host + "\" has no valid port");
+    host.resize(colon);
   }
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  boost::system::error_code error;
-  const auto address = asio::ip::make_address(host, error);
-  if (error)
-    return fail(ErrorKind::kSync, "job.sync.bind_address: \"" + text + "\" is not an IP address");
-  return tcp::endpoint(address, port);
+  return port;
 }
 
-std::string configuration(const Stage& stage) {
-  std::string text =
-      "use chroot = no\nmunge symlinks = no\nlist = no\nreverse lookup = no\nforward lookup = "
-      "no\ntimeout = 60\n";
-  text += "log file = " + (stage.directory() / "rsyncd.log").string() + "\n";
-  if (::getuid() == 0) text += "uid = 0\ngid = 0\n";
-  text += std::string("[") + kModule + "]\npath = " + stage.tree().string() + "\nread only = yes\n";
-  text += std::string("auth users = ") + kUser +
-          "\nsecrets file = " + (stage.directory() / "secrets").string() + "\n";
-  text += "refuse options = copy-links copy-unsafe-links copy-dirlinks keep-dirlinks delete\n";
-  return text;
+Task<Result<Addresses>> choose_addresses(std::string bind_address, std::string broker_host) {
+  if (bind_address.empty()) {
+    GORGON_CO_TRY_ASSIGN(const std::string local, co_await local_address_towards(broker_host));
+    co_return Addresses{.listen = local, .told = local};
+  }
+  GORGON_CO_TRY_ASSIGN(const int port, take_port(bind_address));
+  GORGON_CO_TRY_ASSIGN(const std::string listen, co_await resolve(bind_address));
+  if (!is_unspecified(listen)) co_return Addresses{.listen = listen, .told = listen, .port = port};
+  GORGON_CO_TRY_ASSIGN(const std::string local, co_await local_address_towards(broker_host));
+  co_return Addresses{.listen = listen, .told = local, .port = port};
+}
+
+/// Writes what the daemons read into `directory`, which is private.
+Result<fs::path> write_daemon_files(const fs::path& directory, const fs::path& tree,
+                                    const std::string& secret) {
+  const fs::path secrets = directory / "secrets";
+  GORGON_TRY(write_file(secrets, std::string(kUser) + ":" + secret + "\n", 0600));
+  GORGON_TRY_ASSIGN(const std::string text, daemon_config_text({.module = std::string(kModule),
+                                                                .path = tree,
+                                                                .users = {std::string(kUser)},
+                                                                .secrets_file = secrets,
+                                                                .log_file = directory / "log"}));
+  const fs::path config = directory / "rsyncd.conf";
+  GORGON_TRY(write_file(config, text, 0600));
+  return config;
 }
 
 }  // namespace
 
 struct DirectServer::State {
-  State(const asio::any_io_executor& executor, fs::path file)
-      : acceptor(executor), config_file(std::move(file)), changed(executor) {}
-  tcp::acceptor acceptor;
-  fs::path config_file;
-  std::list<Subprocess> transfers;
-  Signal changed;
-  bool closed = false;
+  asio::posix::stream_descriptor listener;
+  Signal connection_ended;
+  TempDir directory;
+  fs::path config;
+  int max_connections;
+  int connections = 0;
+  bool is_stopped = false;
+  std::set<pid_t> daemons = {};  ///< Not reaped yet.
+
+  /// Accepts until stopped.
+  static Task<void> accept(std::shared_ptr<State> state);
+  /// One connection, from its daemon's start to its end.
+  static Task<void> serve(std::shared_ptr<State> state, UniqueFd connection);
 };
+
+Task<void> DirectServer::State::accept(std::shared_ptr<State> state) {
+  const auto executor = state->listener.get_executor();
+  while (!state->is_stopped) {
+    if (state->connections >= state->max_connections) {
+      co_await state->connection_ended.wait();
+      continue;
+    }
+    const auto [error] =
+        co_await state->listener.async_wait(asio::posix::stream_descriptor::wait_read, as_value);
+    if (error || state->is_stopped) co_return;
+    UniqueFd connection(::accept4(state->listener.native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (connection) {
+      ++state->connections;
+      spawn(executor, serve(state, std::move(connection)));
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      log::warning("cannot accept a connection to the stage: {}",
+                   fail_errno("accept", errno).error().message);
+      co_await sleep_for(std::chrono::milliseconds(200));
+    }
+  }
+}
+
+Task<void> DirectServer::State::serve(std::shared_ptr<State> state, UniqueFd connection) {
+  const int socket = connection.get();
+  const SpawnOptions options{
+      .argv = {"rsync", "--daemon", "--no-detach", "--config=" + state->config.string()},
+      .descriptors = {{0, socket}, {1, socket}}};
+  auto daemon = Subprocess::spawn(state->listener.get_executor(), options);
+  if (daemon) {
+    state->daemons.insert(daemon->pid());
+    std::optional<ExitStatus> status;
+    while (!status) {
+      const auto next_look = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+      status = co_await daemon->wait_until(next_look);
+      if (!status && is_silent(socket)) kill_tree(daemon->pid());
+    }
+    state->daemons.erase(daemon->pid());
+    if (!status->is_success() && !state->is_stopped) {
+      const auto words = read_file(state->directory.path() / "log");
+      // No more than a note: who pulled in vain reports it, and strangers may knock.
+      log::info("a transfer of the stage failed ({}): {}", describe(*status),
+                words ? valid_utf8(last_lines(*words, 1)) : "");
+    }
+  } else {
+    log::error("cannot serve the stage: {}", daemon.error().message);
+  }
+  --state->connections;
+  state->connection_ended.notify();
+}
 
 Task<Result<std::unique_ptr<DirectServer>>> DirectServer::start(const Stage& stage,
                                                                 DirectServerOptions options) {
-  const auto executor = co_await asio::this_coro::executor;
-  tcp::endpoint endpoint;
-  if (options.bind_address.empty()) {
-    GORGON_CO_TRY_ASSIGN(const auto address, co_await address_towards(options.broker_host));
-    endpoint = tcp::endpoint(address, 0);
-  } else {
-    GORGON_CO_TRY_ASSIGN(endpoint, parse_bind_address(options.bind_address));
-  }
+  const auto as_sync_error = [](Error error) {
+    return with_context("cannot serve the tree (see job.sync.bind_address)",
+                        {ErrorKind::kSync, std::move(error.message)});
+  };
+  auto addresses = co_await choose_addresses(options.bind_address, options.broker_host);
+  if (!addresses) co_return as_sync_error(std::move(addresses.error()));
+  auto socket = listen_on(addresses->listen, addresses->port);
+  if (!socket) co_return as_sync_error(std::move(socket.error()));
+  auto directory = TempDir::make("direct-", stage.directory());
+  if (!directory) co_return as_sync_error(std::move(directory.error()));
   const std::string secret = random_id(kSecretLength);
-  GORGON_CO_TRY(
-      write_file(stage.directory() / "secrets", std::string(kUser) + ":" + secret + "\n", 0600));
-  GORGON_CO_TRY(write_file(stage.directory() / "rsyncd.conf", configuration(stage), 0600));
+  auto config = write_daemon_files(directory->path(), stage.tree(), secret);
+  if (!config) co_return as_sync_error(std::move(config.error()));
 
-  auto state = std::make_shared<State>(executor, stage.directory() / "rsyncd.conf");
-  boost::system::error_code error;
-  state->acceptor.open(endpoint.protocol(), error);
-  if (!error) state->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) state->acceptor.bind(endpoint, error);
-  if (!error) state->acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  if (error) {
-    co_return fail(ErrorKind::kSync, "cannot serve the tree on " + endpoint.address().to_string() +
-                                         ": " + error.message() + "; set job.sync.bind_address");
-  }
-  const auto bound = state->acceptor.local_endpoint(error);
-  const std::string host = bound.address().is_v6() ? "[" + bound.address().to_string() + "]"
-                                                   : bound.address().to_string();
+  const std::string source =
+      "rsync://" + with_port(addresses->told, socket->port) + "/" + std::string(kModule) + "/";
   config::SourceLocation location{.transport = config::Transport::kDirect,
-                                  .source = std::string("rsync://") + kUser + "@" + host + ":" +
-                                            std::to_string(bound.port()) + "/" + kModule + "/",
-                                  .user = kUser,
+                                  .source = source,
+                                  .user = std::string(kUser),
                                   .password = secret,
                                   .compress = options.compress};
-  spawn(executor, accept(state));
+  const auto executor = co_await asio::this_coro::executor;
+  auto state = std::make_shared<State>(
+      State{.listener = asio::posix::stream_descriptor(executor, socket->fd.release()),
+            .connection_ended = Signal(executor),
+            .directory = std::move(*directory),
+            .config = std::move(*config),
+            .max_connections = options.max_connections});
+  spawn(executor, State::accept(state));
+  log::info("serving the stage at {}", source);
   co_return std::unique_ptr<DirectServer>(new DirectServer(std::move(state), std::move(location)));
 }
 
 DirectServer::~DirectServer() {
-  state_->closed = true;
+  state_->is_stopped = true;
   boost::system::error_code ignored;
-  state_->acceptor.close(ignored);
-  state_->changed.notify();
-  // What it serves goes away with us; a transfer in progress cannot be completed.
-  for (const Subprocess& transfer : state_->transfers) transfer.signal(15);
-}
-
-Task<void> DirectServer::accept(std::shared_ptr<State> state) {
-  while (!state->closed) {
-    while (state->transfers.size() >= kMaxTransfers && !state->closed)
-      co_await state->changed.wait();
-    auto [error, socket] = co_await state->acceptor.async_accept(as_value);
-    if (state->closed) co_return;
-    if (error) {
-      log::warning("cannot accept a connection: {}", error.message());
-      co_await sleep_for(
-          std::chrono::milliseconds(50));  // Out of descriptors, most likely: others will end.
-      continue;
-    }
-    spawn(state->acceptor.get_executor(), serve(state, socket.release()));
-  }
-}
-
-/// rsync behaves as from inetd when its standard input is a socket.
-Task<void> DirectServer::serve(std::shared_ptr<State> state, int socket) {
-  UniqueFd connection(socket);
-  // Asio made it non-blocking; rsync expects a plain one.
-  int blocking = 0;
-  ::ioctl(connection.get(), FIONBIO, &blocking);
-  SpawnOptions options;
-  options.argv = {"rsync", "--daemon", "--no-detach", "--config=" + state->config_file.string()};
-  options.descriptors = {{0, connection.get()}, {1, connection.get()}};
-  auto child = Subprocess::spawn(state->acceptor.get_executor(), options);
-  connection.reset();
-  if (!child) {
-    log::warning("{}", child.error().message);
-    co_return;
-  }
-  state->transfers.push_front(*std::move(child));
-  const auto transfer = state->transfers.begin();
-  co_await transfer->wait();
-  state->transfers.erase(transfer);
-  state->changed.notify();
+  state_->listener.close(ignored);
+  // Their coroutines reap them when the event loop runs again.
+  for (const pid_t pid : state_->daemons) kill_tree(pid);
+  state_->directory.remove();
+  state_->connection_ended.notify();
 }
 
 }  // namespace gorgon::sync

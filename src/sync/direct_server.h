@@ -1,48 +1,51 @@
-// The originator serving its own stage: rsync started per connection on a socket that we accepted,
-// read-only, for one job, with a secret of its own. Nothing runs between connections and nothing is
-// left behind.
+// The transport `direct`: the originator serves its own stage. It accepts connections itself and
+// gives each to an `rsync --daemon` of its own, as inetd would, so that there is no port to choose,
+// nothing to set up and nothing left behind (FACTS.md §4.1). Who pulls proves by challenge and
+// response that the job told them its one-time secret; the files travel in the clear.
 #pragma once
 
-#include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/asio.h"
 #include "base/result.h"
 #include "config/source_location.h"
-#include "sync/source_tree.h"
+#include "sync/snapshot.h"
 
 namespace gorgon::sync {
 
 struct DirectServerOptions {
-  /// "ADDRESS" or "ADDRESS:PORT" to listen on and to tell listeners; empty: the address that this
-  /// machine has towards `broker_host`.
-  std::string bind_address;
-  std::string broker_host;
+  /// Where to listen, and what listeners are told: "HOST" or "HOST:PORT", a name or address of this
+  /// machine; without a port a free one. 0.0.0.0 (or ::) listens everywhere and tells the one
+  /// below. Empty: the address of this machine on its way to `broker_host`, which listeners reach
+  /// too; loopback for a broker on this machine.
+  std::string bind_address = {};
+  std::string broker_host = {};  ///< Empty: this machine.
   bool compress = false;
+  /// More connections wait until one ends. Each is a process.
+  int max_connections = 64;
 };
 
+/// Serves one stage, read-only, while it lives. The destructor ends all transfers.
 class DirectServer {
  public:
-  /// `stage` outlives the server. kSync: no address to listen on.
+  /// Serves from the running event loop. `stage` must outlive it. kSync: the address is not one of
+  /// this machine's, is in use, or cannot be found out.
   [[nodiscard]] static Task<Result<std::unique_ptr<DirectServer>>> start(
       const Stage& stage, DirectServerOptions options);
   DirectServer(const DirectServer&) = delete;
   DirectServer& operator=(const DirectServer&) = delete;
-  /// Stops listening and ends the transfers in progress.
   ~DirectServer();
 
+  /// For the job, with the secret in it.
   [[nodiscard]] const config::SourceLocation& location() const { return location_; }
 
  private:
   struct State;
   DirectServer(std::shared_ptr<State> state, config::SourceLocation location)
       : state_(std::move(state)), location_(std::move(location)) {}
-  static Task<void> accept(std::shared_ptr<State> state);
-  static Task<void> serve(std::shared_ptr<State> state, int socket);
-
-  std::shared_ptr<State> state_;
+  std::shared_ptr<State> state_;  ///< Shared with the coroutines that serve.
   config::SourceLocation location_;
 };
 

@@ -1,100 +1,141 @@
 #include "sync/rsync.h"
 
+#include <fmt/format.h>
+
+#include <array>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
-#include "base/subprocess.h"
+#include "base/text.h"
 
 namespace gorgon::sync {
 
 namespace {
 
-constexpr auto kWholeLimit = std::chrono::minutes(15);
-constexpr const char* kSilenceLimit = "--timeout=60";
-constexpr std::size_t kErrorLines = 6;
+constexpr std::string_view kSilenceLimit = "--timeout=60";
+constexpr std::string_view kConnectLimit = "--contimeout=10";
+/// rsync's exit code for "some files vanished before they could be transferred" (rsync(1)).
 constexpr int kVanished = 24;
+/// "Partial transfer due to error": a file could not be read, or changed again and again.
+constexpr int kPartial = 23;
 
-bool says(std::string_view text, std::string_view words) {
-  return text.find(words) != std::string_view::npos;
+std::string remote_shell(const RsyncRun& run) {
+  const char* configured = std::getenv("RSYNC_RSH");
+  std::string shell = configured != nullptr && *configured != '\0' ? configured : "ssh";
+  shell += " -o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=";
+  shell += run.strict_host_keys ? "yes" : "accept-new";
+  if (!run.ssh_port.empty()) shell += " -p " + run.ssh_port;
+  return shell;
+}
+
+/// What rsync, the server or ssh say, and what it means. `{}` is the peer.
+struct KnownFailure {
+  std::string_view words;
+  std::string_view meaning;
+};
+constexpr std::array kKnownFailures = {
+    KnownFailure{"No space left on device", "no space left on the disk of {}"},
+    KnownFailure{"Disk quota exceeded", "the disk quota is used up on {}"},
+    KnownFailure{"Unknown module", "{} does not serve such a module"},
+    KnownFailure{"auth failed", "{} refused the user or the password (job.sync)"},
+    KnownFailure{"module is read only", "{} does not let anyone write"},
+    KnownFailure{"max connections", "{} is busy: it has as many connections as it allows"},
+    KnownFailure{"Host key verification failed",
+                 "the host key of {} is not the known one, or not known yet: connect to it once "
+                 "with ssh, or set job.sync.ssh.strict to false"},
+    KnownFailure{"Permission denied (", "{} did not accept our ssh key"},
+    KnownFailure{"Could not resolve hostname", "the name of {} cannot be found"},
+    KnownFailure{"getaddrinfo", "the name of {} cannot be found"},
+    KnownFailure{"timeout waiting for daemon", "{} does not answer"},
+    KnownFailure{"onnection timed out", "{} does not answer"},
+    KnownFailure{"timed out", "{} does not answer"},
+    KnownFailure{"No route to host", "there is no route to {}"},
+    KnownFailure{"rsync: command not found", "rsync is not installed on {}"},
+    KnownFailure{"rsync: not found", "rsync is not installed on {}"},
+};
+
+std::string meaning_of(const RsyncRun& run, std::string_view errors) {
+  const std::string peer = run.peer.empty() ? "this machine" : run.peer;
+  if (errors.contains("Connection refused")) {
+    return fmt::format("{} refused the connection{}{}", peer, run.refused_hint.empty() ? "" : ": ",
+                       run.refused_hint);
+  }
+  for (const KnownFailure& failure : kKnownFailures) {
+    if (errors.contains(failure.words)) return fmt::format(fmt::runtime(failure.meaning), peer);
+  }
+  return run.peer.empty() ? std::string("rsync failed") : "rsync failed with " + peer;
+}
+
+/// Without rsync's closing summaries, which repeat the exit code and name its own source lines.
+std::string without_summaries(std::string_view errors) {
+  std::string kept;
+  while (!errors.empty()) {
+    const std::size_t end = errors.find('\n');
+    const std::string_view line = errors.substr(0, end);
+    if (!line.empty() && !line.starts_with("rsync error:") && !line.starts_with("rsync warning:")) {
+      kept += line;
+      kept += '\n';
+    }
+    errors.remove_prefix(end == std::string_view::npos ? errors.size() : end + 1);
+  }
+  return kept;
+}
+
+Task<Result<RunOutput>> run_once(const RsyncRun& run) {
+  RunOptions options{.spawn = {.argv = rsync_argv(run)},
+                     .input = run.file_list ? *run.file_list : run.password + "\n",
+                     .timeout = run.limit};
+  // Set by people for their own use of rsync; they would change what our argv means.
+  for (const char* name :
+       {"RSYNC_OLD_ARGS", "RSYNC_PROTECT_ARGS", "RSYNC_ICONV", "RSYNC_PARTIAL_DIR"})
+    options.spawn.environment.emplace_back(name, std::nullopt);
+  options.spawn.environment.emplace_back("LC_ALL", "C");  // We look into what it says.
+  co_return co_await gorgon::run(std::move(options));
 }
 
 }  // namespace
 
-std::string_view remedy_for(int exit_code, std::string_view errors) {
-  if (says(errors, "No space left")) return "make room on that disk";
-  if (says(errors, "Host key verification failed")) {
-    return "add the file server's host key to known_hosts, or set job.sync.ssh.strict to false to "
-           "accept new keys";
+std::vector<std::string> rsync_argv(const RsyncRun& run) {
+  // Not --archive: owners and groups are those of whoever receives, and sockets, pipes and devices
+  // belong to the machine they are on.
+  std::vector<std::string> argv = {"rsync", "-rlpt"};
+  if (run.via != Via::kLocal) argv.emplace_back(kSilenceLimit);
+  if (run.via == Via::kDaemon) argv.emplace_back(kConnectLimit);
+  if (run.via == Via::kDaemon && !run.password.empty()) argv.emplace_back("--password-file=-");
+  if (run.via == Via::kSsh) argv.push_back("--rsh=" + remote_shell(run));
+  if (run.compress && run.via != Via::kLocal) argv.emplace_back("--compress");
+  if (run.file_list) {
+    argv.insert(argv.end(), {"--no-recursive", "--from0", "--files-from=-"});
   }
-  if (says(errors, "Permission denied (publickey"))
-    return "ssh must log in without a password: is the key installed there?";
-  if (says(errors, "auth failed") || says(errors, "@ERROR: auth"))
-    return "check job.sync.user and job.sync.password";
-  if (says(errors, "Unknown module"))
-    return "is the file server one that `gorgon start_rsync` runs?";
-  if (says(errors, "read only"))
-    return "the file server must run with a writable module: use `gorgon start_rsync DIR`";
-  switch (exit_code) {
-    case 10:
-      return "is the file server running (`gorgon start_rsync DIR`), and is file_server.host "
-             "right?";
-    case 30:
-    case 35:
-      return "the other side did not answer in time; is the network up?";
-    case 127:
-    case 255:
-      return "is ssh to the file server possible by hand?";
-    default:
-      return "";
-  }
+  argv.insert(argv.end(), run.options.begin(), run.options.end());
+  argv.insert(argv.end(), {"--", run.source, run.destination});
+  return argv;
+}
+
+Error rsync_error(const RsyncRun& run, const RunOutput& output) {
+  std::string message = meaning_of(run, output.errors);
+  std::string words = without_summaries(output.errors);
+  if (words.empty()) words = output.errors;
+  words = last_lines(words, 4);
+  message += fmt::format(" (rsync: {})", describe(output.status));
+  if (!words.empty()) message += ": " + valid_utf8(words);
+  return {ErrorKind::kSync, std::move(message)};
 }
 
 Task<Result<void>> run_rsync(RsyncRun run) {
-  RunOptions options;
-  options.spawn.argv = {"rsync", kSilenceLimit};
-  options.spawn.argv.insert(options.spawn.argv.end(), run.arguments.begin(), run.arguments.end());
-  options.spawn.working_directory = run.directory;
-  // Messages that we look into, in the language we know.
-  options.spawn.environment.emplace_back("LC_ALL", "C");
-  options.input = std::move(run.input);
-  options.timeout = kWholeLimit;
-  const auto finished = co_await gorgon::run(std::move(options));
-  if (!finished) {
-    Error error = finished.error();
-    if (error.kind != ErrorKind::kNotFound) error.kind = ErrorKind::kSync;
-    co_return with_context("cannot " + run.doing, std::move(error));
+  for (int attempt = 1;; ++attempt) {
+    auto output = co_await run_once(run);
+    if (!output) {
+      const std::string doing = run.peer.empty() ? "copy files" : "copy files with " + run.peer;
+      co_return with_context(doing, Error{ErrorKind::kSync, std::move(output.error().message)});
+    }
+    const ExitStatus& status = output->status;
+    if (status.is_success() || (run.allow_vanished && status.code == kVanished))
+      co_return Result<void>{};
+    if (status.code != kPartial || attempt >= run.attempts)
+      co_return std::unexpected(rsync_error(run, *output));
   }
-  if (finished->status.is_success()) co_return Result<void>();
-  if (run.vanished_is_fine && finished->status.code == kVanished) co_return Result<void>();
-  const std::string said = finished->errors + finished->output;
-  std::string message = "cannot " + run.doing + ": rsync ended with " + describe(finished->status);
-  if (!said.empty()) message += ":\n" + last_lines(said, kErrorLines);
-  const std::string_view remedy = remedy_for(finished->status.code.value_or(0), said);
-  if (!remedy.empty()) message += "\n" + std::string(remedy);
-  co_return fail(ErrorKind::kSync, std::move(message));
-}
-
-std::string ssh_command(bool strict_host_keys) {
-  const char* configured = std::getenv("RSYNC_RSH");
-  std::string command = configured != nullptr && *configured != '\0' ? configured : "ssh";
-  command += " -o BatchMode=yes -o ConnectTimeout=10 -o StrictHostKeyChecking=";
-  command += strict_host_keys ? "yes" : "accept-new";
-  return command;
-}
-
-Access access_to(const config::SourceLocation& location) {
-  Access access;
-  if (location.compress) access.arguments.emplace_back("-z");
-  if (location.transport == config::Transport::kSsh) {
-    access.arguments.insert(access.arguments.end(),
-                            {"-s", "-e", ssh_command(location.strict_host_keys)});
-  } else {
-    access.arguments.emplace_back("--contimeout=10");
-    // Always, so that a server that wants a password is answered and never asked for at a terminal.
-    access.arguments.emplace_back("--password-file=-");
-    access.input = location.password + "\n";
-  }
-  return access;
 }
 
 }  // namespace gorgon::sync

@@ -1,44 +1,49 @@
-// One run of the system's rsync: an argv in, an Error with the server's own words out. Never a
-// shell.
+// One run of the system's rsync (3.2 or later): its argv, its limits, and its exit code and last
+// words turned into an Error that says what to do. Knows nothing of projects, stages or jobs.
 #pragma once
 
 #include <chrono>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/asio.h"
 #include "base/result.h"
-#include "config/source_location.h"
+#include "base/subprocess.h"
 
 namespace gorgon::sync {
 
+/// What stands between the two ends of a copy.
+enum class Via { kLocal, kDaemon, kSsh };
+
 struct RsyncRun {
-  std::string doing;                     ///< "push the tree to build.example", in front of errors.
-  std::vector<std::string> arguments;    ///< After "rsync" and the time limits.
-  std::string input = {};                ///< Given on standard input: a file list or a password.
-  std::filesystem::path directory = {};  ///< Working directory.
-  bool vanished_is_fine =
-      false;  ///< Files that disappear while they are read are no error (exit code 24).
+  std::vector<std::string> options = {};  ///< Behind the ones that every run has.
+  std::string source = {};                ///< As rsync takes it. Local paths absolute.
+  std::string destination = {};
+  Via via = Via::kLocal;
+  std::string peer = {};          ///< For messages: "the file server mac.local". Empty: local.
+  std::string refused_hint = {};  ///< What may be wrong when `peer` refuses the connection.
+  std::string password = {};      ///< kDaemon: travels on standard input, never in the argv.
+  std::optional<std::string> file_list = {};  ///< --files-from, each name ended by a NUL.
+  bool compress = false;
+  std::string ssh_port = {};     ///< kSsh: empty for ssh's own choice.
+  bool strict_host_keys = true;  ///< kSsh: an unknown host is refused; else learned (accept-new).
+  bool allow_vanished = false;   ///< Files that vanish while they are copied are no error.
+  int attempts = 1;  ///< For a tree that changes: again, while rsync says that it is incomplete.
+  /// The whole run. Independent of it, a silent peer ends it after a minute.
+  std::chrono::seconds limit{3600};
 };
 
-/// Runs it, at most fifteen minutes and never silent for longer than a minute. kSync with rsync's
-/// last lines and, where we know it, a remedy. kNotFound: rsync is not installed.
+/// Never contains the password. kSsh: the remote shell is $RSYNC_RSH or "ssh", with options that
+/// keep it from asking questions.
+[[nodiscard]] std::vector<std::string> rsync_argv(const RsyncRun& run);
+
+/// kSync, always: the cause as far as we know it, what to do about it, and the last lines that
+/// rsync (or the server through it) said.
+[[nodiscard]] Error rsync_error(const RsyncRun& run, const RunOutput& output);
+
+/// Runs it to its end. kSync: as rsync_error, also when rsync is not installed or did not end
+/// within `limit`.
 [[nodiscard]] Task<Result<void>> run_rsync(RsyncRun run);
-
-/// The arguments that reach a file server, and its password if it has one: {"-e", "ssh …"} or
-/// {"--password-file=-"}.
-struct Access {
-  std::vector<std::string> arguments;
-  std::string input;
-};
-[[nodiscard]] Access access_to(const config::SourceLocation& location);
-/// What ssh is called with: $RSYNC_RSH or ssh, and options that never ask and check host keys.
-[[nodiscard]] std::string ssh_command(bool strict_host_keys);
-
-/// What an exit code of rsync (man rsync, EXIT VALUES) calls for; empty when we know no better than
-/// rsync.
-[[nodiscard]] std::string_view remedy_for(int exit_code, std::string_view errors);
 
 }  // namespace gorgon::sync

@@ -1,14 +1,12 @@
 #include "sync/source_tree.h"
 
-#include <sys/stat.h>
-
+#include <algorithm>
 #include <chrono>
-#include <cstdlib>
-#include <optional>
+#include <cstddef>
+#include <string>
+#include <string_view>
 #include <utility>
 
-#include "base/log.h"
-#include "base/subprocess.h"
 #include "sync/file_server.h"
 #include "sync/rsync.h"
 
@@ -16,203 +14,207 @@ namespace gorgon::sync {
 
 namespace {
 
-using namespace std::chrono_literals;
+using config::SourceLocation;
+using config::Transport;
 
-/// Links, permissions, times, whole trees. Not owners: a workspace belongs to who runs the tests.
-/// Not devices and sockets.
-constexpr const char* kCopyFlags = "-rlpt";
-constexpr std::size_t kMaxFileListBytes = 256 * 1024 * 1024;
-constexpr auto kGitLimit = 2min;
-constexpr int kMaxRepositoryDepth = 16;
+constexpr std::string_view kDaemonScheme = "rsync://";
+constexpr std::string_view kSshScheme = "ssh://";
+constexpr std::string_view kSshFolder = ".cache/gorgon/trees";
 
-fs::path stage_parent() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  fs::path parent = cache != nullptr && *cache != '\0'
-                        ? fs::path(cache)
-                        : fs::path(home != nullptr ? home : "/tmp") / ".cache";
-  parent /= "gorgon";
-  std::error_code error;
-  fs::create_directories(parent, error);
-  return error ? fs::path() : parent;
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/// Appends the files of one repository that git does not ignore, each ended by NUL and relative to
-/// the outermost one.
-Task<Result<void>> list_repository(fs::path repository, std::string prefix, int depth,
-                                   std::string& list) {
-  RunOptions options;
-  options.spawn.argv = {"git",      "-C",       repository.string(),  "ls-files",     "-z",
-                        "--cached", "--others", "--exclude-standard", "--deduplicate"};
-  options.timeout = kGitLimit;
-  options.max_output_bytes = kMaxFileListBytes;
-  const auto listed = co_await run(std::move(options));
-  if (!listed) co_return std::unexpected(listed.error());
-  if (!listed->status.is_success())
-    co_return fail(ErrorKind::kSync, "git ls-files: " + last_lines(listed->errors, 2));
-  const std::string& names = listed->output;
-  for (std::size_t start = 0; start < names.size();) {
-    const std::size_t end = names.find('\0', start);
-    if (end == std::string::npos)
-      co_return fail(ErrorKind::kSync, "git ls-files: the list of files is too long");
-    std::string name = names.substr(start, end - start);
-    start = end + 1;
-    struct stat status{};
-    // Tracked, but deleted in the work tree.
-    if (::lstat((repository / name).c_str(), &status) != 0) continue;
-    if (!S_ISDIR(status.st_mode)) {
-      list += prefix + name + '\0';
-      continue;
-    }
-    // A submodule, or a repository inside this one: a folder to git, a part of the tree to the
-    // tests.
-    while (name.ends_with('/')) name.pop_back();
-    if (depth == kMaxRepositoryDepth)
-      co_return fail(ErrorKind::kSync, "git repositories nest too deep at " + name);
-    std::error_code ignored;
-    if (!fs::exists(repository / name / ".git", ignored)) continue;
-    GORGON_CO_TRY(
-        co_await list_repository(repository / name, prefix + name + "/", depth + 1, list));
+bool consists_of_letters_digits_and(std::string_view more, std::string_view text) {
+  return std::ranges::all_of(text,
+                             [&](char c) { return is_letter_or_digit(c) || more.contains(c); });
+}
+
+/// Host names and addresses, [::1] in brackets. What starts with a dash would be an option for ssh.
+bool is_host(std::string_view text) {
+  return !text.empty() && text.front() != '-' && consists_of_letters_digits_and("._-:[]", text);
+}
+
+bool is_user(std::string_view text) {
+  return !text.starts_with('-') && consists_of_letters_digits_and("._-+", text);
+}
+
+bool is_port(std::string_view text) {
+  return text.size() <= 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool has_control_characters(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+}
+
+std::string without_slashes_at_end(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return std::string(path);
+}
+
+std::string in_brackets_if_ipv6(const std::string& host) {
+  return host.contains(':') && !host.starts_with('[') ? "[" + host + "]" : host;
+}
+
+/// A source taken apart: whom to talk to, and what to tell rsync.
+struct Endpoint {
+  Via via = Via::kDaemon;
+  std::string host;
+  std::string port;      ///< Empty: the usual one.
+  std::string argument;  ///< rsync's, with the user, and "/" at the end.
+};
+
+/// Splits "HOST[:PORT]/PATH"; false when it is something else.
+bool split_authority(std::string_view text, Endpoint& endpoint, std::string& path) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return false;
+  path = without_slashes_at_end(text.substr(slash));
+  std::string_view host = text.substr(0, slash);
+  const std::size_t colon = host.rfind(':');
+  const std::size_t bracket = host.rfind(']');
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    endpoint.port = host.substr(colon + 1);
+    host = host.substr(0, colon);
+    if (endpoint.port.empty()) return false;
   }
-  co_return Result<void>();
+  endpoint.host = host;
+  return is_host(host) && is_port(endpoint.port) && path != "/";
 }
 
-/// The files to send as git sees them; nullopt outside a checkout, and when git cannot say.
-Task<std::optional<std::string>> files_git_knows(fs::path project) {
-  RunOptions options;
-  options.spawn.argv = {"git", "-C", project.string(), "rev-parse", "--is-inside-work-tree"};
-  options.timeout = kGitLimit;
-  const auto asked = co_await run(std::move(options));
-  if (!asked || last_lines(asked->output, 1) != "true") {
-    std::error_code ignored;
-    if (fs::exists(project / ".git", ignored)) {
-      log::warning("git does not answer for {} ({}); its ignored files are sent, too",
-                   project.string(), asked ? last_lines(asked->errors, 1) : asked.error().message);
-    }
-    co_return std::nullopt;
+/// kSync for anything that could make rsync or ssh do something else than copy from or to that
+/// host: the location may come from another machine.
+Result<Endpoint> endpoint_of(const SourceLocation& location) {
+  const bool is_ssh = location.transport == Transport::kSsh;
+  const std::string_view scheme = is_ssh ? kSshScheme : kDaemonScheme;
+  const std::string_view source = location.source;
+  Endpoint endpoint{.via = is_ssh ? Via::kSsh : Via::kDaemon};
+  std::string path;
+  const bool is_fine = source.starts_with(scheme) && !has_control_characters(source) &&
+                       is_user(location.user) &&
+                       split_authority(source.substr(scheme.size()), endpoint, path);
+  if (!is_fine) {
+    return fail(ErrorKind::kSync,
+                "\"" + location.source + "\" is not a place on a file server (job.sync)");
   }
-  std::string list;
-  const auto listed = co_await list_repository(project, "", 0, list);
-  if (listed) co_return list;
-  log::warning("{}; ignored files are sent, too", listed.error().message);
-  co_return std::nullopt;
+  const std::string user = location.user.empty() ? "" : location.user + "@";
+  if (is_ssh) {
+    // A remote shell may or may not expand a tilde; a relative path means the same to all.
+    if (path.starts_with("/~/")) path.erase(0, 3);
+    endpoint.argument = user + endpoint.host + ":" + path + "/";
+  } else {
+    const std::string port = endpoint.port.empty() ? "" : ":" + endpoint.port;
+    endpoint.argument = std::string(kDaemonScheme) + user + endpoint.host + port + path + "/";
+  }
+  return endpoint;
 }
 
-std::string with_slash(const fs::path& directory) { return directory.string() + "/"; }
-
-/// The part after the last slash: the job's own folder.
-std::string last_component(const std::string& path) {
-  const std::size_t end = path.find_last_not_of('/');
-  const std::size_t start = path.find_last_of("/:", end);
-  return path.substr(start + 1, end - start);
+/// What every run against `location` has in common.
+RsyncRun run_against(const SourceLocation& location, const Endpoint& endpoint) {
+  RsyncRun run{.source = {},
+               .destination = {},
+               .via = endpoint.via,
+               .password = location.password,
+               .compress = location.compress,
+               .ssh_port = endpoint.via == Via::kSsh ? endpoint.port : "",
+               .strict_host_keys = location.strict_host_keys};
+  const std::string where = endpoint.host + (endpoint.port.empty() ? "" : ":" + endpoint.port);
+  if (location.transport == Transport::kDirect) {
+    run.peer = "the originator at " + where;
+    run.refused_hint = "has its run ended? (it serves its tree only while it runs)";
+  } else {
+    run.peer = "the file server " + where;
+    run.refused_hint = endpoint.via == Via::kDaemon
+                           ? "is `gorgon start_rsync` running there, and open to this machine?"
+                           : "does an ssh server run there?";
+  }
+  return run;
 }
 
-std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
+std::string daemon_source(const config::ProjectConfig& config) {
+  const std::string& folder = config.job.sync.source_tree_path;
+  if (folder.starts_with(kDaemonScheme)) return without_slashes_at_end(folder);
+  const int port = config.file_server.port == 0 ? kDefaultFileServerPort : config.file_server.port;
+  std::string source = std::string(kDaemonScheme) + in_brackets_if_ipv6(config.file_server.host) +
+                       ":" + std::to_string(port) + "/" + kFileServerModule;
+  const std::size_t start = folder.find_first_not_of('/');
+  if (start != std::string::npos) source += "/" + without_slashes_at_end(folder.substr(start));
+  return source;
+}
+
+std::string ssh_source(const config::ProjectConfig& config) {
+  std::string folder = config.job.sync.source_tree_path;
+  if (folder.empty()) folder = kSshFolder;
+  if (folder.starts_with("~/")) folder.erase(0, 2);
+  folder = without_slashes_at_end(folder);
+  if (folder == "/") folder.clear();
+  const bool is_relative = !folder.empty() && !folder.starts_with('/');
+  const std::string port =
+      config.file_server.port == 0 ? "" : ":" + std::to_string(config.file_server.port);
+  return std::string(kSshScheme) + in_brackets_if_ipv6(config.file_server.host) + port +
+         (is_relative ? "/~/" : "") + folder;
 }
 
 }  // namespace
 
-Task<Result<Stage>> take_snapshot(fs::path project, config::Sync sync) {
-  GORGON_CO_TRY_ASSIGN(TempDir directory, TempDir::make("stage-", stage_parent()));
-  Stage stage(std::move(directory));
-  std::error_code error;
-  fs::create_directory(stage.tree(), error);
-  std::optional<std::string> files;
-  if (sync.gitignore) files = co_await files_git_knows(project);
-
-  RsyncRun run{
-      .doing = "copy " + project.string(), .arguments = {kCopyFlags}, .vanished_is_fine = true};
-  for (const std::string& pattern : sync.exclude) run.arguments.push_back("--exclude=" + pattern);
-  run.arguments.insert(run.arguments.end(), {"--exclude=.git", "--exclude=/.gorgon"});
-  if (files) {
-    run.arguments.insert(run.arguments.end(), {"--from0", "--files-from=-"});
-    run.input = *std::move(files);
-  }
-  run.arguments.insert(run.arguments.end(), {"--", with_slash(project), with_slash(stage.tree())});
-  GORGON_CO_TRY(co_await run_rsync(std::move(run)));
-  co_return stage;
-}
-
-Task<Result<void>> push(fs::path tree, config::SourceLocation location) {
-  Access access = access_to(location);
-  RsyncRun run{.doing = "push the tree to " + location.source,
-               .arguments = {kCopyFlags, "--mkpath"},
-               .input = std::move(access.input)};
-  run.arguments.insert(run.arguments.end(), access.arguments.begin(), access.arguments.end());
-  run.arguments.insert(run.arguments.end(), {"--", with_slash(tree), location.source});
-  co_return co_await run_rsync(std::move(run));
-}
-
-Task<Result<void>> remove_pushed(config::SourceLocation location) {
-  const std::string folder = last_component(location.source);
-  if (location.transport == config::Transport::kSsh) {
-    const std::size_t colon = location.source.find(':');
-    RunOptions options;
-    // RSYNC_RSH may hold options of its own, so a shell splits it as rsync would; the path is one
-    // word of the remote shell.
-    options.spawn.argv = {"/bin/sh", "-c",
-                          "exec " + ssh_command(location.strict_host_keys) + " \"$0\" \"$1\"",
-                          location.source.substr(0, colon),
-                          "rm -rf -- " + shell_quoted(location.source.substr(colon + 1))};
-    options.timeout = 60s;
-    const auto removed = co_await gorgon::run(std::move(options));
-    if (!removed) co_return std::unexpected(removed.error());
-    if (!removed->status.is_success())
-      co_return fail(ErrorKind::kSync,
-                     "cannot remove " + location.source + ": " + last_lines(removed->errors, 2));
-    co_return Result<void>();
-  }
-  // Over the rsync protocol a folder goes away by syncing nothing over it, and it alone.
-  GORGON_CO_TRY_ASSIGN(const TempDir empty, TempDir::make("gorgon-empty-"));
-  Access access = access_to(location);
-  const std::string parent = location.source.substr(0, location.source.rfind(folder));
-  RsyncRun run{.doing = "remove " + location.source,
-               .arguments = {"-r", "--delete", "--include=/" + folder + "/***", "--exclude=*"},
-               .input = std::move(access.input)};
-  run.arguments.insert(run.arguments.end(), access.arguments.begin(), access.arguments.end());
-  run.arguments.insert(run.arguments.end(), {"--", with_slash(empty.path()), parent});
-  co_return co_await run_rsync(std::move(run));
-}
-
-Task<Result<void>> pull(config::SourceLocation location, fs::path workspace) {
-  if (location.transport == config::Transport::kNone) co_return Result<void>();
-  Access access = access_to(location);
-  RsyncRun run{.doing = "pull the tree from " + location.source,
-               .arguments = {kCopyFlags, "--delete"},
-               .input = std::move(access.input)};
-  run.arguments.insert(run.arguments.end(), access.arguments.begin(), access.arguments.end());
-  run.arguments.insert(run.arguments.end(), {"--", location.source, with_slash(workspace)});
-  co_return co_await run_rsync(std::move(run));
-}
-
-config::SourceLocation file_server_location(const config::ProjectConfig& config,
-                                            const std::string& job) {
+SourceLocation file_server_location(const config::ProjectConfig& config, const std::string& job) {
   const config::Sync& sync = config.job.sync;
-  config::SourceLocation location{.transport = sync.transport,
-                                  .source = {},
-                                  .user = sync.user,
-                                  .password = sync.password,
-                                  .compress = sync.compress,
-                                  .strict_host_keys = sync.strict_host_keys};
-  std::string folder = sync.source_tree_path;
-  const std::string login = sync.user.empty() ? "" : sync.user + "@";
-  const bool is_ipv6 = config.file_server.host.find(':') != std::string::npos;
-  const std::string host = is_ipv6 ? "[" + config.file_server.host + "]" : config.file_server.host;
-  if (sync.transport == config::Transport::kSsh) {
-    if (folder.empty()) folder = ".cache/gorgon/trees";
-    location.source = login + host + ":" + folder + "/gorgon-" + job + "/";
-    return location;
+  const std::string parent =
+      sync.transport == Transport::kSsh ? ssh_source(config) : daemon_source(config);
+  return {.transport = sync.transport,
+          .source = parent + "/gorgon-" + job + "/",
+          .user = sync.user,
+          .password = sync.password,
+          .compress = sync.compress,
+          .strict_host_keys = sync.strict_host_keys};
+}
+
+Task<Result<void>> push(fs::path tree, SourceLocation location) {
+  GORGON_CO_TRY_ASSIGN(const Endpoint endpoint, endpoint_of(location));
+  RsyncRun run = run_against(location, endpoint);
+  run.options = {"--delete", "--mkpath"};
+  run.source = fs::absolute(tree).string() + "/";
+  run.destination = endpoint.argument;
+  auto pushed = co_await run_rsync(std::move(run));
+  if (!pushed) co_return with_context("cannot push the tree", std::move(pushed.error()));
+  co_return Result<void>{};
+}
+
+Task<Result<void>> remove_pushed(SourceLocation location) {
+  GORGON_CO_TRY_ASSIGN(const Endpoint endpoint, endpoint_of(location));
+  // The same for daemons and ssh, without a command line that a remote shell reads: an empty folder
+  // is copied over the parent, where only this name may be deleted.
+  const std::string path = without_slashes_at_end(endpoint.argument);
+  const std::size_t last = path.find_last_of("/:");
+  const std::string name = path.substr(last + 1);
+  const bool is_pushed = name.starts_with("gorgon-") && consists_of_letters_digits_and("-_", name);
+  if (!is_pushed)
+    co_return fail(ErrorKind::kSync, "\"" + location.source + "\" is not a pushed tree");
+  GORGON_CO_TRY_ASSIGN(const TempDir empty, TempDir::make("gorgon-empty-"));
+  RsyncRun run = run_against(location, endpoint);
+  run.options = {"--no-perms", "--no-times", "--delete", "--include=/" + name + "/***",
+                 "--exclude=*"};
+  run.source = empty.path().string() + "/";
+  run.destination = path.substr(0, last + 1) + (path[last] == ':' ? "./" : "");
+  run.limit = std::chrono::minutes(2);
+  auto removed = co_await run_rsync(std::move(run));
+  if (!removed) {
+    co_return with_context("cannot remove the tree from the file server",
+                           std::move(removed.error()));
   }
-  while (folder.starts_with('/')) folder.erase(0, 1);
-  const std::uint16_t port =
-      config.file_server.port == 0 ? kDefaultFileServerPort : config.file_server.port;
-  location.source = "rsync://" + login + host + ":" + std::to_string(port) + "/" +
-                    kFileServerModule + "/" + folder + (folder.empty() ? "" : "/") + "gorgon-" +
-                    job + "/";
-  return location;
+  co_return Result<void>{};
+}
+
+Task<Result<void>> pull(SourceLocation location, fs::path workspace, std::chrono::seconds limit) {
+  if (location.transport == Transport::kNone) co_return Result<void>{};
+  GORGON_CO_TRY_ASSIGN(const Endpoint endpoint, endpoint_of(location));
+  RsyncRun run = run_against(location, endpoint);
+  run.options = {"--delete"};
+  run.source = endpoint.argument;
+  run.destination = fs::absolute(workspace).string() + "/";
+  run.limit = limit;
+  auto pulled = co_await run_rsync(std::move(run));
+  if (!pulled) co_return with_context("cannot pull the tree", std::move(pulled.error()));
+  co_return Result<void>{};
 }
 
 }  // namespace gorgon::sync

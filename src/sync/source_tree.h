@@ -1,10 +1,10 @@
-// The source tree between machines: snapshot it here, push it to a file server, pull it into a
-// workspace, take it back.
+// The project's tree on its way between machines: up to a file server, down into a workspace, and
+// back off the server. One value says where it is, the SourceLocation that the job carries.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "base/asio.h"
 #include "base/files.h"
@@ -14,37 +14,28 @@
 
 namespace gorgon::sync {
 
-/// A consistent copy of a project's tree in a private directory of its own; removed with the
-/// object.
-class Stage {
- public:
-  explicit Stage(TempDir directory) : directory_(std::move(directory)) {}
-  [[nodiscard]] std::filesystem::path tree() const { return directory_.path() / "tree"; }
-  /// For what belongs beside the tree: a server's configuration.
-  [[nodiscard]] const std::filesystem::path& directory() const { return directory_.path(); }
-
- private:
-  TempDir directory_;
-};
-
-/// Copies `project` into a new stage. In a git checkout what git ignores stays behind (unless
-/// sync.gitignore is false), with git's own rules, submodules included; sync.exclude, .git and
-/// .gorgon always stay behind. Symlinks, modes and times are kept; files that vanish while it
-/// copies are left out. kSync.
-[[nodiscard]] Task<Result<Stage>> take_snapshot(std::filesystem::path project, config::Sync sync);
-
-/// Copies the stage to `location` on a file server, whose folder must be the job's own. kSync.
-[[nodiscard]] Task<Result<void>> push(std::filesystem::path tree, config::SourceLocation location);
-/// Removes what push() put there. kSync.
-[[nodiscard]] Task<Result<void>> remove_pushed(config::SourceLocation location);
-
-/// Copies the tree at `location` into `workspace`, an existing directory, and removes there what
-/// the tree does not have. With Transport::kNone it does nothing. kSync.
-[[nodiscard]] Task<Result<void>> pull(config::SourceLocation location,
-                                      std::filesystem::path workspace);
-
-/// Where the tree of `job` goes on the file server of `config` (kSsh or kAnonymous).
+/// Where the tree of `job` goes on the file server of `config` (kSsh or kAnonymous), and where
+/// listeners find it:
+///   anonymous: rsync://HOST:PORT/gorgon/[FOLDER/]gorgon-JOB/, the module of `gorgon start_rsync`.
+///              A source_tree_path that is an rsync:// URL itself takes the place of all before
+///              gorgon-JOB, for other people's daemons.
+///   ssh:       ssh://HOST[:PORT]/FOLDER/gorgon-JOB/ with an absolute FOLDER, or /~/FOLDER with one
+///              relative to the login's home; ".cache/gorgon/trees" unless configured.
+/// Not checked: push() and pull() refuse a location that is malformed.
 [[nodiscard]] config::SourceLocation file_server_location(const config::ProjectConfig& config,
                                                           const std::string& job);
+
+/// Makes what is at `location` equal to `tree`. kSync: it could not be copied; the message names
+/// the file server and ends with its own words. A failed push may leave a part of the tree there.
+[[nodiscard]] Task<Result<void>> push(fs::path tree, config::SourceLocation location);
+
+/// Removes what push() put there. kSync. Takes at most two minutes.
+[[nodiscard]] Task<Result<void>> remove_pushed(config::SourceLocation location);
+
+/// Makes `workspace`, an existing folder, equal to the tree at `location`. Does nothing for kNone.
+/// Ends after `limit`, or a minute after the other side fell silent. kSync: with what the other
+/// side said; also for a location that no originator of ours makes.
+[[nodiscard]] Task<Result<void>> pull(config::SourceLocation location, fs::path workspace,
+                                      std::chrono::seconds limit = std::chrono::hours(1));
 
 }  // namespace gorgon::sync

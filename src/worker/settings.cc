@@ -48,6 +48,7 @@ std::string encode_settings(const Settings& settings) {
                {"worker", settings.worker},
                {"listener_queue", settings.listener_queue},
                {"scratch", settings.scratch.string()},
+               {"workspace", settings.workspace.string()},
                {"cgroup", settings.cgroup.string()},
                {"log_file", settings.log_file.string()}};
   if (const auto* embedded = std::get_if<broker::EmbeddedAddress>(&settings.address)) {
@@ -71,6 +72,7 @@ Result<Settings> decode_settings(std::string_view bytes) {
   settings.worker = static_cast<std::uint32_t>(in.integer("worker"));
   settings.listener_queue = in.text("listener_queue");
   settings.scratch = in.text("scratch");
+  settings.workspace = in.text("workspace");
   settings.cgroup = in.text_or("cgroup", "");
   settings.log_file = in.text_or("log_file", "");
   if (const auto socket = in.optional_text("embedded")) {

@@ -19,7 +19,8 @@ struct Settings {
   std::string host;          ///< This machine's name.
   std::uint32_t worker = 1;  ///< 1…n on this machine; no two workers have the same at one time.
   std::string listener_queue;
-  std::filesystem::path scratch;  ///< A private directory of the job on this machine.
+  std::filesystem::path scratch;    ///< A private directory of the job on this machine.
+  std::filesystem::path workspace;  ///< Where the tests run, and the callbacks.
   std::filesystem::path
       cgroup;  ///< Its runner and all that starts from it live there; empty: none.
   std::filesystem::path log_file;  ///< Empty: standard error.

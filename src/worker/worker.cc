@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "protocol/codec.h"
+#include "runner/callbacks.h"
 
 namespace gorgon::worker {
 
@@ -78,6 +79,7 @@ Task<ExitCode> Worker::run() {
     end = kBrokerGone;
   }
   if (!end && !settings_.job.slot_queue.empty()) end = co_await take_slot();
+  if (!end) end = co_await call_before_start();
   if (!end) end = co_await start_runner();
   if (!end) {
     spawn(executor_, show_alive(alive_));
@@ -137,6 +139,32 @@ Task<std::optional<ExitCode>> Worker::take_slot() {
     if (std::holds_alternative<broker::QueueCancelled>(*event)) co_return kJobComplete;
     co_return std::nullopt;
   }
+}
+
+Task<Result<void>> Worker::run_command(config::Callback callback) {
+  const std::string number = std::to_string(settings_.worker);
+  runner::CallbackOptions options{
+      .directory = settings_.workspace,
+      .env = settings_.job.runner.env,
+      .timeout = std::chrono::duration_cast<Clock::duration>(settings_.job.callback_timeout)};
+  options.env.emplace("GORGON_JOB_ID", settings_.job.id);
+  options.env.emplace("GORGON_HOST", settings_.host);
+  options.env.emplace("GORGON_WORKSPACE", settings_.workspace.string());
+  options.env.emplace("GORGON_WORKER_ID", number);
+  options.env.emplace("TEST_ENV_NUMBER", settings_.worker == 1 ? "" : number);
+  GORGON_CO_TRY(co_await runner::run_callback_command(settings_.job.runner.callbacks, callback,
+                                                      std::move(options)));
+  co_return Result<void>();
+}
+
+/// The command runs once for the worker; the Ruby method runs in each of its runners.
+Task<std::optional<ExitCode>> Worker::call_before_start() {
+  const auto called = co_await run_command(config::Callback::kBeforeStart);
+  if (is_stopping_) co_return kJobComplete;
+  if (called) co_return std::nullopt;
+  report_slot_failure({ErrorKind::kCallback, called.error().message});
+  co_await broker_->close();
+  co_return kSlotUnusable;
 }
 
 Task<std::optional<ExitCode>> Worker::start_runner() {
@@ -314,6 +342,12 @@ Task<void> Worker::leave_job() {
   if (runner_) {
     done.errors = co_await runner_->stop(
         std::chrono::duration_cast<Clock::duration>(settings_.job.callback_timeout));
+  }
+  if (const auto called = co_await run_command(config::Callback::kAfterComplete); !called) {
+    done.errors.push_back({.stage = "after_complete",
+                           .exception_class = "",
+                           .message = called.error().message,
+                           .backtrace = {}});
   }
   const protocol::WorkerComplete complete{
       .job = settings_.job.id, .worker = done.worker, .units = units_run_};

@@ -44,6 +44,7 @@ class Worker {
 
   [[nodiscard]] Task<Result<void>> connect();
   [[nodiscard]] Task<std::optional<ExitCode>> take_slot();
+  [[nodiscard]] Task<std::optional<ExitCode>> call_before_start();
   [[nodiscard]] Task<std::optional<ExitCode>> start_runner();
   [[nodiscard]] Task<std::optional<ExitCode>> consume_units();
   [[nodiscard]] Task<std::optional<ExitCode>> act_on(FromBroker input);
@@ -51,6 +52,8 @@ class Worker {
                                                        broker::Delivery delivery);
   [[nodiscard]] Task<std::optional<ExitCode>> publish_result(results::UnitResult result);
   [[nodiscard]] Task<void> leave_job();
+  /// A shell command of the project's, with the environment that tests have.
+  [[nodiscard]] Task<Result<void>> run_command(config::Callback callback);
   void give_back_unstarted();
   void report_slot_failure(const Error& error);
 

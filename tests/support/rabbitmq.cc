@@ -36,7 +36,7 @@ namespace gorgon::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::seconds kStartLimit{60};
+constexpr std::chrono::seconds kStartLimit{180};
 constexpr std::chrono::seconds kStopLimit{30};
 /// The packaged wrapper in sbin changes the user; this one does not.
 constexpr std::string_view kPrograms = "/usr/lib/rabbitmq/bin/";
@@ -65,6 +65,13 @@ Result<std::array<std::uint16_t, count>> free_ports() {
     ports[i] = ntohs(address.sin_port);
   }
   return ports;
+}
+
+/// Whether something listens on `port`.
+bool accepts(std::uint16_t port) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = loopback(port);
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
 }
 
 /// Whether an AMQP server answers on `port`: a wrong protocol header makes it send its own and
@@ -159,6 +166,15 @@ Result<void> PrivateRabbit::start_epmd() {
   auto epmd = Subprocess::spawn(io_.get_executor(), options);
   if (!epmd) return std::unexpected(std::move(epmd).error());
   epmd_.emplace(*std::move(epmd));
+  // The broker would start one of its own, which outlives it, when it found none.
+  const auto deadline = Clock::now() + kStartLimit;
+  while (!accepts(epmd_port_)) {
+    io_.restart();
+    const auto soon = Clock::now() + std::chrono::milliseconds(5);
+    const auto ended = run_to_completion(io_, epmd_->wait_until(soon));
+    if (ended || Clock::now() > deadline)
+      return fail(ErrorKind::kUnavailable, "epmd does not listen on its port");
+  }
   return {};
 }
 
@@ -201,7 +217,7 @@ Result<std::string> PrivateRabbit::rabbitmqctl(std::vector<std::string> argument
   const std::string name = arguments.at(0);
   arguments.insert(arguments.begin(), std::string(kPrograms) + "rabbitmqctl");
   RunOptions options{.spawn = {.argv = std::move(arguments), .environment = environment()},
-                     .timeout = std::chrono::seconds(30)};
+                     .timeout = std::chrono::seconds(120)};
   io_.restart();
   auto output = run_to_completion(io_, run(std::move(options)));
   if (!output) return std::unexpected(std::move(output).error());

@@ -1,7 +1,11 @@
 #include "report/testing/screen.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "report/display_text.h"
 

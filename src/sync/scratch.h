@@ -1,0 +1,44 @@
+// Private directories below a root that several processes of one user share: stages and workspaces
+// live in them. What a killed process left behind is removed by the next one that comes.
+#pragma once
+
+#include <filesystem>
+#include <utility>
+
+#include "base/asio.h"
+#include "base/files.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace gorgon::sync {
+
+/// One new directory ROOT/NAME (0700), owned by this process through a lock on ROOT/NAME.lock,
+/// which the system releases however the process ends. Move-only; the destructor removes the
+/// directory with everything in it, which for a big tree takes a while: call remove() where you can
+/// wait.
+class Scratch {
+ public:
+  /// Removes what dead processes left below `root`, which may take a while, then makes a new
+  /// directory. Makes `root` (0700) and its parents. kIo: it cannot be made, or belongs to somebody
+  /// else.
+  [[nodiscard]] static Result<Scratch> make(const fs::path& root);
+  Scratch(Scratch&& other) noexcept;
+  Scratch& operator=(Scratch&& other) noexcept;
+  ~Scratch();
+
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  /// Removes it without holding up the event loop. What cannot be removed is logged.
+  [[nodiscard]] Task<void> remove();
+
+ private:
+  Scratch(fs::path path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+  void remove_now();
+  fs::path path_;  ///< Empty: moved from or removed.
+  UniqueFd lock_;
+};
+
+/// Removes a tree in a process of its own, also when it has folders without write permission. False
+/// when something stays behind, which is logged. A tree that is not there is fine.
+[[nodiscard]] Task<bool> remove_tree_aside(fs::path path);
+
+}  // namespace gorgon::sync

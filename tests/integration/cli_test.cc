@@ -1,0 +1,137 @@
+// What the command line says and with which code it ends: usage, configuration, selections, set-up
+// commands.
+#include <string>
+
+#include "harness.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+
+class CommandTest : public LocalTest {
+ protected:
+  FinishedRun run(const std::vector<string>& arguments) {
+    return cluster().gorgon(arguments, project().folder(), 30s);
+  }
+  Project project() { return Project(cluster().folder() / "project"); }
+  void SetUp() override {
+    LocalTest::SetUp();
+    cluster().add_project("mixed");
+  }
+};
+
+bool says(const string& text, const string& part) { return text.find(part) != string::npos; }
+
+TEST_F(CommandTest, NothingThatMatchesTheConfigurationIsExitCodeThree) {
+  cluster().configure(project(), R"("files": ["specs/**/*_spec.rb"])");
+  const FinishedRun result = run({"start"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_TRUE(says(result.errors, "specs/**/*_spec.rb")) << result.errors;
+}
+
+TEST_F(CommandTest, EmptySelectionIsExitCodeFour) {
+  EXPECT_EQ(run({"start", "lib"}).exit_code, 4);
+  EXPECT_EQ(run({"start", "spec/no_such_*_spec.rb"}).exit_code, 4);
+}
+
+TEST_F(CommandTest, ConfigurationMistakesAreNamedAllAtOnce) {
+  project().write("gorgon.json", "{\n  \"file\": [],\n  \"timeouts\": {\"unit\": []}\n}\n");
+  const FinishedRun result = run({"start"});
+  EXPECT_EQ(result.exit_code, 64);
+  EXPECT_TRUE(says(result.errors, "gorgon.json:2")) << result.errors;
+  EXPECT_TRUE(says(result.errors, "did you mean \"files\"")) << result.errors;
+  EXPECT_TRUE(says(result.errors, "gorgon.json:3: timeouts.unit")) << result.errors;
+}
+
+TEST_F(CommandTest, CommentsAndTrailingCommasAreAccepted) {
+  project().write("gorgon.json",
+                  "{\n  // which files\n  \"files\": [\"spec/stack_spec.rb\",], /* all */\n}\n");
+  EXPECT_EQ(cluster().run(project()).exit_code, 0);
+}
+
+TEST_F(CommandTest, MissingConfigurationThatWasNamedIsAnError) {
+  const FinishedRun result = run({"start", "--config", "other.json"});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_TRUE(says(result.errors, "other.json")) << result.errors;
+}
+
+TEST_F(CommandTest, UnknownOptionsAndCommandsSayTheNearest) {
+  FinishedRun result = run({"start", "--mesage-format", "json"});
+  EXPECT_EQ(result.exit_code, 64);
+  EXPECT_TRUE(says(result.errors, "--message-format")) << result.errors;
+  result = run({"lisen"});
+  EXPECT_EQ(result.exit_code, 64);
+  EXPECT_TRUE(says(result.errors, "gorgon listen")) << result.errors;
+  EXPECT_EQ(run({"start", "-j", "0"}).exit_code, 64);
+  EXPECT_EQ(run({"start", "--color", "blue"}).exit_code, 64);
+}
+
+TEST_F(CommandTest, EveryCommandHasHelp) {
+  for (const char* command : {"start", "listen", "ping", "init", "gem", "install_listener",
+                              "start_rsync", "stop_rsync", "help", "version"}) {
+    const FinishedRun result = run({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0) << command;
+    EXPECT_FALSE(result.output.empty()) << command;
+  }
+  EXPECT_TRUE(says(run({"version"}).output, "gorgon "));
+}
+
+TEST_F(CommandTest, DryRunShowsTheOrderAndRunsNothing) {
+  project().write(
+      ".gorgon/runtimes.json",
+      R"({"test/mini_stack_test.rb": 60, "spec/stack_spec.rb": 30, "spec/empty_spec.rb": 2})");
+  const FinishedRun result = run({"start", "--dry-run"});
+  EXPECT_EQ(result.exit_code, 0);
+  const auto first = result.output.find("test/mini_stack_test.rb");
+  const auto second = result.output.find("spec/output_spec.rb");  // Not recorded: the median, 30 s.
+  const auto last = result.output.find("spec/empty_spec.rb");
+  EXPECT_TRUE(first < second && second < last) << result.output;
+  EXPECT_TRUE(says(result.output, "8 files")) << result.output;
+}
+
+TEST_F(CommandTest, HumanOutputWithoutATerminalHasNoControlCodes) {
+  const FinishedRun result = run({"start", "-j", "2"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_FALSE(says(result.output + result.errors, "\x1b"));
+  EXPECT_TRUE(says(result.output, "raised on purpose"));
+  EXPECT_TRUE(says(result.output, "spec/statuses_spec.rb"));
+  EXPECT_TRUE(says(run({"start", "--color", "always", "spec/stack_spec.rb"}).output, "\x1b"));
+}
+
+TEST_F(CommandTest, InitWritesAConfigurationThatRuns) {
+  FinishedRun result = run({"init"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_TRUE(project().has("gorgon.json"));
+  EXPECT_TRUE(project().has("gorgon_listener.json"));
+  EXPECT_EQ(cluster().run(project(), {"spec/stack_spec.rb"}).exit_code, 0);
+  project().write("gorgon.json", "{}");
+  result = run({"init", "rails"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_EQ(project().read("gorgon.json"), "{}") << "a file that is there is kept";
+  EXPECT_TRUE(project().has("test/gorgon_callbacks/gorgon_callbacks.rb") ||
+              project().has("spec/gorgon_callbacks/gorgon_callbacks.rb"));
+  EXPECT_EQ(run({"init", "django"}).exit_code, 64);
+}
+
+TEST_F(CommandTest, InstallListenerShowsItsUnit) {
+  project().write("gorgon_listener.json", R"({"connection": {"host": "mq.example"}})");
+  const FinishedRun result = run({"install_listener", "--dry-run"});
+  EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_TRUE(says(result.output, "ExecStart=")) << result.output;
+  EXPECT_TRUE(says(result.output, "gorgon_listener.json")) << result.output;
+  EXPECT_EQ(run({"install_listener", "--dry-run", "--user", "--system"}).exit_code, 64);
+}
+
+TEST_F(CommandTest, CommandsThatNeedABrokerSaySo) {
+  for (const char* command : {"ping", "gem"}) {
+    const FinishedRun result = run({command, "list"});
+    EXPECT_EQ(result.exit_code, 64) << command << result.errors;
+  }
+  const FinishedRun result = run({"listen", "--foreground"});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_TRUE(says(result.errors, "gorgon_listener.json")) << result.errors;
+}
+
+}  // namespace
+}  // namespace gorgon::test

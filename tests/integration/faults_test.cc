@@ -1,0 +1,130 @@
+// What dies in the middle of a job: workers, runner hosts, listeners, RabbitMQ. The job completes,
+// every unit has one verdict, and the exit code is right.
+#include <signal.h>
+
+#include <csignal>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+#include "support/rabbitmq.h"
+
+namespace gorgon::test {
+namespace {
+
+class FaultTest : public RabbitTest {
+ protected:
+  /// A run of `files` slow files on the cluster, once it is in full swing.
+  Program& start_slow_run(std::size_t files, double seconds, std::size_t started = 4) {
+    files_ = files;
+    const Project project = cluster().add_slow_project(files, seconds);
+    cluster().configure(project);
+    Program& run = cluster().start_run(project);
+    EXPECT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() >= started; }))
+        << cluster().logs();
+    return run;
+  }
+  /// All passed, in spite of everything.
+  FinishedRun expect_complete(Program& program, std::chrono::seconds limit = 90s) {
+    FinishedRun run = cluster().finish(program, limit);
+    EXPECT_EQ(differences(Cluster::slow_units(files_), run.report), "");
+    EXPECT_EQ(run.exit_code, 0) << run.report.reason << "\n" << run.report.notice_text();
+    return run;
+  }
+
+ private:
+  std::size_t files_ = 0;
+};
+
+TEST_F(FaultTest, KilledWorkerIsReplaced) {
+  RunningListener& listener = cluster().start_listener();
+  Program& run = start_slow_run(10, 0.5, 3);
+  const auto workers = listener.workers();
+  ASSERT_FALSE(workers.empty());
+  ::kill(workers.front(), SIGKILL);
+  expect_complete(run);
+}
+
+TEST_F(FaultTest, UnitThatKillsEveryWorkerIsACrashAndHurtsNoOther) {
+  cluster().start_two_listeners();
+  const Project project = cluster().add_slow_project(6, 0.2);
+  // Its parent is the runner host; the worker is the process that the listener started beside it.
+  project.write("spec/killer_spec.rb",
+                "RSpec.describe('killer') { it('kills the workers') {\n"
+                "  host = Process.ppid\n"
+                "  listener = File.read(\"/proc/#{host}/stat\")[/\\) \\S (\\d+)/, 1]\n"
+                "  Dir.glob('/proc/[0-9]*/stat').each do |stat|\n"
+                "    text = File.read(stat) rescue next\n"
+                "    next unless text[/\\) \\S (\\d+)/, 1] == listener\n"
+                "    pid = text.to_i\n"
+                "    line = File.read(\"/proc/#{pid}/cmdline\") rescue next\n"
+                "    Process.kill(:KILL, pid) if line.end_with?(\"worker\\0\")\n"
+                "  end\n"
+                "  sleep } }\n");
+  cluster().configure(project);
+  const FinishedRun run = cluster().run(project, {}, 120s);
+  ExpectedUnits expected = Cluster::slow_units(6);
+  // A unit that ran beside the killer each time is a suspect, too.
+  expected["spec/killer_spec.rb"].verdict = "crashed";
+  EXPECT_EQ(differences(expected, run.report), "");
+  EXPECT_EQ(run.exit_code, 1);
+}
+
+TEST_F(FaultTest, KilledRunnerHostIsStartedAgain) {
+  RunningListener& listener = cluster().start_listener();
+  Program& run = start_slow_run(10, 0.5, 3);
+  const auto hosts = listener.runner_hosts();
+  ASSERT_EQ(hosts.size(), 1U);
+  ::kill(hosts.front(), SIGKILL);
+  expect_complete(run);
+}
+
+TEST_F(FaultTest, KilledListenerLeavesItsWorkToTheOther) {
+  RunningListener& one = cluster().start_listener({.name = "one"});
+  cluster().start_listener({.name = "two"});
+  Program& run = start_slow_run(12, 0.5);
+  one.kill();
+  const FinishedRun finished = expect_complete(run);
+  EXPECT_LT(finished.seconds, 60);
+  cluster().start_listener({.name = "one"});  // Clears what the killed one left.
+}
+
+TEST_F(FaultTest, ListenerThatComesLaterFinishesForTheKilledOne) {
+  RunningListener& only = cluster().start_listener({.name = "one"});
+  Program& run = start_slow_run(6, 0.5, 2);
+  only.kill();
+  cluster().start_listener({.name = "two"});
+  expect_complete(run);
+  cluster().start_listener({.name = "one"});
+}
+
+TEST_F(FaultTest, BrokerRestartInTheMiddleOfAJob) {
+  cluster().start_two_listeners();
+  Program& run = start_slow_run(24, 0.5, 6);
+  shared_rabbit().kill();
+  const auto restarted = shared_rabbit().restart();
+  ASSERT_TRUE(restarted) << restarted.error().message;
+  expect_complete(run, 120s);
+}
+
+TEST_F(FaultTest, BrokerStopsInGoodOrderAndComesBack) {
+  cluster().start_two_listeners();
+  Program& run = start_slow_run(16, 0.5, 5);
+  shared_rabbit().stop();
+  const auto restarted = shared_rabbit().restart();
+  ASSERT_TRUE(restarted) << restarted.error().message;
+  expect_complete(run, 120s);
+}
+
+TEST_F(FaultTest, IdleListenersComeBackToARestartedBroker) {
+  cluster().start_two_listeners();
+  shared_rabbit().kill();
+  const auto restarted = shared_rabbit().restart();
+  ASSERT_TRUE(restarted) << restarted.error().message;
+  Program& run = start_slow_run(8, 0.2, 1);
+  expect_complete(run);
+}
+
+}  // namespace
+}  // namespace gorgon::test

@@ -1,0 +1,300 @@
+// Runs on the embedded broker, in place: verdicts, exit codes, what is written, callbacks, poison.
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+
+/// Waits until the run has started `count` units.
+bool has_started(const Program& run, std::size_t count) {
+  return eventually(60s, [&] { return Cluster::so_far(run).starts.size() >= count; });
+}
+
+TEST_F(LocalTest, MixedSuiteHasTheVerdictsOfItsTable) {
+  const Project project = cluster().add_project("mixed");
+  const FinishedRun run = cluster().run(project, {"-j", "2"});
+  EXPECT_EQ(differences(expected_units("mixed"), run.report), "");
+  EXPECT_EQ(run.exit_code, 1);
+}
+
+TEST_F(LocalTest, OutputBelongsToItsCase) {
+  const Project project = cluster().add_project("mixed");
+  const FinishedRun run = cluster().run(project, {"spec/output_spec.rb"});
+  ASSERT_EQ(run.report.cases.size(), 2U);
+  EXPECT_EQ(run.report.cases[0].output, "from ruby\nfrom a child\nfrom standard error\n");
+  EXPECT_EQ(run.report.cases[1].output, "from the second case\n");
+}
+
+TEST_F(LocalTest, PassingSelectionExitsWithZero) {
+  const Project project = cluster().add_project("mixed");
+  const FinishedRun run =
+      cluster().run(project, {"spec/stack_spec.rb", "test/mini_spec_style_test.rb"});
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(run.report.units.size(), 2U);
+}
+
+TEST_F(LocalTest, FailedFilesAndRuntimesAreWritten) {
+  const Project project = cluster().add_project("mixed");
+  cluster().configure(project,
+                      R"("failed_files": "tmp/failed.json", "runtime_file": "tmp/runtimes.json")");
+  project.write("tmp/runtimes.json", R"({"spec/stack_spec.rb": 50, "spec/gone_spec.rb": 3})");
+  EXPECT_EQ(cluster().run(project).exit_code, 1);
+  for (const char* failed :
+       {"spec/statuses_spec.rb", "test/mini_stack_test.rb", "test/unit/unit_stack_test.rb"})
+    EXPECT_NE(project.read("tmp/failed.json").find(failed), string::npos);
+  EXPECT_EQ(project.read("tmp/failed.json").find("stack_spec.rb"), string::npos);
+  const string runtimes = project.read("tmp/runtimes.json");
+  EXPECT_NE(runtimes.find("test/unit/unit_stack_test.rb"), string::npos);
+  EXPECT_EQ(runtimes.find("gone_spec"), string::npos) << "files that are gone are dropped";
+  EXPECT_EQ(runtimes.find("50"), string::npos) << "the newest runtime counts";
+
+  EXPECT_EQ(cluster().run(project, {"spec/stack_spec.rb"}).exit_code, 0);
+  EXPECT_NE(project.read("tmp/runtimes.json").find("test/unit/unit_stack_test.rb"), string::npos)
+      << "a partial run keeps what it did not run";
+  EXPECT_EQ(project.read("tmp/failed.json").find("_spec.rb"), string::npos);
+}
+
+TEST_F(LocalTest, SlotsAreAsManyAsAskedFor) {
+  const Project project = cluster().add_project("mixed");
+  const auto workers = [&](const string& jobs) {
+    std::set<string> names;
+    for (const auto& [file, unit] : cluster().run(project, {"-j", jobs}).report.units)
+      names.insert(unit.worker);
+    return names;
+  };
+  EXPECT_EQ(workers("1"), std::set<string>{"1"});
+  for (const string& name : workers("3")) EXPECT_TRUE(name >= "1" && name <= "3") << name;
+}
+
+TEST_F(LocalTest, TwoRunsAtOnceInOneProject) {
+  const Project project = cluster().add_project("mixed");
+  Program& first = cluster().start_run(project);
+  Program& second = cluster().start_run(project);
+  EXPECT_EQ(differences(expected_units("mixed"), cluster().finish(first).report), "");
+  EXPECT_EQ(differences(expected_units("mixed"), cluster().finish(second).report), "");
+}
+
+TEST_F(LocalTest, PoisonHurtsItselfAlone) {
+  const Project project = cluster().add_project("poison");
+  const FinishedRun run = cluster().run(project, {"-j", "2", "--timeout", "2"}, 90s);
+  EXPECT_EQ(differences(expected_units("poison"), run.report), "");
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_LT(run.output.size(), 1024U * 1024U) << "100 MB of output stay out of the report";
+}
+
+TEST_F(LocalTest, PoisonHurtsItselfAloneInOneSlot) {
+  const Project project = cluster().add_project("poison");
+  const FinishedRun run = cluster().run(project, {"-j", "1", "--timeout", "2"}, 90s);
+  EXPECT_EQ(differences(expected_units("poison"), run.report), "");
+  EXPECT_EQ(run.exit_code, 1);
+}
+
+// ---- signals ----
+
+constexpr const char* kHangingSpec =
+    "RSpec.describe('hanging') { it('hangs') { system('sleep 300'); sleep } }\n";
+
+class SignalTest : public LocalTest {
+ protected:
+  /// Two files that hang and four that do not, two slots; gives the run once both hang.
+  Program& start_hanging_run() {
+    const Project project = cluster().add_project("");
+    project.write("spec/a_spec.rb", kHangingSpec);
+    project.write("spec/b_spec.rb", kHangingSpec);
+    for (const char* name : {"c", "d", "e", "f"})
+      project.write("spec/" + string(name) + "_spec.rb", "RSpec.describe('x') { it('y') {} }\n");
+    project.write(".gorgon/runtimes.json", R"({"spec/a_spec.rb": 9, "spec/b_spec.rb": 9})");
+    Program& run = cluster().start_run(project, {"-j", "2"});
+    EXPECT_TRUE(has_started(run, 2));
+    return run;
+  }
+};
+
+TEST_F(SignalTest, InterruptCancelsAndNamesEveryUnit) {
+  Program& program = start_hanging_run();
+  program.signal(SIGINT);
+  const FinishedRun run = cluster().finish(program, 20s);
+  EXPECT_EQ(run.exit_code, 130);
+  ASSERT_EQ(run.report.units.size(), 6U);
+  for (const auto& [file, unit] : run.report.units) EXPECT_EQ(unit.verdict, "cancelled") << file;
+}
+
+TEST_F(SignalTest, TerminationCancels) {
+  Program& program = start_hanging_run();
+  program.signal(SIGTERM);
+  EXPECT_EQ(cluster().finish(program, 20s).exit_code, 143);
+}
+
+TEST_F(SignalTest, SecondInterruptDoesNotWait) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb", kHangingSpec);
+  cluster().configure(project, R"("job": {"callbacks": {"after_job_finishes": "sleep 300"}})");
+  Program& program = cluster().start_run(project);
+  ASSERT_TRUE(has_started(program, 1));
+  program.signal(SIGINT);
+  ASSERT_TRUE(eventually(20s, [&] { return Cluster::so_far(program).units.size() == 1; }));
+  program.signal(SIGINT);
+  EXPECT_EQ(program.exit_code(5s), 130);
+  // Whoever is in such a hurry finds an empty folder in /tmp.
+  std::filesystem::remove_all(cluster().folder() / "tmp");
+}
+
+// ---- poison on the machine itself ----
+
+TEST_F(LocalTest, KilledRunnerHostIsStartedAgain) {
+  const Project project = cluster().add_project("");
+  for (const char* name : {"a", "b", "c", "d", "e", "f"})
+    project.write("spec/" + string(name) + "_spec.rb",
+                  "RSpec.describe('x') { it('y') { sleep 0.5 } }\n");
+  Program& program = cluster().start_run(project, {"-j", "2"});
+  ASSERT_TRUE(has_started(program, 2));
+  const auto hosts = children_matching(program.pid(), "gorgon host:");
+  ASSERT_FALSE(hosts.empty());
+  for (const pid_t host : hosts) ::kill(host, SIGKILL);
+  const FinishedRun run = cluster().finish(program, 60s);
+  EXPECT_EQ(run.exit_code, 0) << run.report.reason << run.report.notice_text();
+  EXPECT_EQ(run.report.units.size(), 6U);
+}
+
+TEST_F(LocalTest, KilledWorkerLosesNothing) {
+  const Project project = cluster().add_project("");
+  for (const char* name : {"a", "b", "c", "d", "e", "f"})
+    project.write("spec/" + string(name) + "_spec.rb",
+                  "RSpec.describe('x') { it('y') { sleep 0.5 } }\n");
+  Program& program = cluster().start_run(project, {"-j", "2"});
+  ASSERT_TRUE(has_started(program, 2));
+  const auto workers = children_matching(program.pid(), " worker");
+  ASSERT_FALSE(workers.empty());
+  ::kill(workers.front(), SIGKILL);
+  const FinishedRun run = cluster().finish(program, 60s);
+  EXPECT_EQ(run.exit_code, 0) << run.report.reason << run.report.notice_text();
+  EXPECT_EQ(run.report.units.size(), 6U);
+}
+
+// ---- callbacks ----
+
+class CallbackTest : public LocalTest {
+ protected:
+  [[nodiscard]] std::filesystem::path log() { return cluster().folder() / "callbacks.log"; }
+  /// The callbacks as the configuration has them, and one that fails.
+  Project project_with(const string& callbacks, const string& failing = {}) {
+    const Project project = cluster().add_project("callbacks");
+    string environment = R"({"CALLBACK_LOG": ")" + log().string() + "\"";
+    if (!failing.empty()) environment += R"(, "FAILING_CALLBACK": ")" + failing + "\"";
+    cluster().configure(
+        project, R"("job": {"callbacks": )" + callbacks + R"(, "env": )" + environment + "}}");
+    return project;
+  }
+  static string class_file() {
+    return R"({"callbacks_class_file": "spec/gorgon_callbacks/gorgon_callbacks.rb"})";
+  }
+  /// Names in the order they were called.
+  std::vector<string> called() {
+    std::vector<string> names;
+    std::istringstream lines(Project(cluster().folder()).read("callbacks.log"));
+    for (string line; std::getline(lines, line);) names.push_back(line.substr(0, line.find(' ')));
+    return names;
+  }
+  void expect_all_seven_were_called() {
+    const std::vector<string> names = called();
+    std::map<string, int> counts;
+    for (const string& name : names) ++counts[name];
+    EXPECT_EQ(names.front(), "before_originate");
+    EXPECT_EQ(names.back(), "after_job_finishes");
+    for (const char* once : {"before_originate", "after_sync", "before_creating_workers",
+                             "after_creating_workers", "after_job_finishes"})
+      EXPECT_EQ(counts[once], 1) << once;
+    EXPECT_EQ(counts["before_start"], 2) << "once for each of two workers";
+    EXPECT_EQ(counts["after_complete"], 2);
+    EXPECT_EQ(counts.size(), 7U);
+  }
+};
+
+TEST_F(CallbackTest, RubyClassIsCalledAtAllSevenPlaces) {
+  const Project project = project_with(class_file());
+  EXPECT_EQ(cluster().run(project, {"-j", "2"}).exit_code, 0);
+  expect_all_seven_were_called();
+}
+
+TEST_F(CallbackTest, ShellCommandsAreCalledAtAllSevenPlaces) {
+  string commands;
+  for (const char* name :
+       {"before_originate", "after_sync", "before_creating_workers", "before_start",
+        "after_complete", "after_creating_workers", "after_job_finishes"})
+    commands += (commands.empty() ? "" : ", ") + string("\"") + name + "\": \"echo " + name +
+                " >> $CALLBACK_LOG\"";
+  const Project project = project_with("{" + commands + "}");
+  EXPECT_EQ(cluster().run(project, {"-j", "2"}).exit_code, 0);
+  expect_all_seven_were_called();
+}
+
+TEST_F(CallbackTest, FailureBeforeTheTestsIsExitCodeEight) {
+  for (const char* name :
+       {"before_originate", "after_sync", "before_creating_workers", "before_start"}) {
+    SCOPED_TRACE(name);
+    const FinishedRun run = cluster().run(project_with(class_file(), name), {"-j", "2"});
+    EXPECT_EQ(run.exit_code, 8) << run.report.reason;
+    EXPECT_NE((run.report.notice_text() + run.report.reason).find(string(name) + " fails"),
+              string::npos)
+        << run.report.notice_text() << run.report.reason;
+    for (const auto& [file, unit] : run.report.units) EXPECT_EQ(unit.verdict, "lost") << file;
+    EXPECT_EQ(run.report.units.size(), 4U);
+  }
+}
+
+TEST_F(CallbackTest, FailingCommandIsExitCodeEightAndShowsItsOutput) {
+  for (const char* name :
+       {"before_originate", "after_sync", "before_creating_workers", "before_start"}) {
+    SCOPED_TRACE(name);
+    const Project project =
+        project_with(string("{\"") + name + "\": \"echo said by " + name + "; exit 3\"}");
+    const FinishedRun run = cluster().run(project, {"-j", "2"});
+    EXPECT_EQ(run.exit_code, 8) << run.report.reason;
+    EXPECT_NE((run.report.notice_text() + run.report.reason).find(string("said by ") + name),
+              string::npos)
+        << run.report.notice_text() << run.report.reason;
+  }
+}
+
+TEST_F(CallbackTest, FailureAfterTheTestsKeepsTheVerdictsButNotExitCodeZero) {
+  for (const char* name : {"after_complete", "after_creating_workers", "after_job_finishes"}) {
+    SCOPED_TRACE(name);
+    const FinishedRun run = cluster().run(project_with(class_file(), name), {"-j", "2"});
+    EXPECT_NE(run.exit_code, 0);
+    EXPECT_NE(run.report.notice_text().find(string(name) + " fails"), string::npos)
+        << run.report.notice_text();
+    for (const auto& [file, unit] : run.report.units) EXPECT_EQ(unit.verdict, "passed") << file;
+  }
+}
+
+TEST_F(LocalTest, BundleIsRespectedOffline) {
+  const Project project = cluster().add_project("mixed");
+  project.write("Gemfile",
+                "source 'https://rubygems.org'\ngem 'rspec'\ngem 'minitest'\n"
+                "gem 'test-unit'\n");
+  project.write("spec/bundle_spec.rb",
+                "RSpec.describe('bundle') { it('is set up') { expect(defined?(Bundler)).to "
+                "eq('constant')\n  expect(ENV['BUNDLE_GEMFILE']).to end_with('/Gemfile') } }\n");
+  const FinishedRun installed =
+      cluster().other_program({"bundle", "install", "--local"}, project.folder());
+  ASSERT_EQ(installed.exit_code, 0) << installed.output << installed.errors;
+  ExpectedUnits expected = expected_units("mixed");
+  expected["spec/bundle_spec.rb"] = {.verdict = "passed",
+                                     .alternatives = {},
+                                     .cases = {{"bundle is set up", "passed"}},
+                                     .error = {},
+                                     .case_message = {}};
+  EXPECT_EQ(differences(expected, cluster().run(project, {"-j", "2"}).report), "");
+}
+
+}  // namespace
+}  // namespace gorgon::test
