@@ -1,6 +1,5 @@
 #include "report/json_events.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>

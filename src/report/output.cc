@@ -86,6 +86,7 @@ bool Output::drain(std::chrono::milliseconds at_most) {
   pump();
   while (is_behind()) {
     const auto left =
+        // NOLINTNEXTLINE(misc-include-cleaner): <chrono> is there.
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     (void)is_writable(target(), std::min(left, std::chrono::milliseconds(1000)));

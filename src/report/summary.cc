@@ -1,6 +1,6 @@
 #include "report/summary.h"
 
-#include <algorithm>
+#include <algorithm>  // NOLINT(misc-include-cleaner): std::ranges::upper_bound.
 #include <cstddef>
 #include <functional>
 #include <unordered_set>
