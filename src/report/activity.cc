@@ -1,7 +1,15 @@
 #include "report/activity.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
 #include <variant>
+#include <vector>
+
+#include "report/summary.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -25,6 +33,11 @@ void Activity::add(const results::RunEvent& event, TimePoint now) {
   } else if (const auto* unit = std::get_if<results::UnitStarted>(&event)) {
     start_unit(*unit, now);
   } else if (const auto* finished = std::get_if<results::UnitFinished>(&event)) {
+    // What was waited for, a broker say, has answered.
+    const auto verdict = finished->result->verdict;
+    if (verdict != results::Verdict::kLost && verdict != results::Verdict::kCancelled) {
+      waiting_.clear();
+    }
     // Second copies of it are of no interest any more.
     std::erase_if(running_,
                   [&](const RunningUnit& entry) { return entry.unit == finished->unit->id; });
@@ -38,6 +51,8 @@ void Activity::start_unit(const results::UnitStarted& event, TimePoint now) {
     return (entry.host == event.host && entry.worker == event.worker) ||
            (entry.unit == event.unit && entry.attempt < event.attempt);
   });
+  hosts_.try_emplace(event.host, Host{.state = State::kReady})
+      .first->second.seen.insert(event.worker);
   running_.push_back({.unit = event.unit,
                       .file = event.file,
                       .host = event.host,
@@ -48,9 +63,12 @@ void Activity::start_unit(const results::UnitStarted& event, TimePoint now) {
 
 void Activity::change_host(const results::HostChanged& event) {
   if (event.state == State::kReady || event.state == State::kPreparing) waiting_.clear();
-  hosts_[event.host] = {.state = event.state, .workers = event.workers};
+  Host& host = hosts_[event.host];
+  host.state = event.state;
+  host.workers = event.workers;
   if (event.state == State::kLeft || event.state == State::kFailed) {
-    hosts_[event.host].workers = 0;
+    host.workers = 0;
+    host.seen.clear();
     std::erase_if(running_, [&](const RunningUnit& entry) { return entry.host == event.host; });
   }
 }
@@ -62,8 +80,8 @@ std::size_t Activity::count(State state) const {
 
 std::size_t Activity::workers() const {
   std::size_t workers = 0;
-  for (const auto& [name, host] : hosts_) workers += host.workers;
-  return std::max(workers, running_.size());
+  for (const auto& [name, host] : hosts_) workers += std::max(host.workers, host.seen.size());
+  return workers;
 }
 
 double Activity::elapsed_seconds(TimePoint now) const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,8 @@ class Activity {
   [[nodiscard]] std::size_t ready_hosts() const { return count(State::kReady); }
   [[nodiscard]] std::size_t preparing_hosts() const { return count(State::kPreparing); }
   [[nodiscard]] std::size_t failed_hosts() const { return count(State::kFailed); }
-  /// Workers that the hosts announced, and never fewer than are busy.
+  /// Workers on the hosts that have not left: as many as each announced, or as have been seen there
+  /// when those are more.
   [[nodiscard]] std::size_t workers() const;
   /// What the run waits for while nobody works for it: the reason of the last Waiting.
   [[nodiscard]] const std::string& waiting() const { return waiting_; }
@@ -52,7 +54,8 @@ class Activity {
   using State = results::HostChanged::State;
   struct Host {
     State state = State::kPreparing;
-    std::size_t workers = 0;
+    std::size_t workers = 0;     ///< As announced.
+    std::set<std::string> seen;  ///< Workers that started a unit.
   };
   void start_unit(const results::UnitStarted& event, TimePoint now);
   void change_host(const results::HostChanged& event);

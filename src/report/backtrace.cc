@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstddef>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace gorgon::report {
 

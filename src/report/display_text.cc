@@ -1,13 +1,16 @@
 #include "report/display_text.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+#include <cstddef>
 #include <iterator>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 
@@ -86,6 +89,7 @@ constexpr std::array kWide = std::to_array<Range>({
 });
 
 bool is_in(std::span<const Range> ranges, char32_t c) {
+  // NOLINTNEXTLINE(misc-include-cleaner): <algorithm> is there.
   const auto after = std::ranges::upper_bound(ranges, c, {}, &Range::first);
   return after != ranges.begin() && c <= std::prev(after)->last;
 }
@@ -266,6 +270,31 @@ std::string cut_start(std::string_view text, std::size_t columns, std::string_vi
     text = rest;
   }
   return (has_mark ? std::string(mark) : std::string()) + std::string(text);
+}
+
+std::vector<std::string> wrapped(std::string_view text, std::size_t columns) {
+  columns = std::max<std::size_t>(columns, 2);  // The widest character there is.
+  std::vector<std::string> lines;
+  std::size_t used = columns;  // Of the last line; there is none yet.
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (word.empty()) continue;
+    if (!lines.empty() && used + 1 + columns_of(word) <= columns) {
+      lines.back() += ' ';
+      lines.back() += word;
+      used += 1 + columns_of(word);
+      continue;
+    }
+    while (!word.empty()) {
+      const std::size_t length = prefix_within(word, columns);
+      lines.emplace_back(word.substr(0, length));
+      used = columns_of(lines.back());
+      word.remove_prefix(length);
+    }
+  }
+  return lines;
 }
 
 std::string pad_right(std::string text, std::size_t columns) {

@@ -33,6 +33,11 @@ namespace gorgon::report {
 [[nodiscard]] std::string cut_start(std::string_view text, std::size_t columns,
                                     std::string_view mark);
 
+/// `text` (as for columns_of, one line) in lines of at most `columns` columns, broken at blanks
+/// where it has some and within words that are too long. Empty text has no lines; `columns` is at
+/// least 2.
+[[nodiscard]] std::vector<std::string> wrapped(std::string_view text, std::size_t columns);
+
 /// `text` with blanks behind (or in front) up to `columns` columns; longer text stays as it is.
 [[nodiscard]] std::string pad_right(std::string text, std::size_t columns);
 [[nodiscard]] std::string pad_left(std::string text, std::size_t columns);

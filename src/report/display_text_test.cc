@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
+
 namespace gorgon::report {
 
 using ::testing::ElementsAre;
@@ -79,6 +81,15 @@ TEST(CutTest, NeverExceedsTheColumnsNorSplitsACharacter) {
     EXPECT_LE(columns_of(cut_end("a日e\u0301本👍語zz", columns, "...")), columns);
     EXPECT_LE(columns_of(cut_start("a日e\u0301本👍語zz", columns, "...")), columns);
   }
+}
+
+TEST(WrappedTest, BreaksAtBlanksAndInsideLongWords) {
+  EXPECT_THAT(wrapped("", 10), IsEmpty());
+  EXPECT_THAT(wrapped("one two three", 7), ElementsAre("one two", "three"));
+  EXPECT_THAT(wrapped("abcdefgh ij", 4), ElementsAre("abcd", "efgh", "ij"));
+  EXPECT_THAT(wrapped("abcdef gh", 4), ElementsAre("abcd", "ef", "gh"));
+  EXPECT_THAT(wrapped("日本語", 3), ElementsAre("日", "本", "語"));
+  EXPECT_THAT(wrapped("日", 0), ElementsAre("日"));
 }
 
 TEST(ShellQuotedTest, QuotesWhatAShellWouldTouch) {

@@ -1,16 +1,21 @@
 #include "report/event_lines.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/text.h"
 #include "report/display_text.h"
+#include "report/look.h"
+#include "report/summary.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -25,6 +30,7 @@ namespace {
 constexpr std::size_t kWordColumns = 7;
 constexpr std::size_t kCasesAtOnce = 3;
 constexpr std::size_t kHostMessageLines = 30;
+constexpr std::size_t kAllLines = 1000;
 
 std::string seconds_text(double seconds) {
   return human_duration(std::chrono::duration<double>(seconds));
@@ -129,6 +135,7 @@ std::string host_lines(const HostChanged& event, const Look& look) {
       return is_verbose ? name + ": preparing\n" : std::string();
     case HostChanged::State::kReady:
       if (look.is_local && !is_verbose) return {};
+      if (event.workers == 0) return name + ": ready\n";  // They are still being started.
       return fmt::format("{}: ready, {}\n", name, count_of(event.workers, "worker"));
     case HostChanged::State::kLeft:
       if (look.is_local && !is_verbose) return {};
@@ -140,8 +147,11 @@ std::string host_lines(const HostChanged& event, const Look& look) {
   return {};
 }
 
+std::string waiting_lines(const results::Waiting& event) {
+  return block("waiting", Style::kPlain, event.reason, Look(), kAllLines);
+}
+
 std::string notice_lines(const Notice& notice, const Look& look) {
-  constexpr std::size_t kAllLines = 1000;
   switch (notice.level) {
     case Notice::Level::kInfo:
       return block("note:", Style::kDim, notice.text, look, kAllLines);

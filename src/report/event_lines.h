@@ -20,6 +20,7 @@ namespace gorgon::report {
                                      std::size_t columns);
 /// Empty when the change is not worth a line at this verbosity.
 [[nodiscard]] std::string host_lines(const results::HostChanged& event, const Look& look);
+[[nodiscard]] std::string waiting_lines(const results::Waiting& event);
 [[nodiscard]] std::string notice_lines(const results::Notice& notice, const Look& look);
 /// "progress: 40 of 200 files, 812 cases, 3 failures, 12.1 s".
 [[nodiscard]] std::string progress_text(const Summary& summary, double elapsed_seconds);

@@ -1,17 +1,22 @@
 #include "report/failure_text.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <ranges>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "report/backtrace.h"
 #include "report/display_text.h"
+#include "report/look.h"
+#include "report/output_excerpt.h"
+#include "report/summary.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -24,8 +29,6 @@ using results::Verdict;
 namespace {
 
 constexpr std::size_t kMessageLines = 120;
-constexpr std::size_t kOutputLines = 40;
-constexpr std::size_t kOutputBytes = std::size_t{16} * 1024;
 constexpr std::size_t kListedUnits = 20;
 constexpr std::string_view kIndent = "   ";
 
@@ -141,24 +144,11 @@ void FailureWriter::backtrace(const std::vector<std::string>& frames) {
 }
 
 void FailureWriter::output(std::string_view heading, std::string_view text) {
-  const bool is_cut = !is_verbose() && text.size() > kOutputBytes;
-  std::vector<std::string> lines =
-      safe_lines(is_cut ? text.substr(text.size() - kOutputBytes) : text);
-  if (lines.empty()) return;
-  const std::size_t shown = is_verbose() ? lines.size() : std::min(lines.size(), kOutputLines);
-  const std::size_t left_out = lines.size() - shown;
+  const OutputExcerpt excerpt = excerpt_of_output(text, is_verbose());
+  if (excerpt.lines.empty()) return;
   blank();
-  if (is_cut) {
-    line(fmt::format("{} (its end; {} bytes in all, -v shows them)", heading, text.size()));
-  } else if (left_out > 0) {
-    line(fmt::format("{} (its end; {} before it left out, -v shows {})", heading,
-                     count_of(left_out, "line"), left_out == 1 ? "it" : "them"));
-  } else {
-    line(heading);
-  }
-  for (const std::string& shown_line : lines | std::views::drop(left_out)) {
-    line(shown_line.empty() ? "|" : "| " + shown_line);
-  }
+  line(excerpt.note.empty() ? std::string(heading) : fmt::format("{} ({})", heading, excerpt.note));
+  for (const std::string& shown : excerpt.lines) line(shown.empty() ? "|" : "| " + shown);
 }
 
 void FailureWriter::add_case(const Problem& problem, const TestCase& test_case) {
@@ -199,7 +189,10 @@ void FailureWriter::add_ended_unit(const Problem& problem) {
     if (shown.stage == "crash" || shown.stage == "timeout") shown.exception_class.clear();
     failure(shown);
   }
-  if (!result.running_case.empty()) {
+  const bool is_named = std::ranges::any_of(result.errors, [&](const Failure& error) {
+    return error.message.find(result.running_case) != std::string::npos;
+  });
+  if (!result.running_case.empty() && !is_named) {
     line("while running: " + safe_line(result.running_case));
   }
   if (const std::size_t finished = problem.cases.total(); finished > 0) {
@@ -224,15 +217,15 @@ UnitsByReason by_reason(const std::vector<Problem>& problems, Verdict verdict) {
   return groups;
 }
 
-/// `limit` 0: all of them.
 std::string units_list(const UnitsByReason& groups, Verdict verdict, std::string_view what,
-                       std::size_t limit, const Look& look) {
+                       const Look& look) {
+  const bool shows_all = look.verbosity == Verbosity::kVerbose;
   std::string text;
   for (const auto& [reason, titles] : groups) {
     text +=
         fmt::format("\n{}  {} {}{}\n", painted(look, style_of(verdict), word_of(verdict)),
                     count_of(titles.size(), "unit"), what, reason.empty() ? ":" : ": " + reason);
-    const std::size_t shown = limit == 0 ? titles.size() : std::min(limit, titles.size());
+    const std::size_t shown = shows_all ? titles.size() : std::min(kListedUnits, titles.size());
     for (std::size_t i = 0; i < shown; ++i) text += fmt::format("{}{}\n", kIndent, titles[i]);
     if (shown < titles.size()) {
       text += fmt::format("{}(and {} more; -v shows all)\n", kIndent, titles.size() - shown);
@@ -269,12 +262,9 @@ std::string failures_text(const std::vector<Problem>& problems, const Look& look
   FailureWriter writer(look);
   for (const Problem& problem : problems) add_problem(writer, problem);
   std::string text = writer.take();
-  const bool is_verbose = look.verbosity == Verbosity::kVerbose;
-  // Every lost unit is named: it is a promise. A cancelled run may leave thousands.
   text += units_list(by_reason(problems, Verdict::kCancelled), Verdict::kCancelled,
-                     "did not finish", is_verbose ? 0 : kListedUnits, look);
-  text +=
-      units_list(by_reason(problems, Verdict::kLost), Verdict::kLost, "could not be run", 0, look);
+                     "did not finish", look);
+  text += units_list(by_reason(problems, Verdict::kLost), Verdict::kLost, "could not be run", look);
   return text;
 }
 

@@ -1,17 +1,22 @@
 #include "report/final_report.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/text.h"
 #include "report/display_text.h"
 #include "report/failure_text.h"
+#include "report/look.h"
+#include "report/summary.h"
+#include "results/exit_code.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -22,11 +27,7 @@ using results::Verdict;
 namespace {
 
 constexpr std::size_t kRerunFiles = 10;
-constexpr int kPassed = 0;
-constexpr int kFailed = 1;
-constexpr int kIncomplete = 6;
-constexpr int kInterrupted = 130;  // 128 + SIGINT; SIGTERM's is 143.
-constexpr int kTerminated = 143;
+constexpr int kTerminated = 143;  // 128 + SIGTERM.
 
 std::string seconds_text(double seconds) {
   return human_duration(std::chrono::duration<double>(seconds));
@@ -38,13 +39,13 @@ std::string row(std::string_view label, std::string_view text, const Look& look)
 
 std::string_view word_of_exit(int code) {
   switch (code) {
-    case kPassed:
+    case results::kAllPassed:
       return "passed";
-    case kFailed:
+    case results::kTestsFailed:
       return "failed";
-    case kIncomplete:
+    case results::kIncomplete:
       return "incomplete";
-    case kInterrupted:
+    case results::kInterrupted:
     case kTerminated:
       return "interrupted";
     default:
@@ -52,8 +53,8 @@ std::string_view word_of_exit(int code) {
   }
 }
 
-std::string time_text(const Summary& summary) {
-  std::string text = seconds_text(summary.finished()->seconds);
+std::string time_text(const Summary& summary, const RunFinished& finished) {
+  std::string text = seconds_text(finished.seconds);
   const std::size_t workers = summary.workers_used();
   if (workers > 1) {
     text += fmt::format("; {} in tests, on {}", seconds_text(summary.unit_seconds()),
@@ -85,15 +86,34 @@ std::string failed_host_rows(const Summary& summary, const Look& look) {
   return text;
 }
 
-std::string final_line(const Summary& summary, const Look& look) {
-  const RunFinished& finished = *summary.finished();
+std::vector<std::string> reason_lines(const RunFinished& finished) {
+  std::vector<std::string> lines = safe_lines(finished.reason);
+  std::erase_if(lines, [](const std::string& line) { return safe_line(line).empty(); });
+  return lines;
+}
+
+/// A reason of several lines (a callback's output, a backtrace), whose first one alone fits the
+/// final line.
+std::string reason_rows(const RunFinished& finished, const Look& look) {
+  const std::vector<std::string> lines = reason_lines(finished);
+  std::string text;
+  if (lines.size() < 2) return text;
+  for (const std::string& line : lines) text += row(text.empty() ? "reason" : "", line, look);
+  return text;
+}
+
+std::string final_line(const Summary& summary, const RunFinished& finished, const Look& look) {
   const std::string_view word = word_of_exit(finished.exit_code);
-  const Style style = finished.exit_code == kPassed ? Style::kGreen : Style::kBoldRed;
+  const Style style = finished.exit_code == results::kAllPassed ? Style::kGreen : Style::kBoldRed;
   std::string text = fmt::format("gorgon: {}", painted(look, style, word));
-  if (finished.exit_code > kFailed) text += fmt::format(" (exit {})", finished.exit_code);
-  if (!finished.reason.empty()) text += fmt::format(": {};", safe_line(finished.reason));
-  if (finished.reason.empty() && finished.exit_code != kPassed) text += ':';
-  if (finished.reason.empty() && finished.exit_code == kPassed) text += ',';
+  if (finished.exit_code > results::kTestsFailed)
+    text += fmt::format(" (exit {})", finished.exit_code);
+  const std::vector<std::string> reason = reason_lines(finished);
+  if (!reason.empty() && reason.front() != word) {
+    text += fmt::format(": {};", reason.front());
+  } else {
+    text += finished.exit_code == results::kAllPassed ? ',' : ':';
+  }
 
   const std::size_t bad = summary.failing_files().size();
   std::vector<std::string> parts;
@@ -131,7 +151,7 @@ std::string counts_text(const VerdictCounts& counts, const Look& look) {
 
 std::string counts_text(const CaseCounts& counts, const Look& look) {
   std::vector<std::string> parts;
-  const auto add = [&](CaseStatus status, Style style, std::string text) {
+  const auto add = [&](CaseStatus status, Style style, const std::string& text) {
     if (counts[status] > 0) parts.push_back(painted(look, style, text));
   };
   const auto number = [&](CaseStatus status) { return counts[status]; };
@@ -162,6 +182,7 @@ std::string rerun_command(const std::vector<std::string>& files, const Look& loo
 }
 
 std::string final_report(const Summary& summary, const Look& look) {
+  const RunFinished finished = summary.finished().value_or(RunFinished());
   std::string text = failures_text(summary.problems(), look);
   text += '\n';
   if (look.verbosity == Verbosity::kVerbose) text += slowest_rows(summary, look);
@@ -177,10 +198,11 @@ std::string final_report(const Summary& summary, const Look& look) {
             cases == 0 ? "none" : fmt::format("{}: {}", cases, counts_text(summary.cases(), look)),
             look);
   }
-  text += row("time", time_text(summary), look);
+  text += row("time", time_text(summary, finished), look);
+  text += reason_rows(finished, look);
   const std::string rerun = rerun_command(summary.failing_files(), look);
   if (!rerun.empty()) text += row("rerun", rerun, look);
-  return text + "\n" + final_line(summary, look);
+  return text + "\n" + final_line(summary, finished, look);
 }
 
 }  // namespace gorgon::report

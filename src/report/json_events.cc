@@ -1,10 +1,11 @@
 #include "report/json_events.h"
 
-#include <cstddef>
 #include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -15,7 +16,6 @@ namespace gorgon::report {
 
 using results::HostChanged;
 using results::Notice;
-using results::Verdict;
 
 namespace {
 
@@ -31,12 +31,10 @@ OrderedJson failure_json(const results::Failure& failure) {
   return json;
 }
 
-bool is_part(const results::Unit& unit) { return !unit.only.empty() || !unit.except.empty(); }
-
-/// The file names the unit; of a part of a file the id tells which.
-void add_unit(OrderedJson& json, const results::Unit& unit) {
-  json["unit"] = unit.file;
-  if (is_part(unit)) json["unit_id"] = unit.id;
+/// People know a unit by its file; several units of a file are told apart by their ids.
+void add_unit(OrderedJson& json, const std::string& file, const std::string& id) {
+  json["unit"] = file;
+  json["unit_id"] = id;
 }
 
 std::string_view name_of(HostChanged::State state) {
@@ -106,8 +104,7 @@ OrderedJson json_of(const HostChanged& event) {
 OrderedJson json_of(const results::UnitStarted& event) {
   OrderedJson json;
   json["event"] = "unit_started";
-  json["unit"] = event.file;
-  json["unit_id"] = event.unit;
+  add_unit(json, event.file, event.unit);
   json["attempt"] = event.attempt;
   json["host"] = event.host;
   json["worker"] = event.worker;
@@ -118,7 +115,7 @@ OrderedJson json_of(const results::CaseFinished& event) {
   const results::TestCase& test_case = *event.test_case;
   OrderedJson json;
   json["event"] = "case_finished";
-  add_unit(json, *event.unit);
+  add_unit(json, event.unit->file, event.unit->id);
   json["id"] = test_case.id;
   json["name"] = test_case.name;
   json["location"] = test_case.location;
@@ -136,7 +133,7 @@ OrderedJson json_of(const results::UnitFinished& event) {
   const results::UnitResult& result = *event.result;
   OrderedJson json;
   json["event"] = "unit_finished";
-  add_unit(json, *event.unit);
+  add_unit(json, event.unit->file, event.unit->id);
   json["verdict"] = results::name_of(result.verdict);
   json["attempt"] = result.attempt;
   json["seconds"] = result.seconds;
@@ -165,7 +162,7 @@ OrderedJson json_of(const results::RunFinished& event) {
   json["cases"] = event.cases;
   json["seconds"] = event.seconds;
   json["exit_code"] = event.exit_code;
-  if (!event.reason.empty()) json["reason"] = event.reason;
+  json["reason"] = event.reason.empty() ? OrderedJson(nullptr) : OrderedJson(event.reason);
   return json;
 }
 
@@ -177,16 +174,7 @@ std::string line_of(const OrderedJson& json) {
 }  // namespace
 
 void JsonEventsReporter::on(const results::RunEvent& event) {
-  if (const auto* run = std::get_if<results::RunStarted>(&event)) {
-    for (const results::Unit& unit : run->units) {
-      if (is_part(unit)) parts_.insert(unit.id);
-    }
-  }
-  OrderedJson json = std::visit([](const auto& value) { return json_of(value); }, event);
-  if (const auto* started = std::get_if<results::UnitStarted>(&event)) {
-    if (!parts_.contains(started->unit)) json.erase("unit_id");
-  }
-  output_.add(line_of(json));
+  output_.add(line_of(std::visit([](const auto& value) { return json_of(value); }, event)));
   if (!std::holds_alternative<results::CaseFinished>(event)) output_.pump();
 }
 

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <string>
-#include <unordered_set>
 
 #include "report/output.h"
 #include "report/reporter.h"
@@ -26,7 +24,6 @@ class JsonEventsReporter final : public Reporter {
 
  private:
   Output output_;
-  std::unordered_set<std::string> parts_;  ///< Ids of the units that are parts of a file.
 };
 
 }  // namespace gorgon::report

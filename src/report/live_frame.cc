@@ -1,14 +1,21 @@
 #include "report/live_frame.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
-#include <cstdint>
+#include <chrono>
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
+#include "report/activity.h"
 #include "report/display_text.h"
+#include "report/look.h"
+#include "report/summary.h"
 
 namespace gorgon::report {
 
@@ -16,7 +23,9 @@ namespace {
 
 constexpr std::size_t kMaxBarColumns = 30;
 constexpr std::size_t kMinBarColumns = 8;
+constexpr std::size_t kNarrowColumns = 30;
 constexpr std::size_t kMaxRunning = 8;
+constexpr std::size_t kMaxWaiting = 6;
 constexpr std::string_view kGap = "  ";
 
 /// A piece of a line. Where there is not room for all, the one with the lowest importance goes.
@@ -69,7 +78,8 @@ std::string bar(const Summary& summary, std::size_t columns, const Look& look) {
 std::string progress_line(const Summary& summary, const Activity& activity, const Look& look,
                           std::size_t columns, TimePoint now) {
   const std::size_t planned = summary.planned_units();
-  const std::string_view noun = planned == summary.planned_files() ? " files" : " units";
+  std::string_view noun = planned == summary.planned_files() ? " files" : " units";
+  if (columns < kNarrowColumns) noun = {};  // How many failed says more.
   const std::string done = fmt::format("{}/{}", summary.units().total(), planned);
   const double elapsed = activity.elapsed_seconds(now);
   const std::optional<double> remaining = activity.remaining_seconds(summary, now);
@@ -84,7 +94,7 @@ std::string progress_line(const Summary& summary, const Activity& activity, cons
                       .importance = 8});
   }
   pieces.push_back({.text = clock_text(elapsed), .importance = 6});
-  if (remaining) {
+  if (remaining && *remaining >= 1) {  // Whoever is late after that, nothing foretold it.
     pieces.push_back({.text = fmt::format("about {} left", clock_text(*remaining)),
                       .style = Style::kDim,
                       .importance = 5});
@@ -111,11 +121,22 @@ std::string hosts_text(const Activity& activity, const Look& look) {
   return joined(parts, ", ");
 }
 
-std::string workers_line(const Activity& activity, const Look& look, std::size_t columns) {
-  if (!activity.waiting().empty()) {
-    const std::string text = "waiting " + safe_line(activity.waiting());
-    return painted(look, Style::kYellow, cut_end(text, columns, mark_of(look)));
+/// What the run waits for, whole: it tells the reader what to do.
+std::vector<std::string> waiting_lines(const Activity& activity, const Look& look,
+                                       std::size_t columns) {
+  std::vector<std::string> lines;
+  for (const std::string& part : safe_lines("waiting " + activity.waiting())) {
+    for (std::string& line : wrapped(part, columns)) lines.push_back(std::move(line));
   }
+  if (lines.size() > kMaxWaiting) {
+    lines.resize(kMaxWaiting);
+    lines.back() = cut_end(lines.back() + " " + std::string(mark_of(look)), columns, mark_of(look));
+  }
+  for (std::string& line : lines) line = painted(look, Style::kYellow, line);
+  return lines;
+}
+
+std::string workers_line(const Activity& activity, const Look& look, std::size_t columns) {
   const std::size_t workers = activity.workers();
   const std::string busy = workers > 0 ? fmt::format("{}/{} busy", activity.running().size(),
                                                      count_of(workers, "worker"))
@@ -152,7 +173,13 @@ std::vector<std::string> live_frame(const Summary& summary, const Activity& acti
   std::vector<std::string> lines;
   lines.emplace_back();
   lines.push_back(progress_line(summary, activity, look, columns, now));
-  lines.push_back(workers_line(activity, look, columns));
+  if (activity.waiting().empty()) {
+    lines.push_back(workers_line(activity, look, columns));
+  } else {
+    for (std::string& line : waiting_lines(activity, look, columns)) {
+      lines.push_back(std::move(line));
+    }
+  }
   // At most half of the window: what is printed above should stay in sight.
   const std::size_t room = size.rows / 2 > lines.size() ? size.rows / 2 - lines.size() : 0;
   const std::size_t shown = std::min({room, kMaxRunning, activity.running().size()});

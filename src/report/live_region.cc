@@ -1,8 +1,13 @@
 #include "report/live_region.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/live_frame.h"
 
 namespace gorgon::report {
 
@@ -15,9 +20,9 @@ std::string LiveRegion::draw(const std::vector<std::string>& lines, TerminalSize
   const bool is_same_size = size.columns == size_.columns && size.rows == size_.rows;
   if (is_drawn_ && is_same_size && lines == lines_) return {};
   std::string text = "\r";
-  // Old lines are written over one by one, which does not flicker, unless they have moved.
-  if (!is_same_size) text += kEraseBelow;
   for (std::size_t i = 0; i < lines.size(); ++i) {
+    // Old lines are written over one by one, which does not flicker, unless they have moved.
+    if (i == 1 && !is_same_size) text += kEraseBelow;
     text += lines[i];
     text += i + 1 < lines.size() ? kEraseLine : kEraseBelow;
     if (i + 1 < lines.size()) text += '\n';
@@ -33,7 +38,7 @@ std::string LiveRegion::draw(const std::vector<std::string>& lines, TerminalSize
 std::string LiveRegion::erase() {
   if (!is_drawn_) return {};
   is_drawn_ = false;
-  return "\r" + std::string(kEraseBelow);
+  return fmt::format("\r{}\n{}\x1b[A", kEraseLine, kEraseBelow);
 }
 
 }  // namespace gorgon::report

@@ -16,8 +16,9 @@ namespace gorgon::report {
 /// to the window in between, and whatever another program prints, the next drawing begins where the
 /// cursor is and erases everything below it, so that neither a resize (which some terminals answer
 /// with wrapping the lines anew, some with cutting them) nor a stop and continue leaves old lines
-/// behind. Uses CR, LF, CUU, EL and ED (ECMA-48 §8.3) alone, which every terminal that calls itself
-/// one has.
+/// behind. It does so from the second line on: tmux takes an erasure from the top left corner for
+/// "clear the screen" and saves the old lines in its history. Uses CR, LF, CUU, EL and ED (ECMA-48
+/// §8.3) alone, which every terminal that calls itself one has.
 class LiveRegion {
  public:
   /// Draws `lines` over the region. Empty when they are there already.

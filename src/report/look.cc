@@ -1,11 +1,14 @@
 #include "report/look.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
 
-#include "base/text.h"
 #include "report/display_text.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 

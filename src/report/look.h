@@ -1,7 +1,7 @@
 // How the terminal reporters write: options that their pure parts share, colours, names of places.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace gorgon::report {
 
-enum class Verbosity {
+enum class Verbosity : std::uint8_t {
   kQuiet,    ///< Failures and the summary.
   kNormal,   ///< And how the run goes.
   kVerbose,  ///< And every unit, all frames, all captured output.
@@ -26,7 +26,7 @@ struct Look {
   std::string failed_files;  ///< Where the failing files are recorded; empty: nowhere.
 };
 
-enum class Style { kPlain, kBold, kDim, kRed, kBoldRed, kGreen, kYellow };
+enum class Style : std::uint8_t { kPlain, kBold, kDim, kRed, kBoldRed, kGreen, kYellow };
 /// `text` between the control codes (ECMA-48 SGR) of `style`; as it is when `look` has no color.
 [[nodiscard]] std::string painted(const Look& look, Style style, std::string_view text);
 

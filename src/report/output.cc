@@ -1,23 +1,30 @@
 #include "report/output.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
+#include <cstddef>
+#include <string>
+#include <string_view>
 
 namespace gorgon::report {
 
 namespace {
 
 bool is_writable(int fd, std::chrono::milliseconds at_most) {
+  // NOLINTBEGIN(misc-include-cleaner): <poll.h> is there.
   pollfd entry{.fd = fd, .events = POLLOUT, .revents = 0};
   return ::poll(&entry, 1, static_cast<int>(at_most.count())) == 1;
+  // NOLINTEND(misc-include-cleaner)
 }
 
 }  // namespace
@@ -46,6 +53,7 @@ std::size_t Output::write_some(std::string_view text) {
     // A pipe that poll calls writable takes PIPE_BUF bytes at once (POSIX, write()); a terminal may
     // still block us for as long as its other end sleeps.
     if (!is_writable(fd_, std::chrono::milliseconds(0))) return 0;
+    // NOLINTNEXTLINE(misc-include-cleaner): <climits> is there.
     written = ::write(fd_, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
   }
   if (written >= 0) return static_cast<std::size_t>(written);
@@ -78,6 +86,7 @@ bool Output::drain(std::chrono::milliseconds at_most) {
   pump();
   while (is_behind()) {
     const auto left =
+        // NOLINTNEXTLINE(misc-include-cleaner): <chrono> is there.
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
     (void)is_writable(target(), std::min(left, std::chrono::milliseconds(1000)));

@@ -1,9 +1,15 @@
 #include "report/summary.h"
 
-#include <algorithm>
+#include <algorithm>  // NOLINT(misc-include-cleaner): std::ranges::upper_bound.
+#include <cstddef>
+#include <functional>
 #include <unordered_set>
 #include <utility>
 #include <variant>
+#include <vector>
+
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -103,8 +109,10 @@ void Summary::finish_in_file(const std::string& name, Verdict verdict) {
 
 void Summary::note_time(const results::Unit& unit, const results::UnitResult& result) {
   unit_seconds_ += result.seconds;
+  if (result.verdict == Verdict::kCancelled || result.verdict == Verdict::kLost) return;
   if (!result.host.empty()) ++hosts_[result.host][result.worker];
   const auto place =
+      // NOLINTNEXTLINE(misc-include-cleaner): <algorithm> is there.
       std::ranges::upper_bound(slowest_, result.seconds, std::greater<>(), &SlowUnit::seconds);
   slowest_.insert(place, {.file = unit.file, .seconds = result.seconds});
   if (slowest_.size() > kSlowest) slowest_.pop_back();

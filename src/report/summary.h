@@ -74,7 +74,7 @@ class Summary {
   /// In the order they came.
   [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
   [[nodiscard]] const std::vector<FailedHost>& failed_hosts() const { return failed_hosts_; }
-  /// At most kSlowest units, the slowest first.
+  /// At most kSlowest of the units that ran to an end, the slowest first.
   [[nodiscard]] const std::vector<SlowUnit>& slowest() const { return slowest_; }
   /// Time spent in units, over all workers.
   [[nodiscard]] double unit_seconds() const { return unit_seconds_; }

@@ -4,14 +4,21 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
-#include "report/display_text.h"
 #include "report/event_lines.h"
 #include "report/final_report.h"
+#include "report/live_frame.h"
+#include "report/look.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -27,6 +34,7 @@ constexpr std::size_t kProgressStep = 5;
 
 TerminalSize size_of_terminal(int fd) {
   winsize size{};
+  // NOLINTNEXTLINE(misc-include-cleaner): <sys/ioctl.h> is there.
   if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return {};
   return {.columns = size.ws_col, .rows = size.ws_row};
 }
@@ -113,17 +121,15 @@ void TerminalReporter::on(const results::RunEvent& event) {
     is_over_ = true;
     print(final_report(summary_, look_));
   }
-  if (options_.is_live && !is_over_ && !std::holds_alternative<results::CaseFinished>(event) &&
-      !std::holds_alternative<results::UnitStarted>(event)) {
-    draw();
-  }
+  // A printed line has taken the display away; everything else can wait for the next tick().
+  if (options_.is_live && !is_over_ && !region_.is_drawn()) draw();
 }
 
 void TerminalReporter::on_waiting(const results::Waiting& event) {
   if (options_.is_live || look_.verbosity == Verbosity::kQuiet) return;
   if (event.reason == last_waiting_ || event.reason.empty()) return;
   last_waiting_ = event.reason;
-  print("waiting " + safe_line(event.reason) + "\n");
+  print(waiting_lines(event));
 }
 
 void TerminalReporter::on_unit_finished(const results::UnitFinished& event) {
@@ -131,7 +137,7 @@ void TerminalReporter::on_unit_finished(const results::UnitFinished& event) {
   const Verdict verdict = event.result->verdict;
   // Units that did not run may be thousands; the end of the run lists them.
   const bool has_run = verdict != Verdict::kCancelled && verdict != Verdict::kLost;
-  if (look_.verbosity == Verbosity::kVerbose || (has_run && verdict != Verdict::kPassed)) {
+  if (has_run && (look_.verbosity == Verbosity::kVerbose || verdict != Verdict::kPassed)) {
     std::string lines = unit_line(*event.unit, *event.result, look_);
     if (options_.is_live) lines += case_lines(*event.result, look_, columns());
     print(lines);

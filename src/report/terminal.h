@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,7 +20,7 @@
 
 namespace gorgon::report {
 
-enum class Color { kAuto, kAlways, kNever };
+enum class Color : std::uint8_t { kAuto, kAlways, kNever };
 [[nodiscard]] std::optional<Color> color_named(std::string_view name);
 
 struct TerminalOptions {

@@ -1,25 +1,29 @@
 #include "report/terminal.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): posix_openpt
-#include <unistd.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <string>
-#include <thread>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/unique_fd.h"
 #include "report/display_text.h"
+#include "report/look.h"
 #include "report/testing/collector.h"
 #include "report/testing/screen.h"
 #include "report/testing/synthetic_run.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
 
@@ -146,7 +150,7 @@ TEST_F(TerminalReporterTest, VerboseHasALineAUnitAndEveryFrame) {
   run_everything(run);
   const std::string text = reader_.take();
   EXPECT_THAT(text, HasSubstr("PASS     spec/a_spec.rb  2 cases, 1.50 s, build1/2\n"));
-  EXPECT_THAT(text, HasSubstr("CANCEL   spec/cut_spec.rb"));
+  EXPECT_THAT(text, HasSubstr("CANCEL  1 unit did not finish: interrupted\n   spec/cut_spec.rb\n"));
   EXPECT_THAT(text, HasSubstr("gems/rspec-support"));
   EXPECT_THAT(text, Not(HasSubstr("left out")));
   EXPECT_THAT(text, HasSubstr("slowest"));
@@ -177,6 +181,29 @@ TEST_F(TerminalReporterTest, ARunThatNeverBeganSaysWhy) {
             "   time  1 min 00 s\n\n"
             "gorgon: stopped (exit 2): cannot push the tree: no space left on device; 0 files, "
             "0 cases, 1 min 00 s\n");
+}
+
+TEST_F(TerminalReporterTest, AnInterruptedRunSaysSoOnceAndNamesNothingTwice) {
+  SyntheticRun run(make({.verbosity = Verbosity::kVerbose}));
+  (void)run.add_unit("spec/a_spec.rb");
+  (void)run.add_unit("spec/b_spec.rb");
+  run.start({.job = "k2x9"});
+  run.finish_unit(0, result_of(Verdict::kPassed, {passed_case("x")}));
+  run.finish_unit(1, {.verdict = Verdict::kCancelled});
+  run.finish(2, 130, "interrupted");
+  EXPECT_EQ(reader_.take(),
+            "gorgon: 2 files\n"
+            "PASS     spec/a_spec.rb  1 case, 1.50 s, worker 2\n"
+            "\n"
+            "CANCEL  1 unit did not finish:\n"
+            "   spec/b_spec.rb\n"
+            "\n"
+            "slowest    1.50 s  spec/a_spec.rb\n"
+            "  files  2: 1 passed, 1 cancelled\n"
+            "  cases  1: 1 passed\n"
+            "   time  2.00 s\n"
+            "\n"
+            "gorgon: interrupted (exit 130): 2 files, 1 case, 2.00 s\n");
 }
 
 TEST_F(TerminalReporterTest, ColorsDoNotChangeTheText) {
@@ -234,6 +261,98 @@ TEST_F(TerminalReporterTest, TheLiveDisplayShowsWhatGoesOn) {
                   "  0:10  spec/1_spec.rb  build1/2"));
   EXPECT_EQ(screen.cursor_row(), 3U);
   EXPECT_EQ(screen.cursor_column(), 0U);
+}
+
+TEST_F(TerminalReporterTest, TheLiveDisplayGoesAwayBeforeTheReport) {
+  SyntheticRun run(make_live());
+  Screen screen(size_.columns, size_.rows);
+  run_everything(run);
+  std::vector<std::string> lines = shown(screen);
+  const auto line = [&](std::size_t from_end) { return lines.at(lines.size() - from_end); };
+  EXPECT_EQ(line(1), ", 5 cases, 41.2 s");
+  EXPECT_EQ(line(2),
+            "gorgon: incomplete (exit 6): 1 unit could not be run; 5 failures in 5 of 7 files");
+  for (const std::string& shown_line : lines) EXPECT_THAT(shown_line, Not(HasSubstr("busy")));
+  reporter_->tick();
+  EXPECT_EQ(reader_.take(), "");
+}
+
+TEST_F(TerminalReporterTest, AResizedWindowShowsOneDisplayOnly) {
+  SyntheticRun run(make_live());
+  Screen screen(size_.columns, size_.rows);
+  for (int i = 0; i < 4; ++i) (void)run.add_unit(fmt::format("spec/models/{}_spec.rb", i));
+  run.start();
+  run.host("build1", 2);
+  run.start_unit(0, "build1", "1");
+  pass(1);
+  (void)shown(screen);
+  size_.columns = 20;
+  screen.resize(size_.columns);
+  pass(0.1);
+  EXPECT_THAT(shown(screen), ElementsAre("gorgon: 4 files, job", "", "────────  0/4  0:01",
+                                         "1/2 workers busy", "  0:01  …/0_spec.rb"));
+}
+
+TEST_F(TerminalReporterTest, WaitingTellsAllItsLines) {
+  const results::Waiting waiting{.reason =
+                                     "for listeners: none answered on mq.example:5672\n"
+                                     "is gorgon listen running there?"};
+  make().on(waiting);
+  EXPECT_EQ(reader_.take(),
+            "waiting for listeners: none answered on mq.example:5672\n"
+            "    is gorgon listen running there?\n");
+  Screen screen(size_.columns = 40, size_.rows);
+  make_live().on(waiting);
+  EXPECT_THAT(shown(screen),
+              ElementsAre("", "0/0 files  0:00", "waiting for listeners: none answered on",
+                          "mq.example:5672", "is gorgon listen running there?"));
+}
+
+TEST_F(TerminalReporterTest, AReasonOfManyLinesStandsAboveTheFinalLine) {
+  SyntheticRun run(make());
+  (void)run.add_unit("spec/a_spec.rb");
+  run.start();
+  run.finish_unit(0, result_of(Verdict::kPassed, {passed_case("x")}));
+  run.finish(1, 8, "after_sync failed on every machine\nno such table: users\n\n");
+  EXPECT_THAT(reader_.take(), HasSubstr("   time  1.00 s\n"
+                                        " reason  after_sync failed on every machine\n"
+                                        "         no such table: users\n\n"
+                                        "gorgon: stopped (exit 8): after_sync failed on every "
+                                        "machine; 1 file, 1 case, 1.00 s\n"));
+}
+
+TEST(TerminalOptionsTest, AreChosenFromTheDescriptorAndTheEnvironment) {
+  std::map<std::string, std::string> variables;
+  const Environment environment = [&](const char* name) {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  };
+  const UniqueFd terminal(::posix_openpt(O_RDWR | O_NOCTTY));
+  ASSERT_TRUE(terminal);
+  const auto options = [&](int fd, Color color = Color::kAuto,
+                           Verbosity verbosity = Verbosity::kNormal) {
+    return terminal_options(fd, color, verbosity, environment);
+  };
+  EXPECT_FALSE(options(terminal.get()).is_live) << "TERM is not set";
+  variables["TERM"] = "xterm";
+  EXPECT_TRUE(options(terminal.get()).is_live);
+  EXPECT_TRUE(options(terminal.get()).look.color);
+  EXPECT_FALSE(options(terminal.get()).look.unicode);
+  EXPECT_FALSE(options(terminal.get(), Color::kAuto, Verbosity::kQuiet).is_live);
+  EXPECT_FALSE(options(terminal.get(), Color::kNever).look.color);
+  variables["LANG"] = "de_DE.UTF-8";
+  EXPECT_TRUE(options(terminal.get()).look.unicode);
+  variables["NO_COLOR"] = "1";
+  EXPECT_FALSE(options(terminal.get()).look.color);
+  EXPECT_TRUE(options(terminal.get(), Color::kAlways).look.color);
+  variables["TERM"] = "dumb";
+  EXPECT_FALSE(options(terminal.get()).is_live);
+  variables = {{"TERM", "xterm"}};
+  const Collector pipe;
+  EXPECT_FALSE(options(pipe.fd()).is_live);
+  EXPECT_FALSE(options(pipe.fd()).look.color);
+  variables["CLICOLOR_FORCE"] = "1";
+  EXPECT_TRUE(options(pipe.fd()).look.color);
 }
 
 }  // namespace gorgon::report

@@ -1,4 +1,8 @@
+#include <utility>
+
 #include "report/testing/synthetic_run.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report::testing {
 

@@ -1,7 +1,11 @@
 #include "report/testing/screen.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "report/display_text.h"
 
@@ -78,6 +82,7 @@ void Screen::control_sequence(std::string_view parameters, char final) {
   } else if (final == 'K' && parameters.empty()) {
     erase_from_cursor();
   } else if (final == 'J' && parameters.empty()) {
+    if (row_ == 0 && column_ == 0) complaints_ += "erased from the top left corner\n";
     erase_from_cursor();
     cells_.resize(top_ + row_ + 1);
   } else {

@@ -13,13 +13,13 @@
 
 namespace gorgon::report::testing {
 
-inline results::TestCase passed_case(std::string name, double seconds = 0.01) {
+inline results::TestCase passed_case(const std::string& name, double seconds = 0.01) {
   return {.id = name, .name = name, .location = "spec/a_spec.rb:3", .seconds = seconds};
 }
 
 /// Fails with a message of two lines, in a workspace that this machine does not have.
-inline results::TestCase failed_case(std::string name) {
-  results::TestCase test_case = passed_case(std::move(name), 0.12);
+inline results::TestCase failed_case(const std::string& name) {
+  results::TestCase test_case = passed_case(name, 0.12);
   test_case.status = results::CaseStatus::kFailed;
   test_case.location = "spec/models/user_spec.rb:12";
   test_case.failure = results::Failure{
@@ -52,8 +52,10 @@ class SyntheticRun {
   void host(std::string name, std::size_t workers,
             results::HostChanged::State state = results::HostChanged::State::kReady,
             std::string message = {}) {
-    reporter_.on(results::HostChanged{
-        .host = std::move(name), .state = state, .workers = workers, .message = message});
+    reporter_.on(results::HostChanged{.host = std::move(name),
+                                      .state = state,
+                                      .workers = workers,
+                                      .message = std::move(message)});
   }
   void start_unit(std::size_t index, std::string host, std::string worker) {
     reporter_.on(results::UnitStarted{.unit = units_[index].id,
