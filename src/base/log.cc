@@ -21,8 +21,9 @@ std::shared_ptr<spdlog::logger>& logger() {
   return instance;
 }
 
+/// What this process is, in front of each line; empty: nothing.
 std::string& process_name() {
-  static std::string name = "gorgon";
+  static std::string name;
   return name;
 }
 
@@ -64,7 +65,8 @@ void set_name(std::string_view name) { process_name() = name; }
 
 void write(Level level, std::string_view line) {
   if (!logger()->should_log(to_spdlog(level))) return;
-  logger()->log(to_spdlog(level), "{}: {}", process_name(), line);
+  const std::string_view name = process_name();
+  logger()->log(to_spdlog(level), "{}{}{}", name, name.empty() ? "" : ": ", line);
 }
 
 }  // namespace gorgon::log

@@ -86,6 +86,7 @@ int init(const InitCommand& command);
 
 struct InstallListenerCommand {
   std::optional<std::filesystem::path> config_file;
+  std::optional<std::string> run_as;
   bool system = false;
   bool user = false;
   bool dry_run = false;

@@ -208,6 +208,9 @@ class CommandLine {
     app->add_option("--config", service_.config_file, "The listener's configuration")
         ->type_name("FILE");
     app->add_flag("--system", service_.system, "For the whole system instead of this user");
+    app->add_option("--run-as", service_.run_as,
+                    "With --system: whom the tests run as (default: who called sudo)")
+        ->type_name("USER");
     app->add_flag("--user", service_.user, "For this user (the default)");
     app->add_flag("--dry-run", service_.dry_run, "Show the unit and install nothing");
     app->add_flag("--uninstall", service_.uninstall, "Remove the service");

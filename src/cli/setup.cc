@@ -17,9 +17,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Whom a system service is for: who called sudo, or this user. Empty when that would be root, whom
+/// the tests of others should not run as unless somebody says so.
 std::string user_name() {
-  // As root through sudo, tests run as the person who asked.
   if (const char* sudo = std::getenv("SUDO_USER"); sudo != nullptr && *sudo != '\0') return sudo;
+  if (::getuid() == 0) return {};
   const passwd* entry = ::getpwuid(::getuid());
   return entry != nullptr ? entry->pw_name : "";
 }
@@ -36,7 +38,7 @@ Result<listener::ServiceUnit> describe_unit(const InstallListenerCommand& comman
   std::error_code error;
   unit.binary = fs::read_symlink("/proc/self/exe", error);
   if (error) return fail(ErrorKind::kIo, "cannot find this program: " + error.message());
-  if (scope == listener::ServiceScope::kSystem) unit.run_as = user_name();
+  if (scope == listener::ServiceScope::kSystem) unit.run_as = command.run_as.value_or(user_name());
   const char* path = std::getenv("PATH");
   unit.search_path = path != nullptr ? path : "";
   return unit;
@@ -64,6 +66,8 @@ int init(const InitCommand& command) {
 int install_listener(const InstallListenerCommand& command) {
   if (command.system && command.user)
     return complain({ErrorKind::kUsage, "install_listener: give --user or --system, not both"});
+  if (command.run_as && !command.system)
+    return complain({ErrorKind::kUsage, "install_listener: --run-as needs --system"});
   const auto scope =
       command.system ? listener::ServiceScope::kSystem : listener::ServiceScope::kUser;
   asio::io_context io(1);
@@ -75,6 +79,7 @@ int install_listener(const InstallListenerCommand& command) {
   auto unit = describe_unit(command, scope);
   if (!unit) return complain(unit.error());
   if (command.dry_run) {
+    if (const auto checked = listener::check(*unit); !checked) return complain(checked.error());
     std::printf("%s", listener::render_unit(*unit).c_str());
     return 0;
   }

@@ -38,8 +38,8 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   return options;
 }
 
-/// On the way out: how long a slow reader of our output may take for the rest of it.
-constexpr auto kFlushLimit = std::chrono::seconds(10);
+/// How often the wait for a slow reader of our output looks whether it has gone.
+constexpr auto kFlushStep = std::chrono::seconds(1);
 
 std::unique_ptr<report::Reporter> make_reporter(const StartCommand& command,
                                                 const originator::StartOptions& options) {
@@ -107,7 +107,9 @@ int start(const StartCommand& command) {
     });
   });
   const int exit_code = run_to_completion(io, originator.run());
-  (void)reporter->flush(kFlushLimit);
+  // A pager may be read for an hour; from here on Ctrl-C ends us as it ends any program.
+  signals.clear();
+  while (!reporter->flush(kFlushStep)) continue;
   return exit_code;
 }
 

@@ -72,6 +72,8 @@ std::string by_hand(const Commands& commands) {
   return text;
 }
 
+}  // namespace
+
 Result<void> check(const ServiceUnit& unit) {
   for (const fs::path& path : {unit.binary, unit.config_file}) {
     const bool has_break = path.string().find_first_of("\n\r") != std::string::npos;
@@ -83,8 +85,8 @@ Result<void> check(const ServiceUnit& unit) {
   }
   if (unit.scope == ServiceScope::kSystem && unit.run_as.empty()) {
     return fail(ErrorKind::kUsage,
-                "a system service needs the user whom the tests run as: run this through sudo as "
-                "that user");
+                "a system service needs the user whom the tests run as: give --run-as USER, or "
+                "run this through sudo as that user");
   }
   const auto is_word = [](const std::string& text, std::string_view forbidden) {
     return text.find_first_of(forbidden) == std::string::npos;
@@ -97,8 +99,6 @@ Result<void> check(const ServiceUnit& unit) {
   if (!config) return std::unexpected(config.error());
   return {};
 }
-
-}  // namespace
 
 std::string render_unit(const ServiceUnit& unit) {
   const bool is_system = unit.scope == ServiceScope::kSystem;

@@ -28,6 +28,10 @@ struct ServiceUnit {
                             ///< no Ruby of a version manager is found.
 };
 
+/// Whether the unit can be installed. kUsage: a path is not absolute or has a line break, the
+/// configuration has mistakes, or `run_as` is missing. kNotFound: no such configuration.
+[[nodiscard]] Result<void> check(const ServiceUnit& unit);
+
 /// The unit file's text. Paths may hold spaces, quotes, "%" and "$": they are escaped by the rules
 /// of systemd.unit(5) and systemd.syntax(7).
 [[nodiscard]] std::string render_unit(const ServiceUnit& unit);
@@ -46,9 +50,8 @@ struct ServiceManager {
 /// Writes the unit, and when systemd is running enables it and starts the listener, also one that
 /// runs already with an older unit. Gives lines for the user: what was done, and what is left to be
 /// done by hand. Waits at most two minutes for systemd.
-/// kUsage: a path is not absolute or has a line break, the configuration has mistakes, or `run_as`
-/// is missing. kNotFound: no such configuration. kIo: the unit cannot be written, or systemctl
-/// refused (the message has its words).
+/// What check() finds. kIo: the unit cannot be written, or systemctl refused (the message has its
+/// words).
 [[nodiscard]] Task<Result<std::string>> install_service(ServiceManager manager, ServiceUnit unit);
 
 /// Stops and disables the listener, and removes the unit. kNotFound: it is not installed.

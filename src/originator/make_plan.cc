@@ -1,7 +1,10 @@
 #include "originator/make_plan.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
+#include "base/files.h"
 #include "plan/failed_files.h"
 #include "plan/test_files.h"
 
@@ -9,10 +12,21 @@ namespace gorgon::originator {
 
 namespace {
 
+constexpr const char* kOwnFolder = ".gorgon";
+
 std::filesystem::path runtime_file(const StartOptions& options) {
   const auto& configured = options.config.runtime_file;
   return options.project /
-         (configured.empty() ? std::filesystem::path(".gorgon/runtimes.json") : configured);
+         (configured.empty() ? std::filesystem::path(kOwnFolder) / "runtimes.json" : configured);
+}
+
+/// What we keep in the project without being asked to is no work of the user's to commit.
+Result<void> hide_own_folder(const std::filesystem::path& project) {
+  const auto ignore_file = project / kOwnFolder / ".gitignore";
+  std::error_code ignored;
+  if (!fs::is_directory(project / kOwnFolder, ignored) || fs::exists(ignore_file, ignored))
+    return {};
+  return write_file(ignore_file, "*\n");
 }
 
 }  // namespace
@@ -54,6 +68,7 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
   }
   if (!measured.empty())
     GORGON_TRY(plan::record_runtimes(runtime_file(options), options.project, measured));
+  GORGON_TRY(hide_own_folder(options.project));
   if (options.config.failed_files.empty()) return {};
   return plan::write_failed_files(options.project / options.config.failed_files, failed);
 }

@@ -365,9 +365,11 @@ void Originator::handle(protocol::HostState message) {
     const bool is_slot = message.workers > 0;
     // After the last verdict a failing hook changes what the run is worth.
     if (message.stage == "after_creating_workers") ++errors_after_units_;
-    notice(Notice::Level::kError, message.host + (is_slot ? ": " : " is out of the job: ") +
-                                      message.stage + (message.stage.empty() ? "" : ": ") +
-                                      message.message);
+    // A whole host that fails is an event of its own, below.
+    if (is_slot || !changed) {
+      notice(Notice::Level::kError, message.host + ": " + message.stage +
+                                        (message.stage.empty() ? "" : ": ") + message.message);
+    }
     if (!is_slot) state_.drop_host(message.host);
   }
   // Workers that were cancelled or killed say no goodbye; the listener says it for them.
@@ -449,20 +451,16 @@ Task<void> Originator::reconnect() {
   reporter_.on(results::Waiting{.reason = "for the broker: the connection was lost"});
   while (!outcome_) {
     // Not a ?: with a co_await in it: GCC 12 destroys its temporary twice.
-    Result<void> connected = fail(ErrorKind::kConnectionLost, "the embedded broker is gone");
-    if (!local_) connected = co_await connect();
-    if (connected) {
-      const auto restored = co_await restore_job();
-      if (restored) co_return;
-      log::warning("{}", restored.error().message);
-      if (restored.error().kind != ErrorKind::kConnectionLost) {
-        end(results::kOriginatorError, restored.error().message);
-        co_return;
-      }
-    } else if (local_ || Clock::now() > give_up) {
-      end(results::kOriginatorError, connected.error().message);
+    Result<void> restored = fail(ErrorKind::kConnectionLost, "the embedded broker is gone");
+    if (!local_) restored = co_await connect();
+    // A broker that has just started takes logins before its queues answer.
+    if (restored) restored = co_await restore_job();
+    if (restored) co_return;
+    if (local_ || Clock::now() > give_up) {
+      end(results::kOriginatorError, restored.error().message);
       co_return;
     }
+    log::warning("{}; trying again", restored.error().message);
     const auto wake = Clock::now() + pause;
     while (Clock::now() < wake && !outcome_) {
       reporter_.tick();
@@ -495,6 +493,9 @@ Task<Result<void>> Originator::restore_job() {
 /// stop at once.
 Task<void> Originator::close_job() {
   const bool is_cancelled = outcome_.has_value();
+  // Cancelled while the broker was away: it may be back. Otherwise the queues expire by themselves,
+  // and the workers notice that.
+  if (is_connection_lost_ && is_published_ && !local_) (void)co_await connect();
   if (broker_ && !is_connection_lost_ && is_published_) {
     const std::string control = protocol::control_topic(options_.config.cluster);
     std::vector<broker::Message> farewell;

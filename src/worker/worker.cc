@@ -20,6 +20,7 @@ constexpr auto kAliveInterval = 10s;
 /// The reply queue outlives its originator by two minutes (protocol: x-expires); after that nobody
 /// waits for results.
 constexpr auto kReconnectLimit = 120s;
+constexpr auto kLongestPause = 5s;
 constexpr int kRunnerStarts = 3;
 /// A message stays far below the broker's limit; a unit's cases beyond it travel ahead in messages
 /// of their own.
@@ -56,6 +57,11 @@ std::vector<protocol::UnitCases> split_cases(const std::string& job, const std::
   return messages;
 }
 
+/// A broker that gives no answer in time is given up: the connection is lost in either case.
+bool means_outage(const Error& error) {
+  return error.kind == ErrorKind::kConnectionLost || error.kind == ErrorKind::kTimeout;
+}
+
 }  // namespace
 
 Worker::Worker(const asio::any_io_executor& executor, Settings settings, UniqueFd control)
@@ -78,7 +84,8 @@ Task<ExitCode> Worker::run() {
     log::error("{}", connected.error().message);
     end = kBrokerGone;
   }
-  if (!end && !settings_.job.slot_queue.empty()) end = co_await take_slot();
+  if (!end) end = co_await take_slot();
+  outage_.reset();
   if (!end) end = co_await call_before_start();
   if (!end) end = co_await start_runner();
   if (!end) {
@@ -86,14 +93,11 @@ Task<ExitCode> Worker::run() {
     end = co_await consume_units();
   }
   while (!end) {
-    auto input = co_await inputs_.pop();
-    if (!input || std::holds_alternative<Leave>(*input) || std::holds_alternative<Stop>(*input)) {
-      end = kJobComplete;
-    } else if (std::holds_alternative<OriginatorGone>(*input)) {
-      end = kOriginatorGone;
+    auto event = co_await next_from_broker();
+    if (event) {
+      end = co_await act_on(*std::move(event));
     } else {
-      FromBroker from_broker = std::move(std::get<FromBroker>(*input));
-      end = co_await act_on(std::move(from_broker));
+      end = event.error();
     }
   }
   if (*end == kJobComplete && !is_stopping_) co_await leave_job();
@@ -104,9 +108,16 @@ Task<ExitCode> Worker::run() {
   co_return *end;
 }
 
+/// Connects, and keeps trying while the broker is away: until consume_units() has succeeded, calls
+/// are tries of one outage, for a broker that has just started takes logins before its queues
+/// answer.
 Task<Result<void>> Worker::connect() {
-  const auto give_up = Clock::now() + kReconnectLimit;
-  auto pause = 250ms;
+  if (outage_) {
+    if (has_waited_enough()) co_return fail(ErrorKind::kUnavailable, "the broker stays away");
+    co_await pause_in_outage();
+  } else {
+    outage_.emplace();
+  }
   for (;;) {
     std::string name =
         "gorgon worker " + std::to_string(settings_.worker) + " on " + settings_.host;
@@ -118,27 +129,61 @@ Task<Result<void>> Worker::connect() {
       co_return Result<void>();
     }
     const bool is_embedded = std::holds_alternative<broker::EmbeddedAddress>(settings_.address);
-    if (is_stopping_ || is_embedded || Clock::now() + pause > give_up)
+    if (is_stopping_ || is_embedded || has_waited_enough())
       co_return std::unexpected(connection.error());
     log::warning("{}; trying again", connection.error().message);
-    co_await sleep_for(pause);
-    pause = std::min(pause * 2, std::chrono::milliseconds(5s));
+    co_await pause_in_outage();
   }
 }
 
-/// Waits for one of the job's slots: a message that stays unacked, and so goes back by itself when
-/// this worker dies.
+bool Worker::has_waited_enough() const {
+  return Clock::now() + outage_->pause > outage_->since + kReconnectLimit;
+}
+
+Task<void> Worker::pause_in_outage() {
+  const auto pause = outage_->pause;
+  outage_->pause = std::min<std::chrono::milliseconds>(pause * 2, kLongestPause);
+  co_await sleep_for(pause);
+}
+
+/// Waits for one of the job's slots, if it has a limited number: a message that stays unacked, and
+/// so goes back by itself when this worker dies or is cut off.
 Task<std::optional<ExitCode>> Worker::take_slot() {
-  const auto consuming = co_await broker_->consume(settings_.job.slot_queue, 1);
-  if (!consuming) co_return kJobComplete;
+  if (settings_.job.slot_queue.empty()) co_return std::nullopt;
+  for (;;) {
+    std::string queue = settings_.job.slot_queue;
+    const auto consuming = co_await broker_->consume(std::move(queue), 1);
+    if (!consuming && consuming.error().kind == ErrorKind::kNotFound) co_return kJobComplete;
+    if (!consuming && !means_outage(consuming.error())) co_return kBrokerGone;
+    const auto permission = co_await next_from_broker();
+    if (!permission) co_return permission.error();
+    if (*permission) {
+      if (std::holds_alternative<broker::QueueCancelled>(**permission)) co_return kJobComplete;
+      co_return std::nullopt;
+    }
+    log::warning("{}", permission->error().message);
+    const auto connected = co_await connect();
+    if (!connected) co_return kBrokerGone;
+  }
+}
+
+/// What comes next on the current connection; the exit code when this worker is to end instead.
+Task<std::expected<Result<broker::Event>, ExitCode>> Worker::next_from_broker() {
   for (;;) {
     auto input = co_await inputs_.pop();
-    if (!input || !std::holds_alternative<FromBroker>(*input)) co_return kJobComplete;
-    const auto& event = std::get<FromBroker>(*input).event;
-    if (!event) co_return kBrokerGone;
-    if (std::holds_alternative<broker::QueueCancelled>(*event)) co_return kJobComplete;
-    co_return std::nullopt;
+    if (!input || std::holds_alternative<Leave>(*input) || std::holds_alternative<Stop>(*input))
+      co_return std::unexpected(kJobComplete);
+    if (std::holds_alternative<OriginatorGone>(*input)) co_return std::unexpected(kOriginatorGone);
+    auto& from_broker = std::get<FromBroker>(*input);
+    // What came before a reconnect comes again.
+    if (from_broker.connection == connection_number_) co_return std::move(from_broker.event);
   }
+}
+
+/// Only where before_start was called.
+Task<Result<void>> Worker::call_after_complete() {
+  if (!was_before_start_called_) co_return Result<void>();
+  co_return co_await run_command(config::Callback::kAfterComplete);
 }
 
 Task<Result<void>> Worker::run_command(config::Callback callback) {
@@ -159,6 +204,7 @@ Task<Result<void>> Worker::run_command(config::Callback callback) {
 
 /// The command runs once for the worker; the Ruby method runs in each of its runners.
 Task<std::optional<ExitCode>> Worker::call_before_start() {
+  was_before_start_called_ = true;
   const auto called = co_await run_command(config::Callback::kBeforeStart);
   if (is_stopping_) co_return kJobComplete;
   if (called) co_return std::nullopt;
@@ -217,34 +263,40 @@ void Worker::report_slot_failure(const Error& error) {
 Task<std::optional<ExitCode>> Worker::consume_units() {
   std::string queue = settings_.job.file_queue;
   const auto consuming = co_await broker_->consume(std::move(queue), 1);
-  if (consuming) co_return std::nullopt;
+  if (consuming) {
+    outage_.reset();
+    co_return std::nullopt;
+  }
   if (consuming.error().kind == ErrorKind::kNotFound) co_return kJobComplete;
-  if (consuming.error().kind == ErrorKind::kConnectionLost)
-    co_return std::nullopt;  // read_broker says so, too.
-  log::error("cannot take units: {}", consuming.error().message);
+  log::warning("cannot take units: {}", consuming.error().message);
+  if (means_outage(consuming.error())) co_return std::nullopt;  // The next event says so, too.
   co_return kBrokerGone;
 }
 
-Task<std::optional<ExitCode>> Worker::act_on(FromBroker input) {
-  if (input.connection != connection_number_)
-    co_return std::nullopt;  // What came before a reconnect comes again.
-  if (!input.event) {
-    log::warning("{}", input.event.error().message);
+/// After a reconnect: the slot went back to the broker with the connection, as did the unit.
+Task<std::optional<ExitCode>> Worker::rejoin() {
+  if (const auto end = co_await take_slot()) co_return end;
+  co_return co_await consume_units();
+}
+
+Task<std::optional<ExitCode>> Worker::act_on(Result<broker::Event> event) {
+  if (!event) {
+    log::warning("{}", event.error().message);
     const auto connected = co_await connect();
     if (!connected) co_return kBrokerGone;
-    co_return co_await consume_units();
+    co_return co_await rejoin();
   }
-  if (const auto* cancelled = std::get_if<broker::QueueCancelled>(&*input.event)) {
+  if (const auto* cancelled = std::get_if<broker::QueueCancelled>(&*event)) {
     if (cancelled->queue == settings_.job.file_queue) co_return kJobComplete;
     co_return std::nullopt;
   }
-  broker::Delivery delivery = std::move(std::get<broker::Delivery>(*input.event));
+  broker::Delivery delivery = std::move(std::get<broker::Delivery>(*event));
   if (delivery.queue != settings_.job.file_queue) co_return std::nullopt;
-  co_return co_await run_unit(input.connection, std::move(delivery));
+  co_return co_await run_unit(std::move(delivery));
 }
 
-Task<std::optional<ExitCode>> Worker::run_unit(std::uint64_t connection,
-                                               broker::Delivery delivery) {
+Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
+  const std::uint64_t connection = connection_number_;
   const auto give_back = [&](broker::GiveBack how) {
     if (connection == connection_number_) (void)broker_->give_back(delivery.tag, how);
   };
@@ -284,7 +336,8 @@ Task<std::optional<ExitCode>> Worker::run_unit(std::uint64_t connection,
   const auto end = co_await publish_result(std::move(run.result));
   if (end) co_return end;
   // After a reconnect the tag is void and the unit will come again; the originator counts it once.
-  if (connection == connection_number_) (void)broker_->ack(delivery.tag);
+  if (connection != connection_number_) co_return co_await rejoin();
+  (void)broker_->ack(delivery.tag);
   co_return std::nullopt;
 }
 
@@ -307,13 +360,8 @@ Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result)
     if (published.error().kind == ErrorKind::kUnroutable) co_return kOriginatorGone;
     log::warning("cannot publish a result: {}", published.error().message);
     if (is_stopping_) co_return kJobComplete;
-    if (published.error().kind == ErrorKind::kTimeout)
-      continue;  // The broker holds messages back; alarms pass.
     const auto connected = co_await connect();
     if (!connected) co_return kBrokerGone;
-    if (const auto end = co_await consume_units()) {
-      if (*end != kJobComplete) co_return end;
-    }
   }
 }
 
@@ -343,7 +391,7 @@ Task<void> Worker::leave_job() {
     done.errors = co_await runner_->stop(
         std::chrono::duration_cast<Clock::duration>(settings_.job.callback_timeout));
   }
-  if (const auto called = co_await run_command(config::Callback::kAfterComplete); !called) {
+  if (const auto called = co_await call_after_complete(); !called) {
     done.errors.push_back({.stage = "after_complete",
                            .exception_class = "",
                            .message = called.error().message,

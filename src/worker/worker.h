@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,17 +42,25 @@ class Worker {
   };
   using Input = std::variant<Leave, Stop, OriginatorGone, FromBroker>;
   using Clock = std::chrono::steady_clock;
+  struct Outage {
+    Clock::time_point since = Clock::now();
+    std::chrono::milliseconds pause{250};  ///< Before the next try.
+  };
 
   [[nodiscard]] Task<Result<void>> connect();
+  [[nodiscard]] Task<void> pause_in_outage();
+  [[nodiscard]] bool has_waited_enough() const;
   [[nodiscard]] Task<std::optional<ExitCode>> take_slot();
   [[nodiscard]] Task<std::optional<ExitCode>> call_before_start();
   [[nodiscard]] Task<std::optional<ExitCode>> start_runner();
   [[nodiscard]] Task<std::optional<ExitCode>> consume_units();
-  [[nodiscard]] Task<std::optional<ExitCode>> act_on(FromBroker input);
-  [[nodiscard]] Task<std::optional<ExitCode>> run_unit(std::uint64_t connection,
-                                                       broker::Delivery delivery);
+  [[nodiscard]] Task<std::optional<ExitCode>> rejoin();
+  [[nodiscard]] Task<std::expected<Result<broker::Event>, ExitCode>> next_from_broker();
+  [[nodiscard]] Task<std::optional<ExitCode>> act_on(Result<broker::Event> event);
+  [[nodiscard]] Task<std::optional<ExitCode>> run_unit(broker::Delivery delivery);
   [[nodiscard]] Task<std::optional<ExitCode>> publish_result(results::UnitResult result);
   [[nodiscard]] Task<void> leave_job();
+  [[nodiscard]] Task<Result<void>> call_after_complete();
   /// A shell command of the project's, with the environment that tests have.
   [[nodiscard]] Task<Result<void>> run_command(config::Callback callback);
   void give_back_unstarted();
@@ -72,9 +81,11 @@ class Worker {
       alive_;  ///< Null inside once run() has ended: what the coroutines check.
   std::shared_ptr<broker::Connection> broker_;
   std::uint64_t connection_number_ = 0;
+  std::optional<Outage> outage_;  ///< Set while no units can come.
   std::unique_ptr<runner::RunnerProcess> runner_;
   std::uint32_t forks_ = 0;
   std::uint32_t units_run_ = 0;
+  bool was_before_start_called_ = false;
   bool is_stopping_ = false;
 };
 

@@ -2,6 +2,7 @@
 // every unit has one verdict, and the exit code is right.
 #include <signal.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <string>
@@ -114,6 +115,26 @@ TEST_F(FaultTest, BrokerStopsInGoodOrderAndComesBack) {
   shared_rabbit().stop();
   const auto restarted = shared_rabbit().restart();
   ASSERT_TRUE(restarted) << restarted.error().message;
+  expect_complete(run, 120s);
+}
+
+/// After a restart under load RabbitMQ takes logins seconds before its quorum queues answer.
+TEST_F(FaultTest, QueueThatAnswersLateLosesNobody) {
+  cluster().start_two_listeners();
+  Program& run = start_slow_run(20, 1.0, 4);
+  const auto queues = cluster().job_queues();
+  const auto files = std::ranges::find_if(
+      queues, [](const std::string& name) { return name.find("files") != std::string::npos; });
+  ASSERT_NE(files, queues.end());
+  const std::string call = "{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"" +
+                           *files + "\">>)), sys:";
+  const std::string leader = "(element(1, amqqueue:get_pid(Q))).";
+  ASSERT_TRUE(shared_rabbit().rabbitmqctl({"eval", call + "suspend" + leader}));
+  ASSERT_TRUE(shared_rabbit().rabbitmqctl({"close_all_connections", "a test"}));
+  const bool is_noticed = eventually(
+      60s, [&] { return cluster().logs().find("cannot take units") != std::string::npos; });
+  ASSERT_TRUE(shared_rabbit().rabbitmqctl({"eval", call + "resume" + leader}));
+  EXPECT_TRUE(is_noticed) << cluster().logs();
   expect_complete(run, 120s);
 }
 
