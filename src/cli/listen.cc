@@ -248,13 +248,17 @@ int local_listener(const LocalListenerCommand& command) {
     if (const auto opened = log::open(command.log_file, log::Level::kInfo); !opened)
       return complain(opened.error());
   }
-  return serve({.address = broker::EmbeddedAddress{command.socket},
-                .host = host_name(),
-                .cluster = {},
-                .slots = command.slots,
-                .workspace_dir = command.directory / "workspaces",
-                .log_file = command.log_file},
-               [](const Result<void>&) {});
+  const pid_t originator = ::getppid();
+  const int exit_code = serve({.address = broker::EmbeddedAddress{command.socket},
+                               .host = host_name(),
+                               .cluster = {},
+                               .slots = command.slots,
+                               .workspace_dir = command.directory / "workspaces",
+                               .log_file = command.log_file},
+                              [](const Result<void>&) {});
+  // A killed originator cannot remove its folder any more.
+  if (::getppid() != originator) (void)remove_tree(command.directory);
+  return exit_code;
 }
 
 }  // namespace gorgon::cli

@@ -69,6 +69,12 @@ void show_plan(const originator::Plan& plan) {
                   : "");
 }
 
+/// As under nohup.
+bool is_ignored(int signal) {
+  struct sigaction action{};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 }  // namespace
 
 int start(const StartCommand& command) {
@@ -95,14 +101,15 @@ int start(const StartCommand& command) {
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
                                     *reporter);
   asio::signal_set signals(io, SIGINT, SIGTERM);
+  if (!is_ignored(SIGHUP)) signals.add(SIGHUP);
   signals.async_wait([&](const boost::system::error_code& error, int number) {
     if (error) return;
     originator.interrupt(number);
-    // Whoever asks twice does not want to wait for the clean-up. Children die with us, but not
-    // theirs.
-    signals.async_wait([](const boost::system::error_code& again, int second) {
+    // Whoever asks twice does not want to wait for others. Children die with us, but not theirs.
+    signals.async_wait([&](const boost::system::error_code& again, int second) {
       if (again) return;
       kill_descendants(::getpid());
+      originator.remove_traces();
       ::_exit(128 + second);
     });
   });

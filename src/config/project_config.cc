@@ -112,7 +112,8 @@ const Table<Callbacks>& callback_keys() {
        "Ruby file, relative to the project, that sets `Gorgon.callbacks`.",
        text(&Callbacks::class_file)},
       {{name_of(Callback::kBeforeOriginate)},
-       "Here, before anything else. The last line it prints, if any, names the cluster.",
+       "Here, before anything else. A last line `cluster=NAME` on its standard output names the "
+       "cluster.",
        command(Callback::kBeforeOriginate)},
       {{name_of(Callback::kAfterSync)},
        "On each machine, in the fresh workspace.",

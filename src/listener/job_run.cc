@@ -34,7 +34,7 @@ constexpr auto kGoodbyeSlack = 15s;
 constexpr auto kAliveInterval = 10s;
 
 steady_clock::duration callback_limit(const protocol::JobDefinition& job) {
-  return std::chrono::duration_cast<steady_clock::duration>(job.callback_timeout);
+  return runner::callback_limit(job.callback_timeout);
 }
 
 }  // namespace

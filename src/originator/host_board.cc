@@ -24,7 +24,6 @@ bool HostBoard::update(const protocol::HostState& message, TimePoint now) {
   const bool is_new = !hosts_.contains(message.host);
   Host& host = hosts_[message.host];
   host.last_seen = now;
-  if (message.state == State::kFailed && message.workers > 0) return false;
   const bool changed = is_new || host.state != message.state;
   host.state = message.state;
   host.stage = message.stage;

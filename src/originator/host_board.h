@@ -17,8 +17,8 @@ class HostBoard {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// Gives true when the state of the host is another than before. kFailed with workers left is a
-  /// slot's failure, not the host's.
+  /// Gives true when the state of the host is another than before. Not for failures of single slots
+  /// and of hooks after the job, which leave the host where it is.
   bool update(const protocol::HostState& message, TimePoint now);
   /// Anything else that shows the host alive.
   void seen(const std::string& host, TimePoint now);

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <thread>
 #include <utility>
 
 #include "base/log.h"
+#include "base/process_tree.h"
 #include "base/text.h"
 #include "protocol/codec.h"
 #include "protocol/names.h"
@@ -32,6 +34,8 @@ constexpr auto kRenewalInterval = 30s;
 constexpr auto kReconnectLimit = 120s;
 /// After a cancellation machines answer within a moment, unless they are gone.
 constexpr auto kCancelLimit = 10s;
+/// A wait that lasts longer gets its reason on the display.
+constexpr auto kNoticeableWait = 1s;
 /// How soon a living worker or machine answers the end of a job.
 constexpr auto kGoodbyeAnswer = 3s;
 constexpr auto kJobLifetime = std::chrono::hours(24);
@@ -57,6 +61,7 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
       state_(std::move(plan.units)),
       job_(random_id(12)),
       inputs_(executor),
+      ended_(executor),
       alive_(std::make_shared<Originator*>(this)) {}
 
 Task<int> Originator::run() {
@@ -90,9 +95,16 @@ Task<int> Originator::run() {
 
 void Originator::interrupt(int signal) { end(128 + signal, "interrupted"); }
 
+void Originator::remove_traces() {
+  shipment_.reset();
+  local_.reset();
+  Cgroup::remove_abandoned();
+}
+
 void Originator::end(int exit_code, std::string reason) {
   if (outcome_) return;
   outcome_ = Outcome{exit_code, std::move(reason)};
+  ended_.notify();
   // Wakes collect(); an event of connection 0 is nobody's.
   inputs_.push(FromBroker{0, fail(ErrorKind::kCancelled, "the run ends")});
 }
@@ -105,16 +117,43 @@ void Originator::notice(Notice::Level level, std::string text) {
 // ---- before ----
 
 Task<Result<void>> Originator::call_before_originate() {
-  const auto& callbacks = options_.config.job.callbacks;
-  runner::CallbackOptions options{
-      .directory = options_.project,
-      .env = options_.config.job.env,
-      .timeout = std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.callback)};
-  auto cluster = co_await runner::run_callback(callbacks, config::Callback::kBeforeOriginate,
-                                               std::move(options));
+  auto cluster = co_await call_here(config::Callback::kBeforeOriginate);
   if (!cluster) co_return std::unexpected(cluster.error());
   if (*cluster) options_.config.cluster = **cluster;
   co_return Result<void>();
+}
+
+/// A callback on this machine. kCancelled, and killed, when the run ends meanwhile.
+Task<Result<std::optional<std::string>>> Originator::call_here(config::Callback callback) {
+  runner::CallbackOptions options{
+      .directory = options_.project,
+      .env = options_.config.job.env,
+      .timeout = runner::callback_limit(options_.config.timeouts.callback)};
+  auto called = runner::run_callback(options_.config.job.callbacks, callback, std::move(options));
+  std::string reason = "for the callback " + std::string(config::name_of(callback));
+  co_return co_await unless_ended(std::move(called), std::move(reason));
+}
+
+/// `step`, whose reason is shown when it takes a while. kCancelled when the run ends meanwhile:
+/// what the step has started is killed and removed.
+template <class T>
+Task<Result<T>> Originator::unless_ended(Task<Result<T>> step, std::string reason) {
+  using asio::experimental::awaitable_operators::operator||;
+  auto done = co_await (std::move(step) || ended_.wait() || show_waiting(std::move(reason)));
+  if (done.index() != 0) co_return fail(ErrorKind::kCancelled, "interrupted");
+  co_return std::get<0>(std::move(done));
+}
+
+/// Never ends.
+Task<void> Originator::show_waiting(std::string reason) {
+  const auto noticeable = Clock::now() + kNoticeableWait;
+  for (bool has_said = false;;) {
+    co_await sleep_for(kTick);
+    reporter_.tick();
+    if (has_said || Clock::now() < noticeable) continue;
+    has_said = true;
+    reporter_.on(results::Waiting{.reason = reason});
+  }
 }
 
 Task<Result<void>> Originator::reach_broker() {
@@ -143,9 +182,14 @@ Task<Result<void>> Originator::ship_tree() {
                           .job = job_,
                           .config = options_.config,
                           .is_local = local_ != nullptr};
-  GORGON_CO_TRY_ASSIGN(shipment_, co_await Shipment::send(std::move(options)));
+  auto sending = Shipment::send(std::move(options));
+  std::string reason = "for the tree to be shipped";
+  GORGON_CO_TRY_ASSIGN(shipment_, co_await unless_ended(std::move(sending), std::move(reason)));
   co_return Result<void>();
 }
+
+/// The embedded broker has one listener, which is there for this run.
+std::string Originator::cluster() const { return local_ ? "" : options_.config.cluster; }
 
 protocol::JobDefinition Originator::definition() const {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -155,7 +199,7 @@ protocol::JobDefinition Originator::definition() const {
       .epoch = epoch_,
       .project = options_.project.filename().string(),
       .originator = user_and_host(),
-      .cluster = config.cluster,
+      .cluster = cluster(),
       .file_queue = protocol::file_queue(job_, epoch_),
       .reply_queue = protocol::reply_queue(job_),
       .slot_queue = options_.slots && !local_ ? protocol::slot_queue(job_) : "",
@@ -182,13 +226,13 @@ Task<Result<void>> Originator::publish_job() {
   GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
   is_published_ = true;
   std::vector<broker::Message> broadcast;
-  broadcast.push_back({broker::to_topic(protocol::jobs_topic(options_.config.cluster)),
-                       protocol::encode(definition())});
+  broadcast.push_back(
+      {broker::to_topic(protocol::jobs_topic(cluster())), protocol::encode(definition())});
   co_return co_await broker_->publish(std::move(broadcast));
 }
 
 Task<Result<void>> Originator::declare_queues() {
-  const std::string& cluster = options_.config.cluster;
+  const std::string cluster = this->cluster();
   const std::string replies = protocol::reply_queue(job_);
   const std::string originators = protocol::originators_topic(cluster);
   for (const std::string& topic :
@@ -360,20 +404,26 @@ void Originator::handle_dead_letter(const results::Unit& unit) {
 
 void Originator::handle(protocol::HostState message) {
   using State = protocol::HostState::State;
-  const bool changed = hosts_.update(message, Clock::now());
-  if (message.state == State::kFailed || message.state == State::kRefused) {
-    const bool is_slot = message.workers > 0;
-    // After the last verdict a failing hook changes what the run is worth.
-    if (message.stage == "after_creating_workers") ++errors_after_units_;
-    // A whole host that fails is an event of its own, below.
-    if (is_slot || !changed) {
-      notice(Notice::Level::kError, message.host + ": " + message.stage +
-                                        (message.stage.empty() ? "" : ": ") + message.message);
-    }
-    if (!is_slot) state_.drop_host(message.host);
+  // After the last verdict a failing hook changes what the run is worth, not what the host has
+  // done.
+  const bool is_after = message.stage == "after_creating_workers";
+  const bool is_slot = message.workers > 0;
+  const auto what = [&] {
+    return message.stage.empty() ? message.message : message.stage + ": " + message.message;
+  };
+  if (message.state == State::kFailed && (is_after || is_slot)) {
+    if (is_after) ++errors_after_units_;
+    hosts_.seen(message.host, Clock::now());
+    if (is_slot) slot_failures_[message.host] = what();
+    return notice(Notice::Level::kError, message.host + ": " + what());
   }
+  // A host with no slot left is out of the job for the reason that its slots had.
+  if (message.state == State::kFailed && slot_failures_.contains(message.host))
+    message.message += "; " + slot_failures_[message.host];
+  const bool changed = hosts_.update(message, Clock::now());
   // Workers that were cancelled or killed say no goodbye; the listener says it for them.
-  if (message.state == State::kLeft) state_.drop_host(message.host);
+  if (message.state != State::kPreparing && message.state != State::kReady)
+    state_.drop_host(message.host);
   if (!changed) return;
   using Shown = results::HostChanged::State;
   const Shown shown = message.state == State::kPreparing ? Shown::kPreparing
@@ -383,7 +433,7 @@ void Originator::handle(protocol::HostState message) {
   reporter_.on(results::HostChanged{.host = message.host,
                                     .state = shown,
                                     .workers = message.workers,
-                                    .message = message.message});
+                                    .message = message.message.empty() ? "" : what()});
 }
 
 void Originator::handle(protocol::WorkerDone message) {
@@ -426,14 +476,14 @@ void Originator::check_workers() {
     reason =
         "for listeners: none answered on " +
         broker::describe(local_ ? local_->address() : broker::Address(*options_.config.connection));
-    if (!options_.config.cluster.empty())
-      reason += " in the cluster \"" + options_.config.cluster + "\"";
+    if (!cluster().empty()) reason += " in the cluster \"" + cluster() + "\"";
   }
   if (local_ && (local_->failed() || hosts_.answered() > 0)) {
     // Nobody else can come.
     const std::string how = "the local listener ended with " +
                             describe(local_->failed().value_or(ExitStatus{.code = 1}));
-    return end(hosts_.exit_code(), reasons.empty() ? how : "no worker could be started");
+    return end(hosts_.exit_code(),
+               reasons.empty() ? how : "no worker could be started: " + reasons);
   }
   if (now - *nobody_since_ >= options_.config.timeouts.start) {
     return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
@@ -482,8 +532,8 @@ Task<Result<void>> Originator::restore_job() {
   notice(Notice::Level::kWarning, "the broker lost the waiting files; they are published again");
   GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
   std::vector<broker::Message> broadcast;
-  broadcast.push_back({broker::to_topic(protocol::jobs_topic(options_.config.cluster)),
-                       protocol::encode(definition())});
+  broadcast.push_back(
+      {broker::to_topic(protocol::jobs_topic(cluster())), protocol::encode(definition())});
   co_return co_await broker_->publish(std::move(broadcast));
 }
 
@@ -497,7 +547,7 @@ Task<void> Originator::close_job() {
   // and the workers notice that.
   if (is_connection_lost_ && is_published_ && !local_) (void)co_await connect();
   if (broker_ && !is_connection_lost_ && is_published_) {
-    const std::string control = protocol::control_topic(options_.config.cluster);
+    const std::string control = protocol::control_topic(cluster());
     std::vector<broker::Message> farewell;
     farewell.push_back(
         {broker::to_topic(control), is_cancelled ? protocol::encode(protocol::CancelJob{job_})
@@ -505,10 +555,9 @@ Task<void> Originator::close_job() {
     (void)co_await broker_->publish(std::move(farewell));
     (void)co_await broker_->delete_queue(protocol::file_queue(job_, epoch_));
     if (options_.slots && !local_) (void)co_await broker_->delete_queue(protocol::slot_queue(job_));
-    co_await wait_for_goodbyes(is_cancelled ? Clock::duration(kCancelLimit)
-                                            : std::chrono::duration_cast<Clock::duration>(
-                                                  options_.config.timeouts.callback) +
-                                                  kCancelLimit);
+    co_await wait_for_goodbyes(
+        is_cancelled ? Clock::duration(kCancelLimit)
+                     : runner::callback_limit(options_.config.timeouts.callback) + kCancelLimit);
     (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
   }
   if (shipment_) co_await shipment_->take_back();
@@ -536,7 +585,7 @@ Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
                                   : now - kSilenceLimit;
     state_.drop_silent_workers(silent_since);
     hosts_.drop_silent(silent_since);
-    if (!has_said && now > started + 1s) {
+    if (!has_said && now > started + kNoticeableWait) {
       has_said = true;
       reporter_.on(
           results::Waiting{.reason = "for workers to say goodbye (after_complete, suite hooks)"});
@@ -551,13 +600,8 @@ void Originator::record() {
 
 Task<void> Originator::call_after_job_finishes() {
   if (!is_published_) co_return;
-  runner::CallbackOptions options{
-      .directory = options_.project,
-      .env = options_.config.job.env,
-      .timeout = std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.callback)};
-  const auto called = co_await runner::run_callback(
-      options_.config.job.callbacks, config::Callback::kAfterJobFinishes, std::move(options));
-  if (called) co_return;
+  const auto called = co_await call_here(config::Callback::kAfterJobFinishes);
+  if (called || called.error().kind == ErrorKind::kCancelled) co_return;
   notice(Notice::Level::kError, called.error().message);
   if (!outcome_) outcome_ = Outcome{results::kCallbackFailed, called.error().message};
 }
@@ -575,11 +619,10 @@ Task<int> Originator::finish() {
                     state_.count(Verdict::kLost) == 0)) {
     finished.exit_code = outcome_->exit_code;
     finished.reason = outcome_->reason;
-  } else if (tests_failed) {
+  } else if (tests_failed || errors_after_units_ > 0) {
     finished.exit_code = results::kTestsFailed;
-  } else if (errors_after_units_ > 0) {
-    finished.exit_code = results::kTestsFailed;
-    finished.reason = count_of(errors_after_units_, "error") + " outside the test files";
+    if (errors_after_units_ > 0)
+      finished.reason = count_of(errors_after_units_, "error") + " outside the test files";
   }
   reporter_.on(finished);
   co_return finished.exit_code;

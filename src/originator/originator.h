@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -35,6 +36,9 @@ class Originator {
 
   /// The whole run. Gives the exit code; everything worth saying has been said to the reporter.
   [[nodiscard]] Task<int> run();
+  /// Kills and removes what this run has on this machine. For a program that is about to leave at
+  /// once: run() must not be resumed.
+  void remove_traces();
   /// Ctrl-C or SIGTERM: cancels the job everywhere and lets run() end with 128 + `signal`.
   void interrupt(int signal);
 
@@ -59,6 +63,10 @@ class Originator {
   [[nodiscard]] Task<void> close_job();
   [[nodiscard]] Task<void> wait_for_goodbyes(Clock::duration limit);
   [[nodiscard]] Task<void> call_after_job_finishes();
+  [[nodiscard]] Task<Result<std::optional<std::string>>> call_here(config::Callback callback);
+  template <class T>
+  [[nodiscard]] Task<Result<T>> unless_ended(Task<Result<T>> step, std::string reason);
+  [[nodiscard]] Task<void> show_waiting(std::string reason);
   [[nodiscard]] Task<int> finish();
   void record();
 
@@ -68,6 +76,7 @@ class Originator {
   [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
   [[nodiscard]] Task<Result<void>> restore_job();
   [[nodiscard]] protocol::JobDefinition definition() const;
+  [[nodiscard]] std::string cluster() const;
   static Task<void> read_broker(std::shared_ptr<Originator*> self,
                                 std::shared_ptr<broker::Connection> connection,
                                 std::uint64_t number);
@@ -103,6 +112,7 @@ class Originator {
   bool is_connection_lost_ = false;
   bool is_published_ = false;
   Channel<FromBroker> inputs_;
+  Signal ended_;                        ///< Notified when `outcome_` is set.
   std::shared_ptr<Originator*> alive_;  ///< Null inside once run() has ended.
 
   std::optional<Outcome> outcome_;  ///< Set when collecting is to end before the job is complete.
@@ -110,6 +120,7 @@ class Originator {
   std::string waiting_for_;                        ///< What the display says we wait for.
   Clock::time_point next_check_;
   Clock::time_point next_renewal_;
+  std::map<std::string, std::string> slot_failures_;  ///< By host: why its last slot failed.
   std::set<std::string> suspects_;                  ///< Units that came back as dead letters once.
   std::vector<const results::Unit*> to_republish_;  ///< Those that are to be tried once more.
   std::size_t errors_after_units_ = 0;              ///< after_complete and suite hooks that failed.

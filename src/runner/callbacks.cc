@@ -1,10 +1,15 @@
 #include "runner/callbacks.h"
 
+#include <chrono>
+#include <expected>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/files.h"
 #include "base/json.h"
 #include "base/subprocess.h"
+#include "base/text.h"
 #include "base/unique_fd.h"
 #include "runner/embedded_files.h"
 #include "runner/runner_host.h"
@@ -14,6 +19,7 @@ namespace gorgon::runner {
 
 namespace {
 
+constexpr std::string_view kClusterMark = "cluster=";
 constexpr int kResultFd = 3;
 constexpr std::size_t kMaxResultBytes = 128 * 1024;
 
@@ -23,6 +29,16 @@ RunOptions run_options(const CallbackOptions& options) {
   run.spawn.working_directory = options.directory;
   for (const auto& [name, value] : options.env) run.spawn.environment.emplace_back(name, value);
   return run;
+}
+
+/// Why a callback did not run to its end; `what` names it.
+std::unexpected<Error> not_finished(const std::string& what, const Error& error,
+                                    const CallbackOptions& options) {
+  if (error.kind != ErrorKind::kTimeout)
+    return fail(ErrorKind::kCallback, what + ": " + error.message);
+  return fail(ErrorKind::kCallback, what + " did not end within " +
+                                        human_duration(options.timeout) +
+                                        " (\"timeouts.callback\") and was killed");
 }
 
 std::string output_of(const RunOutput& finished) {
@@ -67,8 +83,7 @@ Task<Result<std::optional<std::string>>> run_ruby_method(const std::string& clas
   run.spawn.descriptors.emplace_back(kResultFd, result.write.get());
   auto finished = co_await gorgon::run(std::move(run));
   if (!finished) {
-    co_return with_context("callback " + std::string(name_of(callback)),
-                           std::move(finished).error());
+    co_return not_finished("callback " + std::string(name_of(callback)), finished.error(), options);
   }
   result.write.reset();
   // The line was written before the exit, and fits the pipe; whatever else holds the pipe open has
@@ -83,24 +98,31 @@ Task<Result<std::optional<std::string>>> run_ruby_method(const std::string& clas
 
 }  // namespace
 
+std::chrono::steady_clock::duration callback_limit(std::chrono::duration<double> configured) {
+  constexpr auto kForever = std::chrono::years(10);
+  if (configured.count() <= 0 || configured > kForever) return kForever;
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(configured);
+}
+
 Task<Result<std::optional<std::string>>> run_callback_command(config::Callbacks callbacks,
                                                               config::Callback callback,
                                                               CallbackOptions options) {
   const auto command = callbacks.commands.find(callback);
   if (command == callbacks.commands.end()) co_return std::nullopt;
-  const std::string name(name_of(callback));
+  const std::string what =
+      "callback " + std::string(name_of(callback)) + ": \"" + command->second + "\"";
   RunOptions run = run_options(options);
   run.spawn.argv = {"/bin/sh", "-c", command->second};
   auto finished = co_await gorgon::run(std::move(run));
-  if (!finished) co_return with_context("callback " + name, std::move(finished).error());
+  if (!finished) co_return not_finished(what, finished.error(), options);
   if (!finished->status.is_success()) {
-    co_return fail(ErrorKind::kCallback, "callback " + name + ": \"" + command->second +
-                                             "\" ended with " + describe(finished->status) +
-                                             output_of(*finished));
+    co_return fail(ErrorKind::kCallback,
+                   what + " ended with " + describe(finished->status) + output_of(*finished));
   }
   const std::string last = last_lines(finished->output, 1);
-  if (last.empty()) co_return std::nullopt;
-  co_return last;
+  if (callback != config::Callback::kBeforeOriginate || !last.starts_with(kClusterMark))
+    co_return std::nullopt;
+  co_return last.substr(kClusterMark.size());
 }
 
 Task<Result<std::optional<std::string>>> run_callback(config::Callbacks callbacks,

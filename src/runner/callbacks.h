@@ -14,15 +14,19 @@
 
 namespace gorgon::runner {
 
+/// timeouts.callback as a limit: 0 is none, which a waiting clock takes for ten years.
+[[nodiscard]] std::chrono::steady_clock::duration callback_limit(
+    std::chrono::duration<double> configured);
+
 struct CallbackOptions {
   std::filesystem::path directory;  ///< The project or workspace: working directory.
   std::map<std::string, std::string> env;
-  std::chrono::steady_clock::duration timeout;
+  std::chrono::steady_clock::duration timeout;  ///< Then it is killed with all that it started.
 };
 
 /// Runs the shell command of `callback`, if the project has one. kCallback with its output when it
-/// exits non-zero; kTimeout. For before_originate the last line of its standard output is the
-/// result.
+/// exits non-zero or takes too long. For before_originate a last line "cluster=NAME" on its
+/// standard output is the result NAME: whatever else commands print means nothing.
 [[nodiscard]] Task<Result<std::optional<std::string>>> run_callback_command(
     config::Callbacks callbacks, config::Callback callback, CallbackOptions options);
 /// The command first, then the Ruby method, in a Ruby process of its own; gives what either

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <utility>
 
 #include "base/log.h"
@@ -69,10 +70,12 @@ Worker::Worker(const asio::any_io_executor& executor, Settings settings, UniqueF
       settings_(std::move(settings)),
       control_(executor, control.release()),
       inputs_(executor),
+      stopped_(executor),
       alive_(std::make_shared<Worker*>(this)) {}
 
 void Worker::stop() {
   is_stopping_ = true;
+  stopped_.notify();
   inputs_.push(Stop{});
   if (runner_) runner_->abandon();
 }
@@ -112,6 +115,9 @@ Task<ExitCode> Worker::run() {
 /// are tries of one outage, for a broker that has just started takes logins before its queues
 /// answer.
 Task<Result<void>> Worker::connect() {
+  const bool is_embedded = std::holds_alternative<broker::EmbeddedAddress>(settings_.address);
+  if (connection_number_ > 0 && (is_stopping_ || is_embedded))
+    co_return fail(ErrorKind::kConnectionLost, "the broker is gone");
   if (outage_) {
     if (has_waited_enough()) co_return fail(ErrorKind::kUnavailable, "the broker stays away");
     co_await pause_in_outage();
@@ -128,7 +134,6 @@ Task<Result<void>> Worker::connect() {
       spawn(executor_, read_broker(alive_, broker_, ++connection_number_));
       co_return Result<void>();
     }
-    const bool is_embedded = std::holds_alternative<broker::EmbeddedAddress>(settings_.address);
     if (is_stopping_ || is_embedded || has_waited_enough())
       co_return std::unexpected(connection.error());
     log::warning("{}; trying again", connection.error().message);
@@ -186,19 +191,25 @@ Task<Result<void>> Worker::call_after_complete() {
   co_return co_await run_command(config::Callback::kAfterComplete);
 }
 
+/// kCancelled, and killed, when this worker is to stop.
 Task<Result<void>> Worker::run_command(config::Callback callback) {
+  using asio::experimental::awaitable_operators::operator||;
   const std::string number = std::to_string(settings_.worker);
   runner::CallbackOptions options{
       .directory = settings_.workspace,
       .env = settings_.job.runner.env,
-      .timeout = std::chrono::duration_cast<Clock::duration>(settings_.job.callback_timeout)};
+      .timeout = runner::callback_limit(settings_.job.callback_timeout)};
   options.env.emplace("GORGON_JOB_ID", settings_.job.id);
   options.env.emplace("GORGON_HOST", settings_.host);
   options.env.emplace("GORGON_WORKSPACE", settings_.workspace.string());
   options.env.emplace("GORGON_WORKER_ID", number);
   options.env.emplace("TEST_ENV_NUMBER", settings_.worker == 1 ? "" : number);
-  GORGON_CO_TRY(co_await runner::run_callback_command(settings_.job.runner.callbacks, callback,
-                                                      std::move(options)));
+  auto finished = co_await (
+      runner::run_callback_command(settings_.job.runner.callbacks, callback, std::move(options)) ||
+      stopped_.wait());
+  if (finished.index() == 1) co_return fail(ErrorKind::kCancelled, "the worker stops");
+  auto& ran = std::get<0>(finished);
+  if (!ran) co_return std::unexpected(std::move(ran).error());
   co_return Result<void>();
 }
 
@@ -224,8 +235,7 @@ Task<std::optional<ExitCode>> Worker::start_runner() {
     options.output_file =
         settings_.scratch / ("worker-" + std::to_string(settings_.worker) + ".out");
     options.framework = settings_.job.runner.framework;
-    options.start_timeout =
-        std::chrono::duration_cast<Clock::duration>(settings_.job.callback_timeout);
+    options.start_timeout = runner::callback_limit(settings_.job.callback_timeout);
     options.request_fork = [this](const std::string& datagram,
                                   const std::vector<int>& descriptors) {
       return send_datagram(control_.native_handle(), datagram, descriptors);
@@ -388,8 +398,7 @@ Task<void> Worker::leave_job() {
   protocol::WorkerDone done{
       .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
   if (runner_) {
-    done.errors = co_await runner_->stop(
-        std::chrono::duration_cast<Clock::duration>(settings_.job.callback_timeout));
+    done.errors = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
   }
   if (const auto called = co_await call_after_complete(); !called) {
     done.errors.push_back({.stage = "after_complete",

@@ -77,6 +77,7 @@ class Worker {
   Settings settings_;
   asio::posix::stream_descriptor control_;
   Channel<Input> inputs_;
+  Signal stopped_;
   std::shared_ptr<Worker*>
       alive_;  ///< Null inside once run() has ended: what the coroutines check.
   std::shared_ptr<broker::Connection> broker_;

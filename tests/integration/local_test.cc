@@ -144,8 +144,46 @@ TEST_F(SignalTest, SecondInterruptDoesNotWait) {
   ASSERT_TRUE(eventually(20s, [&] { return Cluster::so_far(program).units.size() == 1; }));
   program.signal(SIGINT);
   EXPECT_EQ(program.exit_code(5s), 130);
-  // Whoever is in such a hurry finds an empty folder in /tmp.
-  std::filesystem::remove_all(cluster().folder() / "tmp");
+}
+
+TEST_F(SignalTest, SecondInterruptLeavesNothing) {
+  Program& program = start_hanging_run();
+  program.signal(SIGINT);
+  program.signal(SIGINT);
+  EXPECT_EQ(program.exit_code(5s), 130);
+}
+
+/// A closed terminal.
+TEST_F(SignalTest, HangUpCancels) {
+  Program& program = start_hanging_run();
+  program.signal(SIGHUP);
+  const FinishedRun run = cluster().finish(program, 20s);
+  EXPECT_EQ(run.exit_code, 129);
+  EXPECT_EQ(run.report.units.size(), 6U);
+}
+
+TEST_F(SignalTest, KilledOriginatorLeavesNothing) {
+  Program& program = start_hanging_run();
+  program.signal(SIGKILL);
+  EXPECT_EQ(program.exit_code(5s), 137);
+  const auto tmp = cluster().folder() / "tmp";
+  EXPECT_TRUE(eventually(20s, [&] { return std::filesystem::is_empty(tmp); }));
+}
+
+TEST_F(SignalTest, InterruptDoesNotWaitForCallbacks) {
+  for (const char* name : {"before_originate", "after_sync", "before_creating_workers",
+                           "before_start", "after_job_finishes"}) {
+    SCOPED_TRACE(name);
+    const Project project = cluster().add_project("");
+    project.write("spec/a_spec.rb", "RSpec.describe('x') { it('y') {} }\n");
+    const auto mark = project.folder() / "has_begun";
+    cluster().configure(project, string(R"("job": {"callbacks": {")") + name + R"(": "touch ')" +
+                                     mark.string() + R"('; sleep 300"}})");
+    Program& program = cluster().start_run(project);
+    ASSERT_TRUE(eventually(20s, [&] { return std::filesystem::exists(mark); }));
+    program.signal(SIGINT);
+    EXPECT_EQ(cluster().finish(program, 10s).exit_code, 130);
+  }
 }
 
 // ---- poison on the machine itself ----
@@ -263,6 +301,34 @@ TEST_F(CallbackTest, FailingCommandIsExitCodeEightAndShowsItsOutput) {
               string::npos)
         << run.report.notice_text() << run.report.reason;
   }
+}
+
+TEST_F(CallbackTest, CallbackThatTakesTooLongFails) {
+  const Project project = cluster().add_project("callbacks");
+  cluster().configure(project, R"("timeouts": {"callback": 0.2},
+    "job": {"callbacks": {"before_originate": "sleep 300"}})");
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(run.exit_code, 8) << run.report.reason;
+  EXPECT_NE(run.report.reason.find("\"sleep 300\" did not end within"), string::npos)
+      << run.report.reason;
+}
+
+TEST_F(CallbackTest, TimeoutOfZeroIsNone) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb", "RSpec.describe('x') { it('y') {} }\n");
+  cluster().configure(project, R"("timeouts": {"callback": 0},
+    "job": {"callbacks": {"before_originate": "true", "after_sync": "true", "before_start": "true",
+                          "after_complete": "true", "after_job_finishes": "true"}})");
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
+}
+
+/// Neither what a command prints nor a configured cluster sends a local run to other machines.
+TEST_F(CallbackTest, LocalRunHasNoCluster) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb", "RSpec.describe('x') { it('y') {} }\n");
+  cluster().configure(project, R"("cluster": "farm", "job": {"callbacks":
+    {"before_originate": "echo compiling assets; echo cluster=gpu"}})");
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
 }
 
 TEST_F(CallbackTest, FailureAfterTheTestsKeepsTheVerdictsButNotExitCodeZero) {

@@ -51,6 +51,8 @@ class ReportReader {
       read_unit(*event);
     } else if (kind == "host") {
       report_.hosts[text_of(*event, "host")] = text_of(*event, "state");
+      if (event->contains("message"))
+        report_.notices.push_back(text_of(*event, "host") + ": " + text_of(*event, "message"));
     } else if (kind == "notice") {
       report_.notices.push_back(text_of(*event, "text"));
     } else if (kind == "waiting") {
