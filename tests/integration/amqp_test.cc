@@ -1,5 +1,6 @@
 // Runs through RabbitMQ: two listeners, every transport, several originators at once, and the
 // commands that speak to listeners.
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <set>
@@ -204,6 +205,31 @@ TEST_F(AmqpTest, NoListenerInTimeIsExitCodeSix) {
   EXPECT_TRUE(says(run.report.reason, "listeners")) << run.report.reason;
   for (const auto& [file, unit] : run.report.units) EXPECT_EQ(unit.verdict, "lost") << file;
   EXPECT_EQ(run.report.units.size(), 2U);
+}
+
+TEST_F(AmqpTest, ListenersHaveTheirTimeAfterASlowBeforeOriginate) {
+  cluster().start_two_listeners();
+  const Project project = cluster().add_slow_project(2, 0.1);
+  cluster().configure(project, R"("job": {"callbacks": {"before_originate": "sleep 4"}})");
+  const FinishedRun run = cluster().run(project, {"--start-timeout", "3"}, 60s);
+  EXPECT_EQ(run.exit_code, 0) << run.report.reason;
+}
+
+TEST_F(AmqpTest, AlarmIsShownAndCanBeInterrupted) {
+  const Project project = cluster().add_slow_project(2, 0.1);
+  cluster().configure(project);
+  ASSERT_TRUE(shared_rabbit().raise_memory_alarm());
+  Program& program = cluster().start_run(project);
+  const bool is_shown = eventually(30s, [&] {
+    const auto waiting = Cluster::so_far(program).waiting;
+    return std::ranges::any_of(
+        waiting, [](const string& reason) { return says(reason, "takes no messages now"); });
+  });
+  program.signal(SIGINT);
+  const FinishedRun run = cluster().finish(program, 60s);
+  EXPECT_TRUE(shared_rabbit().clear_memory_alarm());
+  EXPECT_TRUE(is_shown);
+  EXPECT_EQ(run.exit_code, 130);
 }
 
 TEST_F(AmqpTest, DeadBrokerIsExitCodeThreeAtOnce) {

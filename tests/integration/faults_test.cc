@@ -34,8 +34,7 @@ class FaultTest : public RabbitTest {
     return run;
   }
 
- private:
-  std::size_t files_ = 0;
+  std::size_t files_ = 0;  ///< Of the project that runs.
 };
 
 TEST_F(FaultTest, KilledWorkerIsReplaced) {
@@ -115,6 +114,18 @@ TEST_F(FaultTest, BrokerStopsInGoodOrderAndComesBack) {
   shared_rabbit().stop();
   const auto restarted = shared_rabbit().restart();
   ASSERT_TRUE(restarted) << restarted.error().message;
+  expect_complete(run, 120s);
+}
+
+TEST_F(FaultTest, BrokerThatLosesEverythingGetsItAgain) {
+  cluster().start_two_listeners();
+  files_ = 16;
+  const Project project = cluster().add_slow_project(files_, 0.5);
+  cluster().configure(project);
+  Program& run = cluster().start_run(project, {"-j", "3"});
+  ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() >= 4; }));
+  for (const char* command : {"stop_app", "force_reset", "start_app"})
+    ASSERT_TRUE(shared_rabbit().rabbitmqctl({command})) << command;
   expect_complete(run, 120s);
 }
 
