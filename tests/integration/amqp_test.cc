@@ -96,14 +96,14 @@ TEST_F(AmqpTest, FailingCallbackTakesOneMachineOutOfTheJob) {
   EXPECT_EQ(differences(Cluster::slow_units(6), run.report), "");
   EXPECT_EQ(run.exit_code, 0) << run.report.reason;
   EXPECT_EQ(hosts_of(run.report), std::set<string>{"two"});
-  EXPECT_TRUE(says(run.report.notice_text(), "one is out of the job")) << run.report.notice_text();
+  EXPECT_TRUE(says(run.report.notice_text(), "one: after_sync: ")) << run.report.notice_text();
 }
 
 TEST_F(AmqpTest, BeforeOriginateNamesTheCluster) {
   cluster().start_listener();
   const Project project = cluster().add_slow_project(2, 0.1);
   project.write("gorgon.json", "{" + cluster().connection_key() +
-                                   R"(, "job": {"callbacks": {"before_originate": "echo )" +
+                                   R"(, "job": {"callbacks": {"before_originate": "echo cluster=)" +
                                    cluster().name() + "\"}}}");
   EXPECT_EQ(cluster().run(project, {"--start-timeout", "20"}).exit_code, 0);
 }
@@ -228,6 +228,9 @@ TEST_F(AmqpTest, AlarmIsShownAndCanBeInterrupted) {
   program.signal(SIGINT);
   const FinishedRun run = cluster().finish(program, 60s);
   EXPECT_TRUE(shared_rabbit().clear_memory_alarm());
+  // The broker did not hear that they are to be deleted; they would expire after two minutes.
+  for (const string& queue : cluster().job_queues())
+    EXPECT_TRUE(shared_rabbit().rabbitmqctl({"delete_queue", queue}));
   EXPECT_TRUE(is_shown);
   EXPECT_EQ(run.exit_code, 130);
 }
