@@ -324,6 +324,16 @@ TEST_F(AmqpTest, PingListsTheListeners) {
   EXPECT_EQ(ping.exit_code, 6);
 }
 
+TEST_F(AmqpTest, ListenersOfOneNameAreToldApart) {
+  cluster().start_listener({.name = "one"});
+  cluster().start_listener({.name = "other", .host_name = "one"});
+  const Project project = cluster().add_slow_project(8, 0.3);
+  cluster().configure(project);
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(hosts_of(run.report), (std::set<string>{"one", "one-2"}));
+}
+
 TEST_F(AmqpTest, GemIsRefusedUnlessTheListenerAllowsIt) {
   cluster().start_listener({.name = "strict"});
   cluster().start_listener(
