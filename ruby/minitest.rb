@@ -110,7 +110,7 @@ module Gorgon
 
     # Names every case, and gives [class, names] of those the unit asks for.
     def select(tests, unit, reporter)
-      ids = CaseIds.new(unit.file)
+      ids = CaseIds.new
       tests.map do |test_class, names|
         chosen = names.sort.select do |name|
           id = ids.id(test_class.name, name)

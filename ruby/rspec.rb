@@ -95,6 +95,7 @@ module Gorgon
 
     def run(unit, report)
       @report = report
+      report.exit_status = 'failed' # RSpec knows no "error"
       @stage = 'load'
       boot unless @reporter
       prepare_world(unit)
@@ -150,14 +151,14 @@ module Gorgon
     def example_failed(notification)
       example = notification.example
       exception = example.exception
-      status = failure?(exception) ? 'failed' : 'error'
-      example_finished(example, status, failure: failure_of(notification, exception, status),
-                                        pending: example.execution_result.pending_message)
+      # RSpec has one word for both, the stage of the failure tells them apart.
+      stage = failure?(exception) ? 'assertion' : 'case'
+      example_finished(example, 'failed', failure: failure_of(notification, exception, stage),
+                                          pending: example.execution_result.pending_message)
     end
 
     def example_pending(example)
-      result = example.execution_result
-      example_finished(example, result.pending_exception ? 'pending' : 'skipped', pending: result.pending_message)
+      example_finished(example, 'pending', pending: example.execution_result.pending_message)
     end
 
     private
@@ -329,8 +330,7 @@ module Gorgon
       exception.class.ancestors.any? { |ancestor| FAILURE_CLASSES.include?(ancestor.name) }
     end
 
-    def failure_of(notification, exception, status)
-      stage = status == 'failed' ? 'assertion' : 'case'
+    def failure_of(notification, exception, stage)
       display = begin
         notification.message_lines.join("\n")
       rescue StandardError

@@ -108,7 +108,7 @@ module Gorgon
     # The parents from other files take part with nothing but those.
     def suite_of(tests, unit)
       @ids = {}.compare_by_identity
-      ids = CaseIds.new(unit.file)
+      ids = CaseIds.new
       wanted = lambda do |test|
         next false unless tests.include?(test.class, test.method_name)
 

@@ -37,9 +37,12 @@ module Gorgon
       @open = {}
       @errors = []
       @failed = false
+      @exit_status = 'error'
     end
 
     attr_reader :errors
+    # What the framework calls a case that ends the process.
+    attr_writer :exit_status
 
     def verdict
       @failed || @errors.any? ? 'failed' : 'passed'
@@ -73,7 +76,7 @@ module Gorgon
       message = "exit(#{exception.status}) was called"
       @open.keys.each do |id|
         open = @open[id]
-        case_finished(id: id, name: open['name'], location: open['location'], status: 'error', seconds: 0.0,
+        case_finished(id: id, name: open['name'], location: open['location'], status: @exit_status, seconds: 0.0,
                       failure: Wire.error('exit', exception, message: message))
       end
       error(Wire.error('exit', exception, message: "#{message} while #{@unit} ran"))

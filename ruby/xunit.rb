@@ -152,16 +152,15 @@ module Gorgon
     end
   end
 
-  # Gives every case of a file an id that is unique and the same in each run of the unchanged file: file, class, method,
-  # and a number for the ones that share all three (two blocks of minitest/spec with one name, two data sets).
+  # Gives every case of a file an id that is unique there and the same in each run of the unchanged file: class, method,
+  # and a number for the ones that share both (two blocks of minitest/spec with one name, two data sets).
   class CaseIds
-    def initialize(file)
-      @file = file
+    def initialize
       @used = Hash.new(0)
     end
 
     def id(class_name, case_name)
-      base = "#{@file}##{class_name || 'anonymous'}##{case_name}"
+      base = "#{class_name || 'anonymous'}##{case_name}"
       count = (@used[base] += 1)
       Wire.text(count == 1 ? base : "#{base}~#{count}", Wire::NAME_BYTES)
     end

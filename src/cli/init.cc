@@ -1,5 +1,8 @@
 #include "cli/init.h"
 
+#include <fmt/core.h>
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -9,6 +12,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "plan/glob.h"
 
 namespace gorgon::cli {
 
@@ -18,10 +22,12 @@ namespace {
 struct Findings {
   bool has_specs = false;
   bool has_tests = false;
+  std::vector<std::string> test_globs;  ///< For the folder test/; empty without it.
 
   [[nodiscard]] std::string files() const {
-    if (has_specs && has_tests) return R"("spec/**/*_spec.rb", "test/**/*_test.rb")";
-    return has_tests ? R"("test/**/*_test.rb")" : R"("spec/**/*_spec.rb")";
+    std::vector<std::string> globs = test_globs;
+    if (has_specs || globs.empty()) globs.insert(globs.begin(), "spec/**/*_spec.rb");
+    return fmt::format(R"("{}")", fmt::join(globs, R"(", ")"));
   }
   [[nodiscard]] std::string_view callbacks_folder() const {
     if (has_specs) return "spec";
@@ -29,10 +35,25 @@ struct Findings {
   }
 };
 
+/// Test files are named in one of two ways, seldom in both; a glob for one that does not occur
+/// would only take helpers for tests.
+std::vector<std::string> test_globs(const fs::path& project) {
+  const bool has_suffixes = !plan::find_files(project, "test/**/*_test.rb").empty();
+  auto prefixed = plan::find_files(project, "test/**/test_*.rb");
+  std::erase_if(prefixed, [](const std::string& path) {
+    return path.ends_with("/test_helper.rb") || path.ends_with("_test.rb");
+  });
+  if (has_suffixes || prefixed.empty()) return {"test/**/*_test.rb"};
+  return {"test/**/test_*.rb", "!test/**/test_helper.rb"};
+}
+
 Findings look_at(const fs::path& project) {
   std::error_code ignored;
-  return {.has_specs = fs::is_directory(project / "spec", ignored),
-          .has_tests = fs::is_directory(project / "test", ignored)};
+  Findings found{.has_specs = fs::is_directory(project / "spec", ignored),
+                 .has_tests = fs::is_directory(project / "test", ignored),
+                 .test_globs = {}};
+  if (found.has_tests) found.test_globs = test_globs(project);
+  return found;
 }
 
 constexpr std::string_view kProjectHead =

@@ -51,6 +51,18 @@ TEST_F(InitTest, SimpleFilesLoadAndRunLocally) {
   EXPECT_EQ(listener->worker_slots, 0U);
 }
 
+TEST_F(InitTest, NamesOfTheTestFilesDecideOnTheGlobs) {
+  const auto touch = [&](const char* path) { ASSERT_TRUE(write_file(project_.path() / path, "")); };
+  touch("test/test_helper.rb");
+  touch("test/models/test_user.rb");
+  init(InitKind::kSimple);
+  EXPECT_THAT(load().files, ElementsAre("test/**/test_*.rb", "!test/**/test_helper.rb"));
+  fs::remove(project_.path() / "gorgon.json");
+  touch("test/models/account_test.rb");
+  init(InitKind::kSimple);
+  EXPECT_THAT(load().files, ElementsAre("test/**/*_test.rb"));
+}
+
 TEST_F(InitTest, FoldersOfTheProjectDecideOnTheGlobs) {
   EXPECT_THAT(init(InitKind::kSimple).kept, IsEmpty());
   EXPECT_THAT(load().files, ElementsAre("spec/**/*_spec.rb"));

@@ -1,13 +1,24 @@
 // The command line: one table of commands and options, from which --help comes.
+#include <fmt/core.h>
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -31,8 +42,8 @@ constexpr std::string_view kStartFooter =
     "pushed, 3 other error "
     "(broker unreachable, nothing matches), 4 the selection is empty, 6 incomplete (no listener in "
     "time, files without a verdict), "
-    "8 a callback failed on every machine, 9 refused by the listeners, 64 usage or configuration, "
-    "130/143 interrupted.";
+    "8 a callback failed (here, or on every machine), 9 refused by the listeners, 64 usage or "
+    "configuration, 130/143 interrupted.";
 
 /// Options of every command that talks to a project's broker.
 template <class Command>
@@ -49,16 +60,85 @@ void add_project_options(CLI::App& app, Command& command) {
       ->type_name("NAME");
 }
 
-/// CLI11 has no transparent optional for numbers with a range.
+/// The whole of `text` as a number.
 template <class Number>
-CLI::Option* add_number(CLI::App& app, const std::string& names, std::optional<Number>& target,
-                        Number from, Number to, const std::string& what, const std::string& type) {
+std::optional<Number> number_of(const std::string& text) {
+  Number value{};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return value;
+}
+
+/// An option with a number from `from` to `to`, which goes to `target`. CLI11's own checks answer
+/// with the names of its types.
+template <class Number, class Target>
+CLI::Option* add_number(CLI::App& app, const std::string& names, Target& target, Number from,
+                        Number to, const std::string& what, const std::string& type) {
+  const auto check = [from, to](const std::string& text) -> std::string {
+    const auto value = number_of<Number>(text);
+    if (value && *value >= from && *value <= to) return {};
+    return fmt::format("must be a {}number from {} to {}, not \"{}\"",
+                       std::is_integral_v<Number> ? "whole " : "", from, to, text);
+  };
   return app
-      .add_option_function<Number>(
-          names, [&target](const Number& value) { target = value; }, what)
-      ->check(CLI::Range(from, to))
+      .add_option_function<std::string>(
+          names, [&target](const std::string& text) { target = *number_of<Number>(text); }, what)
+      ->check(CLI::Validator(check, ""))
       ->type_name(type);
 }
+
+template <class Value>
+using Words = std::vector<std::pair<std::string, Value>>;
+
+/// An option with one of a few words. CLI11's own check would list the numbers behind them, and
+/// accept those.
+template <class Value>
+CLI::Option* add_words(CLI::App& app, const std::string& name, Value& target,
+                       const Words<Value>& words, const std::string& what,
+                       const std::string& type) {
+  const auto check = [words](const std::string& text) -> std::string {
+    std::vector<std::string> names;
+    for (const auto& [word, value] : words) {
+      if (word == text) return {};
+      names.push_back(word);
+    }
+    return fmt::format("must be {}{}, not \"{}\"", names.size() > 1 ? "one of " : "",
+                       fmt::join(names, ", "), text);
+  };
+  const auto set = [words, &target](const std::string& text) {
+    for (const auto& [word, value] : words) {
+      if (word == text) target = value;
+    }
+  };
+  return app.add_option_function<std::string>(name, set, what)
+      ->check(CLI::Validator(check, ""))
+      ->type_name(type);
+}
+
+/// What people type who know another program.
+struct Habit {
+  std::string_view command;
+  std::string_view word;
+  std::string_view ours;
+};
+constexpr std::array kHabits = std::to_array<Habit>({
+    {"start", "--json", "--message-format json"},
+    {"start", "--format", "--message-format"},
+    {"start", "--no-color", "--color never"},
+    {"start", "--colour", "--color"},
+    {"start", "--workers", "--jobs"},
+    {"start", "--slots", "--jobs"},
+    {"start", "-n", "--jobs"},
+    {"start", "-c", "--config"},
+    {"listen", "-c", "--config"},
+    {"listen", "-f", "--foreground"},
+    {"listen", "--jobs", "--slots"},
+    {"listen", "-j", "--slots"},
+    {"ping", "--message-format", "--json"},
+    {"ping", "-c", "--config"},
+    {"ping", "--timeout", "--wait"},
+});
 
 /// All commands with their parsed options; run() calls the one that was given.
 class CommandLine {
@@ -77,11 +157,14 @@ class CommandLine {
       std::printf("gorgon %s\n", std::string(kVersion).c_str());
       return 0;
     });
-    CLI::App* help = command("help", "Show the help of a command", [this] { return show_help(); });
-    help->add_option("command", help_topic_, "The command");
+    // as_help_option() answers it, but for words that are no command.
+    command("help", "Show the help of a command", [this] {
+      return refuse_help_topic();
+    })->add_option("command", help_topic_, "The command");
   }
 
   int run(std::vector<std::string> arguments) {
+    arguments = as_help_option(std::move(arguments));
     if (const auto suggestion = misspelled_command(arguments)) {
       std::fprintf(stderr, "gorgon: there is no command \"%s\"; did you mean `gorgon %s`?\n",
                    arguments.front().c_str(), suggestion->c_str());
@@ -96,11 +179,12 @@ class CommandLine {
       app_.parse(arguments);
     } catch (const CLI::ExtrasError&) {
       return refuse_unknown_option();
+    } catch (const CLI::ArgumentMismatch& error) {
+      const std::string_view message = error.what();
+      return refuse(fmt::format("{} needs a value", message.substr(0, message.find(':'))));
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return app_.exit(error);
-      std::fprintf(stderr, "gorgon: %s\nSee `gorgon %s--help`.\n", error.what(),
-                   chosen_name().c_str());
-      return results::kUsageError;
+      return refuse(error.what());
     }
     for (const auto& [subcommand, call] : calls_) {
       if (*subcommand) return call();
@@ -132,17 +216,14 @@ class CommandLine {
     app->add_flag("--dry-run", start_.dry_run, "Show what would run, in order, and run nothing");
     app->add_flag("-q,--quiet", start_.quiet, "Show failures and the summary only");
     app->add_flag("-v,--verbose", start_.verbose, "Show every file, and whole backtraces");
-    app->add_option("--color", start_.color, "Use colours: auto, always or never")
-        ->transform(CLI::CheckedTransformer(
-            std::vector<std::pair<std::string, report::Color>>{{"auto", report::Color::kAuto},
-                                                               {"always", report::Color::kAlways},
-                                                               {"never", report::Color::kNever}}))
-        ->type_name("WHEN");
-    app->add_option("--message-format", start_.format,
-                    "human, or json: one event a line on standard output")
-        ->transform(CLI::CheckedTransformer(std::vector<std::pair<std::string, MessageFormat>>{
-            {"human", MessageFormat::kHuman}, {"json", MessageFormat::kJson}}))
-        ->type_name("FORMAT");
+    add_words<report::Color>(*app, "--color", start_.color,
+                             {{"auto", report::Color::kAuto},
+                              {"always", report::Color::kAlways},
+                              {"never", report::Color::kNever}},
+                             "Use colours: auto, always or never", "WHEN");
+    add_words<MessageFormat>(*app, "--message-format", start_.format,
+                             {{"human", MessageFormat::kHuman}, {"json", MessageFormat::kJson}},
+                             "human, or json: one event a line on standard output", "FORMAT");
     app->footer(std::string(kStartFooter));
   }
 
@@ -166,9 +247,8 @@ class CommandLine {
         command("ping", "List the listeners that answer", [this] { return ping(ping_); });
     add_project_options(*ping_app, ping_);
     ping_app->add_flag("--json", ping_.json, "One JSON object instead of lines");
-    ping_app->add_option("--wait", ping_.wait_seconds, "How long answers are collected")
-        ->check(CLI::Range(0.05, 600.0))
-        ->type_name("SECONDS");
+    add_number<double>(*ping_app, "--wait", ping_.wait_seconds, 0.05, 600,
+                       "How long answers are collected", "SECONDS");
 
     CLI::App* gem_app =
         command("gem", "Run a gem command on every listener that allows it", [this] {
@@ -199,9 +279,8 @@ class CommandLine {
   void add_setup() {
     CLI::App* init_app = command("init", "Write a first configuration for this project",
                                  [this] { return init(init_); });
-    init_app->add_option("kind", init_.kind, "rails, for a Rails project")
-        ->check(CLI::IsMember({"rails"}))
-        ->type_name("KIND");
+    add_words<std::string>(*init_app, "kind", init_.kind, {{"rails", "rails"}},
+                           "rails, for a Rails project", "KIND");
 
     CLI::App* app = command("install_listener", "Install the listener as a systemd service",
                             [this] { return install_listener(service_); });
@@ -242,6 +321,23 @@ class CommandLine {
     return word == "-h" || word == "--help" || word == "--version";
   }
 
+  /// `gorgon help X` is `gorgon X --help`, word for word.
+  [[nodiscard]] std::vector<std::string> as_help_option(std::vector<std::string> arguments) const {
+    if (arguments.empty() || arguments.front() != "help") return arguments;
+    if (arguments.size() == 1) return {"--help"};
+    if (arguments.size() > 2 || !is_command(arguments[1])) return arguments;
+    return {arguments[1], "--help"};
+  }
+
+  int refuse_help_topic() {
+    std::ranges::replace(help_topic_, '-', '_');
+    const auto suggestion = is_command(help_topic_) ? std::optional(help_topic_)
+                                                    : nearest(help_topic_, command_names());
+    std::fprintf(stderr, "gorgon: there is no such command%s\n",
+                 suggestion ? ("; did you mean `gorgon help " + *suggestion + "`?").c_str() : "");
+    return results::kUsageError;
+  }
+
   /// A first word that is no command means files to run; unless it is clearly a slip of the
   /// fingers.
   [[nodiscard]] std::optional<std::string> misspelled_command(
@@ -249,10 +345,12 @@ class CommandLine {
     if (arguments.empty() || is_command(arguments.front())) return std::nullopt;
     const std::string& word = arguments.front();
     std::error_code ignored;
-    if (word.find_first_of("-/.*?[{!") != std::string::npos ||
-        std::filesystem::exists(word, ignored))
-      return std::nullopt;
-    return nearest(word, command_names());
+    if (word.starts_with('-') || std::filesystem::exists(word, ignored)) return std::nullopt;
+    std::string underscored = word;
+    std::ranges::replace(underscored, '-', '_');
+    if (is_command(underscored)) return underscored;
+    if (word.find_first_of("/.*?[{!") != std::string::npos) return std::nullopt;
+    return nearest(underscored, command_names());
   }
 
   [[nodiscard]] CLI::App* chosen() {
@@ -282,25 +380,20 @@ class CommandLine {
     }
     const std::vector<std::string_view> candidates(names.begin(), names.end());
     std::string message = "gorgon " + chosen_name() + "does not know \"" + word + "\"";
-    if (const auto suggestion = nearest(word.substr(0, word.find('=')), candidates))
-      message += "; did you mean \"" + *suggestion + "\"?";
-    std::fprintf(stderr, "gorgon: %s\nSee `gorgon %s--help`.\n", message.c_str(),
-                 chosen_name().c_str());
-    return results::kUsageError;
+    const std::string name = word.substr(0, word.find('='));
+    // NOLINTNEXTLINE(misc-include-cleaner): <algorithm> is there.
+    const auto* habit = std::ranges::find_if(kHabits, [&](const Habit& one) {
+      return app != nullptr && one.command == app->get_name() && one.word == name;
+    });
+    const auto suggestion = habit != kHabits.end() ? std::optional(std::string(habit->ours))
+                                                   : nearest(name, candidates);
+    if (suggestion) message += "; did you mean \"" + *suggestion + "\"?";
+    return refuse(message);
   }
 
-  int show_help() {
-    if (help_topic_.empty()) {
-      std::printf("%s", app_.help().c_str());
-      return 0;
-    }
-    if (is_command(help_topic_)) {
-      std::printf("%s", app_.get_subcommand(help_topic_)->help().c_str());
-      return 0;
-    }
-    const auto suggestion = nearest(help_topic_, command_names());
-    std::fprintf(stderr, "gorgon: there is no command \"%s\"%s\n", help_topic_.c_str(),
-                 suggestion ? ("; did you mean \"" + *suggestion + "\"?").c_str() : "");
+  int refuse(const std::string& message) {
+    std::fprintf(stderr, "gorgon: %s\nSee `gorgon %s--help`.\n", message.c_str(),
+                 chosen_name().c_str());
     return results::kUsageError;
   }
 
@@ -317,6 +410,14 @@ class CommandLine {
   std::string help_topic_;
 };
 
+/// What was printed and could not be written is an error. A reader that has gone is none: it had
+/// enough.
+int after_flush(int exit_code) {
+  if (std::fflush(stdout) == 0 || errno == EPIPE) return exit_code;
+  std::fprintf(stderr, "gorgon: standard output cannot be written: %s\n", std::strerror(errno));
+  return exit_code == 0 ? static_cast<int>(results::kOriginatorError) : exit_code;
+}
+
 }  // namespace
 }  // namespace gorgon::cli
 
@@ -325,7 +426,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     gorgon::cli::CommandLine command_line;
-    return command_line.run(std::vector<std::string>(argv + 1, argv + argc));
+    const int exit_code = command_line.run(std::vector<std::string>(argv + 1, argv + argc));
+    return gorgon::cli::after_flush(exit_code);
   } catch (const std::exception& error) {
     // Nothing of ours throws; this is a library's last word.
     std::fprintf(stderr, "gorgon: unexpected error: %s\n", error.what());

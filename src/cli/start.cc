@@ -5,8 +5,12 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/files.h"
 #include "base/log.h"
@@ -28,6 +32,7 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   GORGON_TRY_ASSIGN(options.config,
                     config::load_project_config(command.config_file, command.config_is_required));
   options.project = fs::absolute(command.config_file).parent_path().lexically_normal();
+  options.config_name = command.config_file.string();
   options.selection = command.selection;
   options.slots = command.slots;
   if (command.cluster) options.config.cluster = *command.cluster;
@@ -41,6 +46,18 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
 /// How often the wait for a slow reader of our output looks whether it has gone.
 constexpr auto kFlushStep = std::chrono::seconds(1);
 
+report::Rerun how_to_rerun(const StartCommand& command, const originator::StartOptions& options) {
+  report::Rerun rerun;
+  if (command.config_is_required) rerun.options = {"--config", command.config_file.string()};
+  if (command.cluster) {
+    rerun.options.emplace_back("--cluster");
+    rerun.options.push_back(*command.cluster);
+  }
+  rerun.selection = command.selection;
+  rerun.project = options.project.lexically_proximate(fs::current_path()).string();
+  return rerun;
+}
+
 std::unique_ptr<report::Reporter> make_reporter(const StartCommand& command,
                                                 const originator::StartOptions& options) {
   if (command.format == MessageFormat::kJson)
@@ -50,8 +67,39 @@ std::unique_ptr<report::Reporter> make_reporter(const StartCommand& command,
                                            : report::Verbosity::kNormal;
   auto terminal = report::terminal_options(STDOUT_FILENO, command.color, verbosity, &std::getenv);
   terminal.look.project_root = options.project.string();
-  terminal.look.failed_files = options.config.failed_files.string();
+  terminal.look.rerun = how_to_rerun(command, options);
   return std::make_unique<report::TerminalReporter>(STDOUT_FILENO, std::move(terminal));
+}
+
+/// Waits for a slow reader; a report that nobody can read is no good end.
+int end_report(report::Reporter& reporter, int exit_code) {
+  while (!reporter.flush(kFlushStep)) continue;
+  const int error = reporter.write_error();
+  if (error == 0) return exit_code;
+  std::fprintf(stderr, "gorgon: the report cannot be written: %s\n", std::strerror(error));
+  return exit_code == 0 ? static_cast<int>(results::kOriginatorError) : exit_code;
+}
+
+/// A run that ends before it begins. Whoever reads events learns of it there as well.
+int refuse(const StartCommand& command, const Error& error, std::optional<int> exit_code = {}) {
+  const int usual_code = complain(error);
+  const int code = exit_code.value_or(usual_code);
+  if (command.format != MessageFormat::kJson) return code;
+  report::JsonEventsReporter reporter(STDOUT_FILENO);
+  reporter.on(results::RunFinished{.exit_code = code, .reason = error.message});
+  return end_report(reporter, code);
+}
+
+int show_plan_as_events(const originator::Plan& plan) {
+  std::vector<report::PlannedUnit> units;
+  for (std::size_t i = 0; i < plan.units.size(); ++i) {
+    const plan::PlannedFile& file = plan.files[i];
+    units.push_back({.unit = plan.units[i], .is_recorded = file.is_recorded});
+    if (file.expected) units.back().expected_seconds = file.expected->count();
+  }
+  report::JsonEventsReporter reporter(STDOUT_FILENO);
+  reporter.show_plan(units);
+  return end_report(reporter, results::kAllPassed);
 }
 
 void show_plan(const originator::Plan& plan) {
@@ -79,20 +127,21 @@ bool is_ignored(int signal) {
 
 int start(const StartCommand& command) {
   auto options = settle(command);
-  if (!options) return complain(options.error());
+  if (!options) return refuse(command, options.error());
   if (!options->config.originator_log_file.empty()) {
     if (const auto opened = log::open(options->config.originator_log_file, log::Level::kInfo);
         !opened)
-      return complain(opened.error());
+      return refuse(command, opened.error());
   }
   auto plan = originator::make_plan(*options);
   if (!plan) {
-    const int exit_code = complain(plan.error());
     const bool is_selection =
         !command.selection.empty() && plan.error().kind == ErrorKind::kNotFound;
-    return is_selection ? results::kNothingSelected : exit_code;
+    return refuse(command, plan.error(),
+                  is_selection ? std::optional<int>(results::kNothingSelected) : std::nullopt);
   }
   if (command.dry_run) {
+    if (command.format == MessageFormat::kJson) return show_plan_as_events(*plan);
     show_plan(*plan);
     return 0;
   }
@@ -116,8 +165,7 @@ int start(const StartCommand& command) {
   const int exit_code = run_to_completion(io, originator.run());
   // A pager may be read for an hour; from here on Ctrl-C ends us as it ends any program.
   signals.clear();
-  while (!reporter->flush(kFlushStep)) continue;
-  return exit_code;
+  return end_report(*reporter, exit_code);
 }
 
 }  // namespace gorgon::cli

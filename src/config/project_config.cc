@@ -172,9 +172,9 @@ const Table<Timeouts>& timeout_keys() {
        "900.",
        duration(&Timeouts::unit)},
       {{"start"},
-       "Give up (exit code 6) when no listener answers for so long. Default: 60.",
+       "Give up (exit code 6) when no listener works on the job for so long. Default: 60.",
        duration(&Timeouts::start)},
-      {{"callback"}, "One callback. Default: 600.", duration(&Timeouts::callback)},
+      {{"callback"}, "A callback that runs longer is killed and has failed. 0: never. Default: 600.", duration(&Timeouts::callback)},
   };
   return table;
 }
@@ -214,7 +214,7 @@ const Table<ProjectConfig>& project_keys() {
        object(&Config::file_server, file_server_keys())},
       {{"files"},
        "The test files: globs, relative to the project; \"!glob\" takes away. Default: "
-       "`spec/**/*_spec.rb`, `test/**/*_test.rb`, `test/**/test_*.rb`.",
+       "`spec/**/*_spec.rb`, `test/**/*_test.rb`.",
        texts(&Config::files)},
       {{"runner"}, "The test framework. Default: found out for each file.", runner()},
       {{"runner_arguments"},
@@ -315,7 +315,7 @@ Result<ProjectConfig> load_project_config(const fs::path& file, bool required) {
   auto root = load_with_secret(file, project_config_rows(), listener_config_rows(), problems);
   if (!root && root.error().kind == ErrorKind::kNotFound) {
     if (!required) return config;
-    return fail(ErrorKind::kNotFound, root.error().message + ": `gorgon init` writes one");
+    return fail(ErrorKind::kUsage, "the configuration " + root.error().message);
   }
   if (!root) return std::unexpected(std::move(root).error());
   const fs::path project = fs::absolute(file).parent_path();

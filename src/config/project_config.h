@@ -101,7 +101,7 @@ struct ProjectConfig {
 };
 
 /// Reads `file` (gorgon.json) and gorgon_secret.json beside it, deep-merged over it. A missing
-/// `file` gives the defaults when `required` is false, kNotFound otherwise. Without
+/// `file` gives the defaults when `required` is false, kUsage otherwise. Without
 /// "rsync_transport" a file server means kSsh, as it always did; a broker without one kDirect; no
 /// broker kNone (in place). kUsage: not JSON, an unknown key, a wrong type or value, keys that
 /// contradict each other, a named file that is not there; the message names the file, line and key

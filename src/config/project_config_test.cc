@@ -147,15 +147,15 @@ TEST_F(ProjectConfigTest, OurOwnKeysAreRead) {
   EXPECT_THAT(config.job.preload, ElementsAre("config/environment"));
 }
 
-TEST_F(ProjectConfigTest, MissingFileGivesTheDefaultsOrSaysHowToGetOne) {
+TEST_F(ProjectConfigTest, MissingFileGivesTheDefaultsUnlessItWasNamed) {
   const auto defaults = load_project_config(folder_.path() / "gorgon.json", false);
   ASSERT_TRUE(defaults);
   EXPECT_FALSE(defaults->connection);
   EXPECT_EQ(defaults->job.sync.transport, Transport::kNone);
   const auto required = load();
   ASSERT_FALSE(required);
-  EXPECT_EQ(required.error().kind, ErrorKind::kNotFound);
-  EXPECT_THAT(required.error().message, HasSubstr("`gorgon init` writes one"));
+  EXPECT_EQ(required.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(required.error().message, HasSubstr("gorgon.json does not exist"));
 }
 
 TEST_F(ProjectConfigTest, TransportFollowsFromWhatThereIs) {

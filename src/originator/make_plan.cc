@@ -1,6 +1,12 @@
 #include "originator/make_plan.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -33,6 +39,7 @@ Result<void> hide_own_folder(const std::filesystem::path& project) {
 
 Result<Plan> make_plan(const StartOptions& options) {
   const plan::Selection selection{.project = options.project,
+                                  .config_name = options.config_name,
                                   .globs = options.config.files,
                                   .arguments = options.selection,
                                   .working_directory = std::filesystem::current_path()};
@@ -60,17 +67,32 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
   for (const results::Unit& unit : state.units()) {
     const results::UnitResult* result = state.result(unit.id);
     if (result == nullptr) continue;
-    // A crash or a kill says nothing about how long the file takes.
+    // A crash says nothing about how long the file takes; a kill at the limit says that it takes
+    // at least that.
     if (result->verdict == Verdict::kPassed || result->verdict == Verdict::kFailed) {
       measured[unit.file] += std::chrono::duration<double>(result->seconds);
+    } else if (result->verdict == Verdict::kTimedOut) {
+      measured[unit.file] +=
+          std::max(options.config.timeouts.unit, std::chrono::duration<double>(result->seconds));
     }
     if (result->verdict != Verdict::kPassed) failed.push_back(unit.file);
   }
-  if (!measured.empty())
-    GORGON_TRY(plan::record_runtimes(runtime_file(options), options.project, measured));
-  GORGON_TRY(hide_own_folder(options.project));
-  if (options.config.failed_files.empty()) return {};
-  return plan::write_failed_files(options.project / options.config.failed_files, failed);
+  std::string problems;
+  const auto note = [&](std::string_view what, const Result<void>& done) {
+    if (done) return;
+    if (!problems.empty()) problems += '\n';
+    problems += fmt::format("{} not written: {}", what, done.error().message);
+  };
+  if (!measured.empty()) {
+    note("runtimes were", plan::record_runtimes(runtime_file(options), options.project, measured));
+  }
+  note(".gorgon/.gitignore was", hide_own_folder(options.project));
+  if (!options.config.failed_files.empty()) {
+    note("the failed files were",
+         plan::write_failed_files(options.project / options.config.failed_files, failed));
+  }
+  if (!problems.empty()) return fail(ErrorKind::kIo, std::move(problems));
+  return {};
 }
 
 }  // namespace gorgon::originator

@@ -17,8 +17,9 @@
 namespace gorgon::originator {
 
 struct StartOptions {
-  std::filesystem::path project;  ///< Absolute.
-  config::ProjectConfig config;   ///< Options of the command line merged in.
+  std::filesystem::path project;            ///< Absolute.
+  std::string config_name = "gorgon.json";  ///< What the user calls the configuration file.
+  config::ProjectConfig config;             ///< Options of the command line merged in.
   std::vector<std::string>
       selection;  ///< Files, directories, globs; empty: all of the configuration.
   std::optional<std::size_t>
@@ -36,7 +37,9 @@ struct Plan {
 [[nodiscard]] Result<Plan> make_plan(const StartOptions& options);
 
 /// Merges the measured runtimes into the history, and writes the failed files where the
-/// configuration wants them. kIo.
+/// configuration wants them; each whatever becomes of the other. A file that was killed at its
+/// time limit counts as having taken that long, so that it is handed out first next time. kIo: the
+/// message has a line for each thing that could not be written.
 [[nodiscard]] Result<void> save_history(const StartOptions& options,
                                         const results::JobState& state);
 

@@ -87,7 +87,12 @@ class Collection {
 /// What the configured globs, or without any the defaults, match.
 Result<std::vector<std::string>> find_configured(const Selection& selection) {
   const fs::path& project = selection.project;
-  GORGON_TRY_ASSIGN(Patterns patterns, parse_patterns(selection.globs, project, project));
+  auto parsed = parse_patterns(selection.globs, project, project);
+  if (!parsed) {
+    return fail(parsed.error().kind,
+                fmt::format("{}: files: {}", selection.config_name, parsed.error().message));
+  }
+  Patterns patterns = *std::move(parsed);
   if (patterns.wanted.empty()) patterns.wanted = default_globs();
   Collection collection;
   for (const std::string& pattern : patterns.wanted) {
@@ -109,7 +114,7 @@ Result<std::vector<std::string>> find_below(const std::string& folder, const Sel
   GORGON_TRY_ASSIGN(const auto configured, find_configured(selection));
   std::vector<std::string> files = below(configured, folder);
   if (!files.empty()) return files;
-  for (const std::string_view name : {"*_spec.rb", "*_test.rb", "test_*.rb"}) {
+  for (const std::string_view name : {"*_spec.rb", "*_test.rb"}) {
     for (const std::string& path :
          find_files(selection.project / folder, fmt::format("**/{}", name))) {
       files.push_back(folder == "." ? path : fmt::format("{}/{}", folder, path));
@@ -160,26 +165,25 @@ Result<std::vector<std::string>> find_arguments(const Selection& selection) {
     const std::string_view reason =
         !found.empty() ? "all files of {} are taken away by \"!\" patterns"
         : fs::is_directory(path, ignored)
-            ? "there are no test files in {} (see \"files\" in gorgon.json)"
+            ? "there are no test files in {}, neither by \"files\" of {} nor by the usual names"
         : is_glob(argument) ? "no file matches {}"
                             : "there is no file or folder {}";
-    return fail(ErrorKind::kNotFound, fmt::format(fmt::runtime(reason), argument));
+    return fail(ErrorKind::kNotFound,
+                fmt::format(fmt::runtime(reason), argument, selection.config_name));
   }
   return collection.paths();
 }
 
 std::string nothing_matches(const Selection& selection) {
   const auto& globs = selection.globs.empty() ? default_globs() : selection.globs;
-  return fmt::format(
-      "no test file matches {} in {}: name the project's with \"files\" in gorgon.json",
-      fmt::join(globs, ", "), selection.project.string());
+  return fmt::format("no test file matches {} in {}: name the project's with \"files\" in {}",
+                     fmt::join(globs, ", "), selection.project.string(), selection.config_name);
 }
 
 }  // namespace
 
 const std::vector<std::string>& default_globs() {
-  static const std::vector<std::string> globs = {"spec/**/*_spec.rb", "test/**/*_test.rb",
-                                                 "test/**/test_*.rb"};
+  static const std::vector<std::string> globs = {"spec/**/*_spec.rb", "test/**/*_test.rb"};
   return globs;
 }
 

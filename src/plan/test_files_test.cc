@@ -27,6 +27,7 @@ class TestFilesTest : public ::testing::Test {
   [[nodiscard]] Result<std::vector<TestFile>> select_all(Strings globs, Strings arguments,
                                                          const fs::path& from = {}) const {
     return select_test_files({.project = root_.path(),
+                              .config_name = "team.json",
                               .globs = std::move(globs),
                               .arguments = std::move(arguments),
                               .working_directory = root_.path() / from});
@@ -49,10 +50,10 @@ TEST_F(TestFilesTest, DefaultsFindSpecsAndTests) {
   touch("spec/models/a_spec.rb");
   touch("spec/spec_helper.rb");
   touch("test/unit/b_test.rb", 12);
+  touch("test/test_helper.rb");
   touch("test/test_c.rb");
   touch("lib/d_spec.rb");
-  EXPECT_THAT(select({}, {}),
-              ElementsAre("spec/models/a_spec.rb", "test/unit/b_test.rb", "test/test_c.rb"));
+  EXPECT_THAT(select({}, {}), ElementsAre("spec/models/a_spec.rb", "test/unit/b_test.rb"));
   const auto files = select_all({}, {});
   ASSERT_TRUE(files);
   EXPECT_EQ(files->at(1), (TestFile{.path = "test/unit/b_test.rb", .size_bytes = 12}));
@@ -98,11 +99,11 @@ TEST_F(TestFilesTest, FolderMeansWhatTheGlobsFindInIt) {
 
 TEST_F(TestFilesTest, FolderOutsideOfTheGlobsIsSearchedByName) {
   for (const char* path :
-       {"engine/q/test_a.rb", "engine/b_test.rb", "engine/c_spec.rb", "engine/d.rb"}) {
+       {"engine/q/a_test.rb", "engine/b_test.rb", "engine/c_spec.rb", "engine/test_helper.rb"}) {
     touch(path);
   }
   EXPECT_THAT(select({}, {"engine"}),
-              ElementsAre("engine/b_test.rb", "engine/c_spec.rb", "engine/q/test_a.rb"));
+              ElementsAre("engine/b_test.rb", "engine/c_spec.rb", "engine/q/a_test.rb"));
 }
 
 TEST_F(TestFilesTest, ArgumentsStartFromTheWorkingDirectory) {
@@ -125,10 +126,13 @@ TEST_F(TestFilesTest, WhatMatchesNothingIsNamed) {
   const Error nothing = error_of({"features/**/*.rb", "!x"}, {});
   EXPECT_EQ(nothing.kind, ErrorKind::kNotFound);
   EXPECT_THAT(nothing.message, HasSubstr("no test file matches features/**/*.rb, !x in "));
+  EXPECT_THAT(nothing.message, HasSubstr("with \"files\" in team.json"));
 }
 
 TEST_F(TestFilesTest, PathsOutsideOfTheProjectAreRefused) {
   EXPECT_EQ(error_of({"../other/*"}, {}).kind, ErrorKind::kUsage);
+  EXPECT_THAT(error_of({"../other/*"}, {}).message,
+              HasSubstr("team.json: files: ../other/* is outside of the project"));
   EXPECT_THAT(error_of({}, {"/etc/passwd"}).message, HasSubstr("is outside of the project"));
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -44,6 +45,19 @@ std::string first_line_of(std::string_view message) {
   return {};
 }
 
+/// The first line of a failure's message. For a hook of RSpec's that says which hook it was, and
+/// the next line what was raised.
+std::string first_words_of(const results::Failure& failure) {
+  if (failure.stage != "outside" && failure.stage != "suite") return first_line_of(failure.message);
+  std::vector<std::string> words;
+  for (const std::string& line : safe_lines(failure.message)) {
+    std::string text = safe_line(line);
+    if (!text.empty() && words.size() < 2) words.push_back(std::move(text));
+  }
+  if (words.size() == 2 && words.front().ends_with('.')) words.front().pop_back();
+  return joined(words, ": ");
+}
+
 /// What a unit's line says between its name and its time.
 std::string outcome_text(const UnitResult& result) {
   const std::size_t cases = result.cases.size();
@@ -56,8 +70,7 @@ std::string outcome_text(const UnitResult& result) {
     const results::Failure& error = result.errors.front();
     const bool is_ours = error.stage == "crash" || error.stage == "timeout";
     parts.push_back(joined(
-        {is_ours ? std::string() : safe_line(error.exception_class), first_line_of(error.message)},
-        ": "));
+        {is_ours ? std::string() : safe_line(error.exception_class), first_words_of(error)}, ": "));
   }
   return joined(parts, ", ");
 }

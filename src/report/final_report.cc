@@ -2,9 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +28,9 @@ using results::Verdict;
 
 namespace {
 
+/// More files than a person wants to read, when the command that ran them all says the same.
 constexpr std::size_t kRerunFiles = 10;
+constexpr std::size_t kCauseLines = 5;
 constexpr int kTerminated = 143;  // 128 + SIGTERM.
 
 std::string seconds_text(double seconds) {
@@ -35,6 +39,23 @@ std::string seconds_text(double seconds) {
 
 std::string row(std::string_view label, std::string_view text, const Look& look) {
   return fmt::format("{}  {}\n", painted(look, Style::kDim, fmt::format("{:>7}", label)), text);
+}
+
+/// `head` and the first lines of `message`, the rest of which was shown when it came.
+std::string rows(std::string_view label, std::string head, std::string_view message,
+                 const Look& look) {
+  std::vector<std::string> lines = safe_lines(message);
+  std::erase_if(lines, [](const std::string& line) { return safe_line(line).empty(); });
+  const std::size_t shown =
+      look.verbosity == Verbosity::kVerbose ? lines.size() : std::min(lines.size(), kCauseLines);
+  if (!lines.empty()) head += (head.empty() ? "" : ": ") + lines.front();
+  std::string text = row(label, head, look);
+  for (std::size_t i = 1; i < shown; ++i) text += row("", "  " + lines[i], look);
+  if (shown < lines.size()) {
+    text += row("", fmt::format("  ({} more, see above)", count_of(lines.size() - shown, "line")),
+                look);
+  }
+  return text;
 }
 
 std::string_view word_of_exit(int code) {
@@ -76,13 +97,16 @@ std::string slowest_rows(const Summary& summary, const Look& look) {
 std::string failed_host_rows(const Summary& summary, const Look& look) {
   std::string text;
   for (const FailedHost& host : summary.failed_hosts()) {
-    const std::vector<std::string> lines = safe_lines(host.message);
-    text +=
-        row("host",
-            fmt::format("{} could not take part{}", safe_line(host.host),
-                        lines.empty() ? "" : ": " + cut_end(safe_line(lines.front()), 200, "...")),
-            look);
+    const std::string_view what =
+        summary.has_worked(host.host) ? "took no further part" : "could not take part";
+    text += rows("host", fmt::format("{} {}", safe_line(host.host), what), host.message, look);
   }
+  return text;
+}
+
+std::string error_rows(const Summary& summary, const Look& look) {
+  std::string text;
+  for (const std::string& error : summary.errors()) text += rows("error", "", error, look);
   return text;
 }
 
@@ -116,12 +140,18 @@ std::string final_line(const Summary& summary, const RunFinished& finished, cons
   }
 
   const std::size_t bad = summary.failing_files().size();
+  const std::string_view noun =
+      summary.planned_units() == summary.planned_files() ? "file" : "unit";
   std::vector<std::string> parts;
   if (summary.failures() > 0) {
     parts.push_back(fmt::format("{} in {} of {}", count_of(summary.failures(), "failure"), bad,
                                 count_of(summary.planned_files(), "file")));
   } else {
     parts.push_back(count_of(summary.planned_files(), "file"));
+  }
+  for (const Verdict verdict : {Verdict::kLost, Verdict::kCancelled}) {
+    if (const std::size_t count = summary.units()[verdict]; count > 0)
+      parts.push_back(fmt::format("{} {}", count_of(count, noun), results::name_of(verdict)));
   }
   parts.push_back(count_of(summary.cases().total(), "case"));
   parts.push_back(seconds_text(finished.seconds));
@@ -165,18 +195,20 @@ std::string counts_text(const CaseCounts& counts, const Look& look) {
   return joined(parts, ", ");
 }
 
-std::string rerun_command(const std::vector<std::string>& files, const Look& look) {
+std::string rerun_command(const Summary& summary, const Look& look) {
+  std::vector<std::string> files = summary.files_to_rerun();
   if (files.empty()) return {};
-  const bool is_long = files.size() > kRerunFiles && !look.failed_files.empty();
-  const std::size_t shown = is_long ? kRerunFiles : files.size();
-  std::string command = "gorgon start";
-  for (std::size_t i = 0; i < shown; ++i) {
-    // A name with a dash in front would be read as an option.
-    command += " " + shell_quoted(files[i].starts_with('-') ? "./" + files[i] : files[i]);
+  if (files.size() > kRerunFiles && files.size() == summary.planned_files()) {
+    files = look.rerun.selection;
+  } else {
+    const std::filesystem::path project = look.rerun.project;
+    for (std::string& file : files) file = (project / file).lexically_normal().string();
   }
-  if (is_long) {
-    command += fmt::format("  # and {} more, listed in {}", files.size() - shown,
-                           shell_quoted(look.failed_files));
+  std::string command = "gorgon start";
+  for (const std::string& option : look.rerun.options) command += " " + shell_quoted(option);
+  for (const std::string& file : files) {
+    // A name with a dash in front would be read as an option.
+    command += " " + shell_quoted(file.starts_with('-') ? "./" + file : file);
   }
   return command;
 }
@@ -187,6 +219,7 @@ std::string final_report(const Summary& summary, const Look& look) {
   text += '\n';
   if (look.verbosity == Verbosity::kVerbose) text += slowest_rows(summary, look);
   text += failed_host_rows(summary, look);
+  text += error_rows(summary, look);
   if (summary.planned_units() > 0) {
     std::string files = counts_text(summary.files(), look);
     const std::size_t open = summary.planned_files() - summary.files().total();
@@ -200,7 +233,7 @@ std::string final_report(const Summary& summary, const Look& look) {
   }
   text += row("time", time_text(summary, finished), look);
   text += reason_rows(finished, look);
-  const std::string rerun = rerun_command(summary.failing_files(), look);
+  const std::string rerun = rerun_command(summary, look);
   if (!rerun.empty()) text += row("rerun", rerun, look);
   return text + "\n" + final_line(summary, finished, look);
 }

@@ -13,10 +13,10 @@ namespace gorgon::report {
 /// `^gorgon: (passed|failed|incomplete|interrupted|stopped)`.
 [[nodiscard]] std::string final_report(const Summary& summary, const Look& look);
 
-/// "gorgon start spec/a_spec.rb 'spec/b c_spec.rb'", quoted for a shell; a long list is cut short,
-/// and `look.failed_files`, when there is one, named as the place of the whole. Empty when no file
-/// failed.
-[[nodiscard]] std::string rerun_command(const std::vector<std::string>& files, const Look& look);
+/// "gorgon start --config ci/gorgon.json spec/a_spec.rb 'spec/b c_spec.rb'", quoted for a shell:
+/// what runs all files again that have not passed, from the same working directory. Where many and
+/// all of them have not, the selection of this run stands for them. Empty when all passed.
+[[nodiscard]] std::string rerun_command(const Summary& summary, const Look& look);
 
 /// "45 passed, 2 failed, 1 crashed"; what there is none of is left out.
 [[nodiscard]] std::string counts_text(const VerdictCounts& counts, const Look& look);

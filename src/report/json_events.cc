@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -172,6 +173,35 @@ std::string line_of(const OrderedJson& json) {
 }
 
 }  // namespace
+
+void JsonEventsReporter::show_plan(const std::vector<PlannedUnit>& units) {
+  const auto number = [](const std::optional<double>& seconds) {
+    return seconds ? OrderedJson(*seconds) : OrderedJson(nullptr);
+  };
+  std::optional<double> sum = 0;
+  std::set<std::string_view> files;
+  for (const PlannedUnit& planned : units) {
+    OrderedJson json;
+    json["event"] = "plan";
+    add_unit(json, planned.unit.file, planned.unit.id);
+    json["expected_seconds"] = number(planned.expected_seconds);
+    json["recorded"] = planned.is_recorded;
+    output_.add(line_of(json));
+    files.insert(planned.unit.file);
+    if (sum && planned.expected_seconds) {
+      *sum += *planned.expected_seconds;
+    } else {
+      sum.reset();
+    }
+  }
+  OrderedJson json;
+  json["event"] = "plan_finished";
+  json["v"] = 1;
+  json["units"] = units.size();
+  json["files"] = files.size();
+  json["expected_seconds"] = number(sum);
+  output_.write(line_of(json));
+}
 
 void JsonEventsReporter::on(const results::RunEvent& event) {
   output_.add(line_of(std::visit([](const auto& value) { return json_of(value); }, event)));

@@ -3,12 +3,22 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
+#include <vector>
 
 #include "report/output.h"
 #include "report/reporter.h"
 #include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::report {
+
+/// A unit of a plan that is shown and not run.
+struct PlannedUnit {
+  results::Unit unit;
+  std::optional<double> expected_seconds;
+  bool is_recorded = false;  ///< Measured earlier; else guessed from the file's size.
+};
 
 class JsonEventsReporter final : public Reporter {
  public:
@@ -17,10 +27,13 @@ class JsonEventsReporter final : public Reporter {
   explicit JsonEventsReporter(int fd) : output_(fd) {}
 
   void on(const results::RunEvent& event) override;
+  /// `--dry-run`: a `plan` event for each unit, and `plan_finished`.
+  void show_plan(const std::vector<PlannedUnit>& units);
   void tick() override { output_.pump(); }
   [[nodiscard]] bool flush(std::chrono::milliseconds at_most) override {
     return output_.drain(at_most);
   }
+  [[nodiscard]] int write_error() const override { return output_.error(); }
 
  private:
   Output output_;

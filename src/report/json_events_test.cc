@@ -43,6 +43,25 @@ class JsonEventsTest : public ::testing::Test {
 
 }  // namespace
 
+TEST_F(JsonEventsTest, APlanIsShownUnitByUnitWithItsSum) {
+  reporter_.show_plan({{.unit = {.id = "1", .file = "spec/a_spec.rb"},
+                        .expected_seconds = 2.5,
+                        .is_recorded = true},
+                       {.unit = {.id = "2", .file = "spec/b_spec.rb"}, .expected_seconds = 1}});
+  EXPECT_EQ(reader_.take(),
+            R"({"event":"plan","unit":"spec/a_spec.rb","unit_id":"1","expected_seconds":2.5,)"
+            R"("recorded":true})"
+            "\n"
+            R"({"event":"plan","unit":"spec/b_spec.rb","unit_id":"2","expected_seconds":1.0,)"
+            R"("recorded":false})"
+            "\n"
+            R"({"event":"plan_finished","v":1,"units":2,"files":2,"expected_seconds":3.5})"
+            "\n");
+  reporter_.show_plan({{.unit = {.id = "1", .file = "spec/a_spec.rb"}}});
+  EXPECT_NE(reader_.take().find(R"("units":1,"files":1,"expected_seconds":null})"),
+            std::string::npos);
+}
+
 TEST_F(JsonEventsTest, WritesTheDocumentedFieldsInOrder) {
   (void)run_.add_unit("spec/a_spec.rb");
   run_.start({.job = "k2x9", .expected_seconds = 2.5, .is_local = false});

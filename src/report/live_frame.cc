@@ -136,13 +136,19 @@ std::vector<std::string> waiting_lines(const Activity& activity, const Look& loo
   return lines;
 }
 
-std::string workers_line(const Activity& activity, const Look& look, std::size_t columns) {
+std::string workers_line(const Summary& summary, const Activity& activity, const Look& look,
+                         std::size_t columns) {
   const std::size_t workers = activity.workers();
   const std::string busy = workers > 0 ? fmt::format("{}/{} busy", activity.running().size(),
                                                      count_of(workers, "worker"))
                                        : std::string();
   std::string text = joined({busy, hosts_text(activity, look)}, " ");
-  if (text.empty()) text = "starting";
+  const std::size_t finished = summary.units().total();
+  if (text.empty()) {
+    text = finished == 0                         ? "starting"
+           : finished >= summary.planned_units() ? "finishing"
+                                                 : "no worker is there now";
+  }
   return cut_end(columns_of(text) > columns && !busy.empty() ? busy : text, columns, mark_of(look));
 }
 
@@ -174,7 +180,7 @@ std::vector<std::string> live_frame(const Summary& summary, const Activity& acti
   lines.emplace_back();
   lines.push_back(progress_line(summary, activity, look, columns, now));
   if (activity.waiting().empty()) {
-    lines.push_back(workers_line(activity, look, columns));
+    lines.push_back(workers_line(summary, activity, look, columns));
   } else {
     for (std::string& line : waiting_lines(activity, look, columns)) {
       lines.push_back(std::move(line));

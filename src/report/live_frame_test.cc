@@ -69,6 +69,15 @@ TEST(LiveFrameTest, NobodyThereYet) {
   EXPECT_THAT(model.frame({}), ElementsAre("", "0/0 files  0:00", "starting"));
 }
 
+TEST(LiveFrameTest, EverybodyHasLeft) {
+  Model model;
+  SyntheticRun run(model);
+  (void)run.add_unit("spec/a_spec.rb");
+  run.start();
+  run.finish_unit(0, result_of(Verdict::kPassed, {}));
+  EXPECT_EQ(model.frame({}).at(2), "finishing");
+}
+
 TEST(LiveFrameTest, TwoHundredWorkers) {
   Model model;
   SyntheticRun run(model);

@@ -16,6 +16,13 @@ enum class Verbosity : std::uint8_t {
   kVerbose,  ///< And every unit, all frames, all captured output.
 };
 
+/// What a command that runs some of the files again has to say.
+struct Rerun {
+  std::vector<std::string> options;    ///< As given: {"--config", "ci/gorgon.json"}.
+  std::vector<std::string> selection;  ///< As given; empty: all files.
+  std::string project;  ///< The project's folder, from the working directory; empty or ".": there.
+};
+
 /// Nothing but these decides how a report's text looks.
 struct Look {
   bool color = false;
@@ -23,7 +30,7 @@ struct Look {
   Verbosity verbosity = Verbosity::kNormal;
   bool is_local = false;     ///< All on this machine: hosts are not worth naming.
   std::string project_root;  ///< Absolute; taken off the paths in backtraces.
-  std::string failed_files;  ///< Where the failing files are recorded; empty: nowhere.
+  Rerun rerun;
 };
 
 enum class Style : std::uint8_t { kPlain, kBold, kDim, kRed, kBoldRed, kGreen, kYellow };

@@ -32,7 +32,7 @@ bool is_writable(int fd, std::chrono::milliseconds at_most) {
 Output::Output(int fd) : fd_(fd) {
   struct stat status{};
   if (::fstat(fd, &status) != 0) {
-    is_broken_ = true;
+    error_ = errno;
     return;
   }
   is_socket_ = S_ISSOCK(status.st_mode);
@@ -57,17 +57,17 @@ std::size_t Output::write_some(std::string_view text) {
     written = ::write(fd_, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
   }
   if (written >= 0) return static_cast<std::size_t>(written);
-  if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) is_broken_ = true;
+  if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) error_ = errno;
   return 0;
 }
 
 void Output::pump() {
-  while (!is_broken_ && is_behind()) {
+  while (error_ == 0 && is_behind()) {
     const std::size_t written = write_some(std::string_view(pending_).substr(sent_));
     if (written == 0) break;
     sent_ += written;
   }
-  if (is_broken_ || !is_behind()) {
+  if (is_broken() || !is_behind()) {
     pending_.clear();
     sent_ = 0;
   } else if (sent_ > pending_.size() / 2) {  // Rarely, so that a slow reader costs linear time.

@@ -1,6 +1,7 @@
 // Where reports go: a descriptor that may be slow, full or closed, and must not stop the run.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -11,8 +12,8 @@
 namespace gorgon::report {
 
 /// Writes text to a descriptor without ever waiting for it: what it does not take now is kept and
-/// offered again by the next call. When the reader is gone (EPIPE and any other error), further
-/// text is dropped silently; the process must ignore SIGPIPE.
+/// offered again by the next call. When the reader is gone or a write fails, further text is
+/// dropped, see error(); the process must ignore SIGPIPE.
 ///
 /// The kept text has no limit, since a report must be complete; it is bounded by what the run
 /// reports, whose captured output is capped.
@@ -36,8 +37,10 @@ class Output {
 
   /// Text waits for a slow reader.
   [[nodiscard]] bool is_behind() const { return sent_ < pending_.size(); }
-  /// The reader is gone.
-  [[nodiscard]] bool is_broken() const { return is_broken_; }
+  /// Text can no longer be written.
+  [[nodiscard]] bool is_broken() const { return error_ != 0; }
+  /// Why, as errno; 0 while all is well, and when the reader has merely gone: it had enough.
+  [[nodiscard]] int error() const { return error_ == EPIPE || error_ == ECONNRESET ? 0 : error_; }
 
  private:
   [[nodiscard]] int target() const { return own_ ? own_.get() : fd_; }
@@ -48,7 +51,7 @@ class Output {
   UniqueFd own_;  ///< The same file opened again, non-blocking; empty where that does not work.
   bool is_socket_ = false;
   bool is_regular_ = false;
-  bool is_broken_ = false;
+  int error_ = 0;  ///< errno of the write that failed.
   std::string pending_;
   std::size_t sent_ = 0;  ///< Bytes of pending_ that are written already.
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -63,6 +64,22 @@ TEST(OutputTest, GoesOnQuietlyWhenTheReaderIsGone) {
   EXPECT_FALSE(output.is_behind());
   output.write("lost too");
   EXPECT_TRUE(output.drain(milliseconds(0)));
+}
+
+TEST(OutputTest, AFullDeviceIsAnErrorAndAReaderThatIsGoneIsNone) {
+  const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(full);
+  Output output(full.get());
+  EXPECT_EQ(output.error(), 0);
+  output.write("x");
+  EXPECT_EQ(output.error(), ENOSPC);
+  ASSERT_NE(std::signal(SIGPIPE, SIG_IGN), SIG_ERR);  // NOLINT(misc-include-cleaner): <csignal>.
+  Collector reader;
+  Output pipe(reader.fd());
+  reader.close_reader();
+  pipe.write("lost");
+  EXPECT_TRUE(pipe.is_broken());
+  EXPECT_EQ(pipe.error(), 0);
 }
 
 TEST(OutputTest, DoesNotBlockOnASocket) {

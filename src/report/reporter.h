@@ -28,6 +28,8 @@ class Reporter {
     (void)at_most;
     return true;
   }
+  /// errno of what kept the report from being written; 0 if nothing did, or the reader went away.
+  [[nodiscard]] virtual int write_error() const { return 0; }
 };
 
 /// Hands every event to all its reporters, in the order they were added.
@@ -45,6 +47,12 @@ class Reporters final : public Reporter {
     bool is_done = true;
     for (const auto& reporter : reporters_) is_done = reporter->flush(at_most) && is_done;
     return is_done;
+  }
+  [[nodiscard]] int write_error() const override {
+    for (const auto& reporter : reporters_) {
+      if (const int error = reporter->write_error(); error != 0) return error;
+    }
+    return 0;
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>  // NOLINT(misc-include-cleaner): std::ranges::upper_bound.
 #include <cstddef>
 #include <functional>
+#include <string>
 #include <unordered_set>
 #include <utility>
 #include <variant>
@@ -38,6 +39,30 @@ int badness(Verdict verdict) {
   return 0;
 }
 
+/// A test that calls `exit` fails, and so does its unit, for the same reason.
+bool is_told_by_a_case(const results::Failure& error, const results::UnitResult& result) {
+  return error.stage == "exit" &&
+         std::ranges::any_of(result.cases, [](const results::TestCase& test_case) {
+           return test_case.failure && test_case.failure->stage == "exit";
+         });
+}
+
+bool is_unfinished(Verdict verdict) {
+  return verdict == Verdict::kCancelled || verdict == Verdict::kLost;
+}
+
+/// The files of the problems whose verdict is `wanted`, each once.
+template <class Predicate>
+std::vector<std::string> files_of(const std::vector<Problem>& problems, Predicate wanted) {
+  std::vector<std::string> files;
+  std::unordered_set<std::string> seen;
+  for (const Problem& problem : problems) {
+    if (wanted(problem.result.verdict) && seen.insert(problem.unit.file).second)
+      files.push_back(problem.unit.file);
+  }
+  return files;
+}
+
 /// The result with its failed cases alone: those that passed may be many and are only counted.
 results::UnitResult without_good_cases(const results::UnitResult& result) {
   results::UnitResult kept;
@@ -47,7 +72,9 @@ results::UnitResult without_good_cases(const results::UnitResult& result) {
   kept.seconds = result.seconds;
   kept.host = result.host;
   kept.worker = result.worker;
-  kept.errors = result.errors;
+  for (const results::Failure& error : result.errors) {
+    if (!is_told_by_a_case(error, result)) kept.errors.push_back(error);
+  }
   kept.running_case = result.running_case;
   kept.output = result.output;
   for (const results::TestCase& test_case : result.cases) {
@@ -71,6 +98,8 @@ void Summary::add(const results::RunEvent& event) {
     if (host->state == results::HostChanged::State::kFailed) {
       failed_hosts_.push_back({.host = host->host, .message = host->message});
     }
+  } else if (const auto* notice = std::get_if<results::Notice>(&event)) {
+    if (notice->level == results::Notice::Level::kError) errors_.push_back(notice->text);
   } else if (const auto* finished = std::get_if<results::RunFinished>(&event)) {
     finished_ = *finished;
   }
@@ -92,12 +121,13 @@ void Summary::finish_unit(const results::Unit& unit, const results::UnitResult& 
   note_time(unit, result);
   const std::size_t bad_cases = counts[CaseStatus::kFailed] + counts[CaseStatus::kError];
   if (result.verdict == Verdict::kPassed && bad_cases == 0) return;
+  results::UnitResult kept = without_good_cases(result);
   const bool went_wrong_outside = result.verdict == Verdict::kFailed
-                                      ? !result.errors.empty() || bad_cases == 0
+                                      ? !kept.errors.empty() || bad_cases == 0
                                       : result.verdict != Verdict::kPassed;
   failures_ += bad_cases;
-  if (went_wrong_outside && result.verdict != Verdict::kCancelled) ++failures_;
-  problems_.push_back({.unit = unit, .result = without_good_cases(result), .cases = counts});
+  if (went_wrong_outside && !is_unfinished(result.verdict)) ++failures_;
+  problems_.push_back({.unit = unit, .result = std::move(kept), .cases = counts});
 }
 
 void Summary::finish_in_file(const std::string& name, Verdict verdict) {
@@ -109,7 +139,7 @@ void Summary::finish_in_file(const std::string& name, Verdict verdict) {
 
 void Summary::note_time(const results::Unit& unit, const results::UnitResult& result) {
   unit_seconds_ += result.seconds;
-  if (result.verdict == Verdict::kCancelled || result.verdict == Verdict::kLost) return;
+  if (is_unfinished(result.verdict)) return;
   if (!result.host.empty()) ++hosts_[result.host][result.worker];
   const auto place =
       // NOLINTNEXTLINE(misc-include-cleaner): <algorithm> is there.
@@ -125,13 +155,11 @@ std::size_t Summary::workers_used() const {
 }
 
 std::vector<std::string> Summary::failing_files() const {
-  std::vector<std::string> files;
-  std::unordered_set<std::string> seen;
-  for (const Problem& problem : problems_) {
-    if (problem.result.verdict == Verdict::kCancelled) continue;
-    if (seen.insert(problem.unit.file).second) files.push_back(problem.unit.file);
-  }
-  return files;
+  return files_of(problems_, [](Verdict verdict) { return !is_unfinished(verdict); });
+}
+
+std::vector<std::string> Summary::files_to_rerun() const {
+  return files_of(problems_, [](Verdict) { return true; });
 }
 
 }  // namespace gorgon::report

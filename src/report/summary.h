@@ -69,11 +69,14 @@ class Summary {
   /// A file has the worst of its units' verdicts, and counts once all its units are finished.
   [[nodiscard]] const VerdictCounts& files() const { return file_counts_; }
   [[nodiscard]] const CaseCounts& cases() const { return cases_; }
-  /// Failed cases, and units that went wrong without a failed case.
+  /// Failed cases, and units that went wrong outside of their cases. Units that were cancelled or
+  /// lost are none: nothing is known of their tests.
   [[nodiscard]] std::size_t failures() const { return failures_; }
   /// In the order they came.
   [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
   [[nodiscard]] const std::vector<FailedHost>& failed_hosts() const { return failed_hosts_; }
+  /// Notices of level error, in the order they came: what went wrong outside the test files.
+  [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
   /// At most kSlowest of the units that ran to an end, the slowest first.
   [[nodiscard]] const std::vector<SlowUnit>& slowest() const { return slowest_; }
   /// Time spent in units, over all workers.
@@ -81,9 +84,12 @@ class Summary {
   /// Hosts and workers that finished at least one unit.
   [[nodiscard]] std::size_t hosts_used() const { return hosts_.size(); }
   [[nodiscard]] std::size_t workers_used() const;
-  /// Files to run again, each once, in the order they failed: those with a unit that has neither
-  /// passed nor been cancelled.
+  /// The host has finished a unit.
+  [[nodiscard]] bool has_worked(const std::string& host) const { return hosts_.contains(host); }
+  /// Files with a unit that failed, crashed or timed out; each once, in the order they failed.
   [[nodiscard]] std::vector<std::string> failing_files() const;
+  /// Files with a unit that has not passed, for whatever reason; each once, in that order.
+  [[nodiscard]] std::vector<std::string> files_to_rerun() const;
   /// Nullopt until the run is over.
   [[nodiscard]] const std::optional<results::RunFinished>& finished() const { return finished_; }
 
@@ -107,6 +113,7 @@ class Summary {
   double unit_seconds_ = 0;
   std::vector<Problem> problems_;
   std::vector<FailedHost> failed_hosts_;
+  std::vector<std::string> errors_;
   std::vector<SlowUnit> slowest_;
   std::map<std::string, std::map<std::string, std::size_t>> hosts_;  ///< Host, worker: units.
   std::optional<results::RunFinished> finished_;

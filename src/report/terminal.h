@@ -50,6 +50,7 @@ class TerminalReporter final : public Reporter {
   void on(const results::RunEvent& event) override;
   void tick() override;
   [[nodiscard]] bool flush(std::chrono::milliseconds at_most) override;
+  [[nodiscard]] int write_error() const override { return output_.error(); }
 
  private:
   void on_unit_finished(const results::UnitFinished& event);

@@ -92,12 +92,13 @@ LOST  1 unit could not be run: no listener took it
    spec/nobody_spec.rb
 
    host  build2 could not take part: before_start failed: exit 1
+           no database
   files  7: 1 passed, 2 failed, 1 crashed, 1 timed out, 1 cancelled, 1 lost
   cases  5: 3 passed, 1 failed, 1 pending
    time  41.2 s
-  rerun  gorgon start spec/models/user_spec.rb spec/crash_spec.rb spec/load_spec.rb 'spec/hang it_spec.rb' spec/nobody_spec.rb
+  rerun  gorgon start spec/models/user_spec.rb spec/crash_spec.rb spec/load_spec.rb 'spec/hang it_spec.rb' spec/cut_spec.rb spec/nobody_spec.rb
 
-gorgon: incomplete (exit 6): 1 unit could not be run; 5 failures in 5 of 7 files, 5 cases, 41.2 s
+gorgon: incomplete (exit 6): 1 unit could not be run; 4 failures in 4 of 7 files, 1 file lost, 1 file cancelled, 5 cases, 41.2 s
 )";
 
 /// A reporter with its clock, its window and its reader in the test's hands.
@@ -202,8 +203,9 @@ TEST_F(TerminalReporterTest, AnInterruptedRunSaysSoOnceAndNamesNothingTwice) {
             "  files  2: 1 passed, 1 cancelled\n"
             "  cases  1: 1 passed\n"
             "   time  2.00 s\n"
+            "  rerun  gorgon start spec/b_spec.rb\n"
             "\n"
-            "gorgon: interrupted (exit 130): 2 files, 1 case, 2.00 s\n");
+            "gorgon: interrupted (exit 130): 2 files, 1 file cancelled, 1 case, 2.00 s\n");
 }
 
 TEST_F(TerminalReporterTest, ColorsDoNotChangeTheText) {
@@ -216,8 +218,78 @@ TEST_F(TerminalReporterTest, ColorsDoNotChangeTheText) {
   EXPECT_EQ(plain, kPlainReport);
 }
 
+TEST_F(TerminalReporterTest, TheRerunCommandWorksWhereTheRunWasStarted) {
+  SyntheticRun run(make({.rerun = {.options = {"--config", "my app/gorgon.json"},
+                                   .selection = {"my app/spec"},
+                                   .project = "my app"}}));
+  for (int i = 0; i < 13; ++i) (void)run.add_unit(fmt::format("spec/{:02}_spec.rb", i));
+  run.start();
+  run.finish_unit(0, result_of(Verdict::kPassed, {}));
+  run.finish_unit(1, result_of(Verdict::kCancelled, {}));
+  for (std::size_t i = 2; i < 13; ++i) run.finish_unit(i, result_of(Verdict::kLost, {}));
+  run.finish(1, 6);
+  const std::string text = reader_.take();
+  EXPECT_THAT(text, HasSubstr("  rerun  gorgon start --config 'my app/gorgon.json' "
+                              "'my app/spec/01_spec.rb' 'my app/spec/02_spec.rb' "));
+  EXPECT_THAT(text, HasSubstr(" 'my app/spec/12_spec.rb'\n"));
+  EXPECT_THAT(text, HasSubstr(": 13 files, 11 files lost, 1 file cancelled, 0 cases"));
+}
+
+TEST_F(TerminalReporterTest, RunningEverythingAgainNeedsNoListOfFiles) {
+  SyntheticRun run(make({.rerun = {.selection = {"a[1]*"}}}));
+  for (int i = 0; i < 11; ++i) (void)run.add_unit(fmt::format("spec/{:02}_spec.rb", i));
+  run.start();
+  for (std::size_t i = 0; i < 11; ++i) run.finish_unit(i, result_of(Verdict::kCancelled, {}));
+  run.finish(1, 130);
+  EXPECT_THAT(reader_.take(), HasSubstr("  rerun  gorgon start 'a[1]*'\n"));
+}
+
+TEST_F(TerminalReporterTest, ErrorsOutsideTheTestFilesAreToldAtTheEnd) {
+  TerminalReporter& reporter = make();
+  SyntheticRun run(reporter);
+  (void)run.add_unit("spec/a_spec.rb");
+  run.start();
+  run.finish_unit(0, result_of(Verdict::kPassed, {}));
+  run.host("build1", 0, results::HostChanged::State::kFailed, "after_creating_workers: no\nspace");
+  reporter.on(results::Notice{results::Notice::Level::kError, "worker 1: after_complete: boom"});
+  (void)reader_.take();
+  run.finish(1, 1, "1 error outside the test files");
+  const std::string text = reader_.take();
+  EXPECT_THAT(text, HasSubstr("   host  build1 took no further part: after_creating_workers: no\n"
+                              "           space\n"));
+  EXPECT_THAT(text, HasSubstr("  error  worker 1: after_complete: boom\n"));
+}
+
+TEST_F(TerminalReporterTest, AHookOfRSpecSaysWhatWasRaised) {
+  SyntheticRun run(make());
+  (void)run.add_unit("spec/a_spec.rb");
+  run.start();
+  auto result = result_of(Verdict::kFailed, {});
+  result.errors = {{.stage = "outside",
+                    .exception_class = "RuntimeError",
+                    .message = "An error occurred in an `after(:context)` hook.\nno disk"}};
+  run.finish_unit(0, result);
+  EXPECT_THAT(reader_.take(),
+              HasSubstr("RuntimeError: An error occurred in an `after(:context)` hook: no disk,"));
+}
+
+TEST_F(TerminalReporterTest, ATestThatExitsIsToldOnce) {
+  SyntheticRun run(make());
+  (void)run.add_unit("spec/a_spec.rb");
+  run.start();
+  auto result = result_of(Verdict::kFailed, {failed_case("x")});
+  result.cases[0].failure = {.stage = "exit", .message = "exit(0) was called"};
+  result.errors = {{.stage = "exit", .message = "exit(0) was called while spec/a_spec.rb ran"}};
+  run.finish_unit(0, result);
+  (void)reader_.take();
+  run.finish(1, 1);
+  const std::string text = reader_.take();
+  EXPECT_THAT(text, HasSubstr("1 failure in 1 of 1 file"));
+  EXPECT_THAT(text, Not(HasSubstr("2) ")));
+}
+
 TEST_F(TerminalReporterTest, LongListsAndOutputsAreCutAndSayso) {
-  SyntheticRun run(make({.failed_files = "tmp/failed files.json"}));
+  SyntheticRun run(make());
   for (int i = 0; i < 12; ++i) (void)run.add_unit(fmt::format("spec/{:02}_spec.rb", i));
   run.start();
   for (std::size_t i = 0; i < 12; ++i) {
@@ -227,9 +299,6 @@ TEST_F(TerminalReporterTest, LongListsAndOutputsAreCutAndSayso) {
   }
   run.finish(1, 1);
   const std::string text = reader_.take();
-  EXPECT_THAT(text,
-              HasSubstr("spec/09_spec.rb  # and 2 more, listed in 'tmp/failed files.json'\n"));
-  EXPECT_THAT(text, Not(HasSubstr("spec/10_spec.rb  #")));
   EXPECT_THAT(text, HasSubstr("output: (its end; 10 lines before it left out, -v shows them)\n"
                               "   | line 11\n"));
 }
@@ -269,9 +338,9 @@ TEST_F(TerminalReporterTest, TheLiveDisplayGoesAwayBeforeTheReport) {
   run_everything(run);
   std::vector<std::string> lines = shown(screen);
   const auto line = [&](std::size_t from_end) { return lines.at(lines.size() - from_end); };
-  EXPECT_EQ(line(1), ", 5 cases, 41.2 s");
+  EXPECT_EQ(line(1), ", 1 file lost, 1 file cancelled, 5 cases, 41.2 s");
   EXPECT_EQ(line(2),
-            "gorgon: incomplete (exit 6): 1 unit could not be run; 5 failures in 5 of 7 files");
+            "gorgon: incomplete (exit 6): 1 unit could not be run; 4 failures in 4 of 7 files");
   for (const std::string& shown_line : lines) EXPECT_THAT(shown_line, Not(HasSubstr("busy")));
   reporter_->tick();
   EXPECT_EQ(reader_.take(), "");

@@ -52,8 +52,9 @@ TEST_F(CommandTest, CommentsAndTrailingCommasAreAccepted) {
 
 TEST_F(CommandTest, MissingConfigurationThatWasNamedIsAnError) {
   const FinishedRun result = run({"start", "--config", "other.json"});
-  EXPECT_NE(result.exit_code, 0);
+  EXPECT_EQ(result.exit_code, 64);
   EXPECT_TRUE(says(result.errors, "other.json")) << result.errors;
+  EXPECT_FALSE(says(result.errors, "gorgon init")) << "it would write another file";
 }
 
 TEST_F(CommandTest, UnknownOptionsAndCommandsSayTheNearest) {
@@ -65,6 +66,116 @@ TEST_F(CommandTest, UnknownOptionsAndCommandsSayTheNearest) {
   EXPECT_TRUE(says(result.errors, "gorgon listen")) << result.errors;
   EXPECT_EQ(run({"start", "-j", "0"}).exit_code, 64);
   EXPECT_EQ(run({"start", "--color", "blue"}).exit_code, 64);
+}
+
+TEST_F(CommandTest, HabitsFromElsewhereAreAnsweredWithOurWords) {
+  const auto errors = [&](const std::vector<string>& arguments) {
+    const FinishedRun result = run(arguments);
+    EXPECT_EQ(result.exit_code, 64) << result.output;
+    return result.errors;
+  };
+  EXPECT_TRUE(says(errors({"start-rsync", "x"}), "`gorgon start_rsync`"));
+  EXPECT_TRUE(says(errors({"install-listener"}), "`gorgon install_listener`"));
+  EXPECT_TRUE(says(errors({"--json"}), "\"--message-format json\""));
+  EXPECT_TRUE(says(errors({"start", "--no-color"}), "\"--color never\""));
+  EXPECT_TRUE(says(errors({"start", "-x"}), "does not know \"-x\""));
+  EXPECT_TRUE(says(errors({"ping", "--jsn"}), "\"--json\""));
+}
+
+TEST_F(CommandTest, ValuesAreCheckedInPlainWords) {
+  const auto errors = [&](const std::vector<string>& arguments) {
+    const FinishedRun result = run(arguments);
+    EXPECT_EQ(result.exit_code, 64) << result.output;
+    return result.errors;
+  };
+  EXPECT_TRUE(says(errors({"start", "--color", "blue"}),
+                   "--color: must be one of auto, always, never, not \"blue\""));
+  EXPECT_TRUE(says(errors({"start", "--color", "1"}), "must be one of auto, always, never"));
+  EXPECT_TRUE(says(errors({"start", "--message-format", "1"}), "must be one of human, json"));
+  EXPECT_TRUE(says(errors({"start", "-j", "many"}),
+                   "--jobs: must be a whole number from 1 to 100000, not \"many\""));
+  EXPECT_TRUE(says(errors({"start", "-j"}), "--jobs needs a value"));
+  EXPECT_TRUE(says(errors({"start", "--timeout", "nan"}), "--timeout: must be a number from 0"));
+  const string help = run({"start", "--help"}).output;
+  EXPECT_EQ(help.find('\0'), string::npos);
+  EXPECT_TRUE(says(help, "Use colours: auto, always or never\n")) << help;
+}
+
+TEST_F(CommandTest, HelpIsTheHelpOption) {
+  EXPECT_EQ(run({"help"}).output, run({"--help"}).output);
+  EXPECT_TRUE(says(run({"help"}).output, "install_listener"));
+  EXPECT_EQ(run({"help", "ping"}).output, run({"ping", "--help"}).output);
+  const FinishedRun result = run({"help", "pong"});
+  EXPECT_EQ(result.exit_code, 64);
+  EXPECT_TRUE(says(result.errors, "gorgon help ping")) << result.errors;
+}
+
+TEST_F(CommandTest, ARunThatDoesNotBeginStillEndsInItsEvents) {
+  const auto ending = [&](std::vector<string> arguments) {
+    arguments.insert(arguments.begin(), {"start", "--message-format", "json"});
+    const FinishedRun result = run(arguments);
+    const Report report = read_report(result.output);
+    EXPECT_EQ(report.exit_code.value_or(-1), result.exit_code) << result.output;
+    EXPECT_FALSE(report.reason.empty());
+    EXPECT_TRUE(says(result.errors, report.reason)) << result.errors;
+    return result.exit_code;
+  };
+  EXPECT_EQ(ending({"lib"}), 4);
+  EXPECT_EQ(ending({"--config", "other.json"}), 64);
+  project().write("gorgon.json", R"({"files": ["specs/*"]})");
+  EXPECT_EQ(ending({}), 3);
+  EXPECT_EQ(ending({"--dry-run"}), 3);
+  project().write("gorgon.json", R"({"file": []})");
+  EXPECT_EQ(ending({}), 64);
+}
+
+TEST_F(CommandTest, DryRunCanBeReadByPrograms) {
+  const FinishedRun result =
+      run({"start", "--dry-run", "--message-format", "json", "spec/stack_spec.rb"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.output,
+            R"({"event":"plan","unit":"spec/stack_spec.rb","unit_id":"1","expected_seconds":null,)"
+            R"("recorded":false})"
+            "\n"
+            R"({"event":"plan_finished","v":1,"units":1,"files":1,"expected_seconds":null})"
+            "\n");
+}
+
+TEST_F(CommandTest, OutputThatCannotBeWrittenIsAnError) {
+  const auto run_to_full_disk = [&](const string& arguments) {
+    const Program::Options options{
+        .argv = {"/bin/sh", "-c", string(GORGON_BINARY) + " " + arguments + " > /dev/full"},
+        .environment = cluster().environment(cluster().folder()),
+        .directory = project().folder(),
+        .output = cluster().folder() / "full.log"};
+    Program program(options);
+    EXPECT_EQ(program.exit_code(30s).value_or(-1), 3) << arguments;
+    EXPECT_TRUE(says(program.errors(), "No space left on device")) << arguments;
+  };
+  run_to_full_disk("start spec/stack_spec.rb");
+  run_to_full_disk("start --message-format json spec/stack_spec.rb");
+  run_to_full_disk("start --dry-run");
+  run_to_full_disk("help");
+}
+
+TEST_F(CommandTest, RerunCommandWorksFromWhereTheRunWasStarted) {
+  project().write("gorgon.json", "{}");
+  const auto start = [&](const std::vector<string>& arguments) {
+    return cluster().gorgon(arguments, cluster().folder(), 30s);
+  };
+  const string output = start({"start", "--config", "project/gorgon.json", "project/spec"}).output;
+  EXPECT_TRUE(says(output,
+                   "rerun  gorgon start --config project/gorgon.json "
+                   "project/spec/statuses_spec.rb\n"))
+      << output;
+  EXPECT_EQ(start({"start", "--config", "project/gorgon.json", "project/spec/statuses_spec.rb"})
+                .exit_code,
+            1);
+}
+
+TEST_F(CommandTest, HelpersOfTheUsualNamesAreNoTests) {
+  project().write("test/test_helper.rb", "");
+  EXPECT_FALSE(says(run({"start", "--dry-run"}).output, "test_helper"));
 }
 
 TEST_F(CommandTest, EveryCommandHasHelp) {

@@ -38,9 +38,9 @@ class RSpecTest < HostCase
         it('mocks') { expect(self).to receive(:never) }
       end
     RUBY
-    assert_equal({ 'all passes' => 'passed', 'all fails' => 'failed', 'all raises' => 'error',
-                   'all fails and raises' => 'error', 'all aggregates' => 'failed', 'all has no body' => 'skipped',
-                   'all is skipped' => 'skipped', 'all skips' => 'skipped', 'all is pending' => 'pending',
+    assert_equal({ 'all passes' => 'passed', 'all fails' => 'failed', 'all raises' => 'failed',
+                   'all fails and raises' => 'failed', 'all aggregates' => 'failed', 'all has no body' => 'pending',
+                   'all is skipped' => 'pending', 'all skips' => 'pending', 'all is pending' => 'pending',
                    'all is fixed' => 'failed', 'all is expected to eq 3' => 'passed', 'all mocks' => 'failed' },
                  outcome.statuses)
     assert_equal 'failed', outcome.verdict
@@ -80,7 +80,7 @@ class RSpecTest < HostCase
       outcome = run_then_good("RSpec.describe('x') { it('leaves') { #{call} }; it('later') {} }")
       assert_equal ['exit', "exit(#{status}) was called while spec/x_spec.rb ran"],
                    outcome.errors.first.values_at('stage', 'message')
-      assert_equal({ 'x leaves' => 'error' }, outcome.statuses)
+      assert_equal({ 'x leaves' => 'failed' }, outcome.statuses)
       assert outcome.replace?
     end
   end
@@ -314,7 +314,7 @@ class RSpecTest < HostCase
       RSpec.describe('before') { before(:context) { raise 'up' }; it('a') {}; it('b') {} }
       RSpec.describe('after') { after(:context) { raise 'down' }; it('a') {} }
     RUBY
-    assert_equal({ 'before a' => 'error', 'before b' => 'error', 'after a' => 'passed' }, outcome.statuses)
+    assert_equal({ 'before a' => 'failed', 'before b' => 'failed', 'after a' => 'passed' }, outcome.statuses)
     assert_equal [['outside', "An error occurred in an `after(:context)` hook.\ndown"]],
                  outcome.errors.map { |error| error.values_at('stage', 'message') }
   end

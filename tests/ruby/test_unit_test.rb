@@ -35,7 +35,7 @@ class TestUnitTest < HostCase
                    'XTest#test: described' => 'passed' }, outcome.statuses)
     assert_equal 'not here', outcome.case_named('XTest#test_omits')['pending']
     failed = outcome.case_named('XTest#test_fails')
-    assert_equal ['test/x_test.rb#XTest#test_fails', 'test/x_test.rb:5'], failed.values_at('id', 'location')
+    assert_equal ['XTest#test_fails', 'test/x_test.rb:5'], failed.values_at('id', 'location')
     assert_equal ['Test::Unit::AssertionFailedError', "<1> expected but was\n<2>."],
                  failed['failure'].values_at('class', 'message')
     assert_match(/x_test.rb:5/, failed['failure']['backtrace'].first)
@@ -105,7 +105,7 @@ class TestUnitTest < HostCase
     file = 'test/x_test.rb'
     assert_equal({ 'XTest#test_small[one]' => 'passed', 'XTest#test_small[two]' => 'passed',
                    'XTest#test_small[three]' => 'failed' }, runner.run(file).statuses)
-    ids = ["#{file}#XTest#test_small[three]", "#{file}#XTest#test_small[gone]"]
+    ids = ['XTest#test_small[three]', 'XTest#test_small[gone]']
     assert_equal ['XTest#test_small[three]'], runner.run(file, only: ids).statuses.keys
     assert_equal ['XTest#test_small[one]', 'XTest#test_small[two]'], runner.run(file, except: ids).statuses.keys
     assert_empty runner.run(file, only: []).statuses
