@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
 
 namespace gorgon::cli {
 

@@ -1,19 +1,25 @@
 // The command line: one table of commands and options, from which --help comes.
+#include <signal.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "report/terminal.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {

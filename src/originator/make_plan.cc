@@ -1,12 +1,19 @@
 #include "originator/make_plan.h"
 
+#include <chrono>
 #include <filesystem>
+#include <string>
 #include <system_error>
-#include <utility>
+#include <vector>
 
 #include "base/files.h"
+#include "base/result.h"
 #include "plan/failed_files.h"
+#include "plan/runtimes.h"
+#include "plan/schedule.h"
 #include "plan/test_files.h"
+#include "results/job_state.h"
+#include "results/verdict.h"
 
 namespace gorgon::originator {
 
