@@ -7,11 +7,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
+#include <string>
+#include <system_error>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "base/files.h"
 #include "base/log.h"

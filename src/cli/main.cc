@@ -1,6 +1,7 @@
 // The command line: one table of commands and options, from which --help comes.
 #include <fmt/core.h>
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -25,6 +26,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "report/terminal.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {

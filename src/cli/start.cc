@@ -6,20 +6,26 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/files.h"
+#include "base/asio.h"
 #include "base/log.h"
 #include "base/process_tree.h"
+#include "base/result.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "config/project_config.h"
+#include "originator/make_plan.h"
 #include "originator/originator.h"
+#include "plan/schedule.h"
 #include "report/json_events.h"
+#include "report/look.h"
+#include "report/reporter.h"
 #include "report/terminal.h"
 #include "results/exit_code.h"
 

@@ -8,11 +8,16 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
+#include <vector>
 
 #include "base/files.h"
+#include "base/result.h"
 #include "plan/failed_files.h"
+#include "plan/runtimes.h"
+#include "plan/schedule.h"
 #include "plan/test_files.h"
+#include "results/job_state.h"
+#include "results/verdict.h"
 
 namespace gorgon::originator {
 

@@ -28,6 +28,10 @@ constexpr const char* kMark = "GORGON_TEST_MARK";
 constexpr auto kCleanUpLimit = 30s;
 constexpr auto kListenerStartLimit = 30s;
 constexpr std::size_t kLogLinesShown = 60;
+/// For a build with sanitizers; any other takes no notice. The code is one that gorgon never ends
+/// with.
+constexpr const char* kAsanOptions = ":detect_leaks=1:detect_stack_use_after_return=1:exitcode=99";
+constexpr const char* kUbsanOptions = ":print_stacktrace=1";
 
 /// Where this process's cgroups of version 2 are; empty when there are none.
 fs::path own_cgroup() {
@@ -79,7 +83,8 @@ void RunningListener::kill() {
 Cluster::Cluster(TestBroker broker) : broker_(broker), id_("t" + random_id(8)) {
   std::string pattern = (fs::temp_directory_path() / "gorgon-it-XXXXXX").string();
   folder_ = ::mkdtemp(pattern.data());
-  for (const char* name : {"home", "tmp", "logs"}) fs::create_directory(folder_ / name);
+  for (const char* name : {"home", "tmp", "logs", "sanitizer"})
+    fs::create_directory(folder_ / name);
   if (broker_ == TestBroker::kRabbitMq) (void)shared_rabbit();
 }
 
@@ -104,6 +109,9 @@ Environment Cluster::environment(const fs::path& home) const {
                              {"TESTOPTS", std::nullopt},
                              {"XDG_RUNTIME_DIR", std::nullopt},
                              {"XDG_CACHE_HOME", std::nullopt}};
+  const std::string reports = "log_path=" + (folder_ / "sanitizer" / "report").string();
+  environment.emplace_back("ASAN_OPTIONS", reports + kAsanOptions);
+  environment.emplace_back("UBSAN_OPTIONS", reports + kUbsanOptions);
   environment.insert(environment.end(), extra_environment_.begin(), extra_environment_.end());
   return environment;
 }
@@ -307,6 +315,7 @@ void Cluster::check_nothing_is_left() {
   check_processes_are_gone();
   check_folders_are_empty();
   check_cgroups_are_gone();
+  check_sanitizers_are_silent();
 }
 
 /// While the listeners still run: their end would hide what they forgot.
@@ -371,6 +380,12 @@ void Cluster::check_cgroups_are_gone() const {
         ADD_FAILURE() << "a cgroup is left: " << path;
     }
   }
+}
+
+/// Also of workers, whose exit codes and standard errors no test sees.
+void Cluster::check_sanitizers_are_silent() const {
+  for (const fs::path& path : entries_of(folder_ / "sanitizer"))
+    ADD_FAILURE() << path << ":\n" << read_file(path).value_or("cannot be read");
 }
 
 std::string Cluster::logs() const {

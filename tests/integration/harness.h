@@ -135,7 +135,7 @@ class Cluster {
   /// Names of this broker's queues that belong to jobs of this test.
   [[nodiscard]] std::vector<std::string> job_queues() const;
   /// Stops what runs, and fails the test for everything that is left: queues, processes, folders,
-  /// cgroups.
+  /// cgroups, and what a sanitizer has reported.
   void check_nothing_is_left();
   /// All logs of this test.
   [[nodiscard]] std::string logs() const;
@@ -152,6 +152,7 @@ class Cluster {
   void check_processes_are_gone() const;
   void check_folders_are_empty() const;
   void check_cgroups_are_gone() const;
+  void check_sanitizers_are_silent() const;
 
   TestBroker broker_;
   std::string id_;  ///< Marks this test's processes; with RabbitMQ the name of its cluster, too.

@@ -115,6 +115,98 @@ def check_shell(tree):
                 yield f"{name}:{number}: starts a shell: use base/subprocess.h"
 
 
+def check_coroutines(tree):
+    """What GCC 12 miscompiles: it builds or destroys such temporaries twice, or not at all."""
+    for name in tree.matching(r"src/.*\.(h|cc)"):
+        code = without_comments_and_strings(tree.text(name))
+        problems = set()
+        for found in re.finditer(r"\bco_await\b", code):
+            start, end = full_expression(code, found.start())
+            if "?" in without_lambdas(code[start:end]):
+                problems.add((found.start(), "?: in an expression with co_await: use if, or name the operand first"))
+            operand = without_lambdas(code[found.end():operand_end(code, found.end())])
+            if "{" in operand:
+                problems.add((found.start(), "a braced temporary in a co_await expression: name it first"))
+        for found in re.finditer(r"\bTask<[^;{}()]*>\s+[\w:]+(?=\()", code):
+            parameters = code[found.end():closing(code, found.end())]
+            if re.search(r"=\s*[\w:<>]*\{", parameters):
+                problems.add((found.start(), "a braced default argument of a coroutine: overload it instead"))
+        for place, problem in sorted(problems):
+            yield f"{name}:{code.count(chr(10), 0, place) + 1}: {problem}"
+
+
+def without_comments_and_strings(text):
+    """The same text, of the same length, with blanks in them."""
+    literal = r'R"(\w*)\((?s:.*?)\)\1"|"(?:[^"\\\n]|\\.)*"|(?<!\w)\'(?:[^\'\\\n]|\\.)+\''
+    return re.sub(rf"//[^\n]*|/\*(?s:.*?)\*/|{literal}", lambda found: re.sub(r"[^\n]", " ", found[0]), text)
+
+
+def closing(code, opening):
+    """Where the bracket at `opening` is closed."""
+    depth = 0
+    for place in range(opening, len(code)):
+        if code[place] in "([{":
+            depth += 1
+        elif code[place] in ")]}":
+            depth -= 1
+            if depth == 0:
+                return place
+    return len(code)
+
+
+def full_expression(code, place):
+    """From the beginning to the end of the statement, or the condition, that holds `place`."""
+    depth = 0
+    start = place
+    while start > 0:
+        before = code[start - 1]
+        if before in ")]":
+            depth += 1
+        elif before in "([" and depth > 0:
+            depth -= 1
+        elif before in ";{}" and depth == 0:
+            break
+        elif before == "(" and re.search(r"\b(if|while|for|switch)\s*$", code[:start - 1][-20:]):
+            return start, closing(code, start - 1)
+        start -= 1
+    depth = 0
+    for end in range(place, len(code)):
+        if code[end] in "([{":
+            depth += 1
+        elif code[end] in ")]}":
+            depth -= 1
+            if code[end] == "}" and depth < 0:
+                return start, end
+        elif code[end] == ";" and depth <= 0:
+            return start, end
+    return start, len(code)
+
+
+def operand_end(code, start):
+    """Where the operand that begins at `start` ends: names, members, calls and template arguments."""
+    place = start
+    while place < len(code):
+        token = re.compile(r"\s+|[\w~]+|::|\.|->|<[\w:<>,\s*&]*>(?=\()|[*&](?=[\w(*])").match(code, place)
+        if token and not (token[0] in "*&" and code[start:place].strip()):
+            place = token.end()
+        elif code[place] in "([{":
+            place = closing(code, place) + 1
+        else:
+            break
+    return place
+
+
+def without_lambdas(code):
+    """Without their bodies, which are expressions of their own."""
+    while True:
+        body = re.search(r"(?:^|[(,=\s])\[[^\[\]]*\]\s*(?:\([^{}]*?\))?[^{}(),;]*\{", code)
+        if not body:
+            return code
+        opening = body.end() - 1
+        introducer = body.start() + body[0].index("[")
+        code = code[:introducer] + code[closing(code, opening) + 1:]
+
+
 def check_paths(tree):
     """Nothing names a folder of the machine that it was written on."""
     foreign = re.compile(r"(?<![\w.}\)])/(root|work/(main|wt)|home/(?!USER\b|someone\b)\w+)/")

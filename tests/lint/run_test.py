@@ -72,6 +72,27 @@ class LintTest(unittest.TestCase):
         self.write("src/b.cc", 'std::system("ls");\nif (popen(a, b)) {}\n')
         self.assertEqual(2, len(self.problems("shell")))
 
+    def test_coroutines_avoid_what_gcc_12_miscompiles(self):
+        for traps in ("auto x = a ? co_await f() : 0;", "if (co_await f() ? a : b) {}", "co_await f(a ? b : c);",
+                      "co_await f({.a = 1});", "co_await f(x, Options{1});", "co_await a.b<C>(x)->d({});",
+                      "co_await Wait{1};", "return spawn([=]() -> Task<void> { co_await f({}); });",
+                      "Task<void> f(Options options = {});", "Task<Result<int>> A::f(int a, Options o = Options{1});"):
+            self.write("src/a.cc", f"Task<void> g() {{\n{traps}\n}}\n")
+            with self.subTest(traps):
+                self.assertEqual(1, len(self.problems("coroutines")))
+            self.names.clear()
+
+    def test_coroutines_may_do_what_works(self):
+        for fine in ("// co_await a ? b : c", 'co_await f("a ? {}");', "x = a ? b : c;\nco_await f(x);",
+                     "if (a) co_await f();\nelse b({1});", "const A a{.b = co_await f()};",
+                     "while (co_await f()) { g(a ? b : c, {}); }", "co_await f([&](int a) { return a ? B{} : C{}; });",
+                     "for (auto& x : xs) co_await f(x);\ny = z ? 1 : 2;", "Task<void> f(int a = 1);",
+                     "const bool late = co_await f(x) && g({1});"):
+            self.write("src/a.cc", f"Task<void> g() {{\n{fine}\n}}\n")
+            with self.subTest(fine):
+                self.assertEqual([], self.problems("coroutines"))
+            self.names.clear()
+
     def test_no_paths_of_one_machine(self):
         self.write("docs/a.md", "/home/USER/x, ~/.gorgon/root/, network/root/, /usr/lib/\n")
         self.assertEqual([], self.problems("paths"))
