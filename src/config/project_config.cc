@@ -174,7 +174,9 @@ const Table<Timeouts>& timeout_keys() {
       {{"start"},
        "Give up (exit code 6) when no listener works on the job for so long. Default: 60.",
        duration(&Timeouts::start)},
-      {{"callback"}, "A callback that runs longer is killed and has failed. 0: never. Default: 600.", duration(&Timeouts::callback)},
+      {{"callback"},
+       "A callback that runs longer is killed and has failed. 0: never. Default: 600.",
+       duration(&Timeouts::callback)},
   };
   return table;
 }
