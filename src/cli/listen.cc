@@ -201,12 +201,16 @@ int listen(const ListenCommand& command) {
   const fs::path log_file = command.foreground ? fs::path() : config.log_file;
   std::error_code error;
   if (!log_file.empty()) fs::create_directories(log_file.parent_path(), error);
-  log::set_name("listener " + config.host_name);
+  const std::string scope = broker::describe(config.connection) + "/" +
+                            config.connection.virtual_host + "/" + config.cluster_id;
+  const auto host = claim_host_name(config.host_name, scope);
+  if (!host) return complain(host.error());
+  log::set_name("listener " + host->name);
   if (const auto opened = log::open(log_file, log::Level::kInfo); !opened)
     return complain(opened.error());
 
   listener::ListenerOptions options{.address = config.connection,
-                                    .host = config.host_name,
+                                    .host = host->name,
                                     .cluster = config.cluster_id,
                                     .slots = settled->slots,
                                     .workspace_dir = config.workspace_dir,
@@ -230,7 +234,7 @@ int listen(const ListenCommand& command) {
       return complain(
           {ErrorKind::kUnavailable,
            said.empty() ? "the listener ended at once; see " + log_file.string() : said});
-    std::printf("listening as %s with %zu slots (pid %d, log %s)\n", config.host_name.c_str(),
+    std::printf("listening as %s with %zu slots (pid %d, log %s)\n", host->name.c_str(),
                 settled->slots, daemon, log_file.c_str());
     return 0;
   }

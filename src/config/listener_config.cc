@@ -50,7 +50,10 @@ const Table<ListenerConfig>& listener_keys() {
       {{"cluster_id"},
        "Only jobs for this cluster are taken. Default: the jobs that name none.",
        text(&Config::cluster_id)},
-      {{"host_name"}, "The name in reports. Default: the machine's.", text(&Config::host_name)},
+      {{"host_name"},
+       "The name in reports. Default: the machine's. A second listener of that name here is "
+       "NAME-2.",
+       text(&Config::host_name)},
       {{"workspace_dir"},
        "Folder for one workspace per job. Default: `~/.gorgon/workspaces`.",
        local_path(&Config::workspace_dir)},

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "runner/callbacks.h"
 #include "sync/source_tree.h"
 #include "worker/settings.h"
@@ -21,9 +22,10 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 constexpr int kControlFd = 3;
-/// A host or workers that die again and again would only repeat it.
-constexpr int kMaxHostStarts = 3;
-constexpr std::size_t kMaxWorkerDeathsPerSlot = 3;
+/// Tests may kill their host or worker, each a few times until they are found out; beyond that it
+/// is this machine.
+constexpr int kMaxHostStarts = 20;
+constexpr std::size_t kMaxWorkerDeathsPerSlot = 10;
 /// After SIGTERM a worker kills its test, gives its unit back and leaves; then it is killed.
 constexpr auto kWorkerStopLimit = 5s;
 /// A worker that says goodbye may run after_complete for as long as callbacks may take, and a
@@ -100,6 +102,11 @@ void JobRun::fail(std::string stage, const Error& error) {
                                                       .workers = 0,
                                                       .stage = std::move(stage),
                                                       .message = error.message});
+  // They give back what they have.
+  for (const auto& worker : workers_) {
+    if (worker->process) worker->process->signal(SIGTERM);
+  }
+  changed_.notify();
 }
 
 Task<void> JobRun::run() {
@@ -201,12 +208,6 @@ Task<void> JobRun::keep_host_running() {
       (void)co_await start_host();
     }
   }
-  if (!failed_stage_.empty()) {
-    for (const auto& worker : workers_) {
-      if (worker->process) worker->process->signal(SIGTERM);
-    }
-  }
-  changed_.notify();
 }
 
 Task<void> JobRun::work() {
@@ -252,7 +253,6 @@ Task<void> JobRun::finish() {
 
 bool JobRun::wants_worker() const {
   return state_ == State::kRunning && failed_stage_.empty() &&
-         worker_deaths_ < kMaxWorkerDeathsPerSlot * machine_.slots.count() &&
          workers_.size() + unusable_slots_ < machine_.slots.count();
 }
 
@@ -351,7 +351,6 @@ void JobRun::judge_end(const WorkerSlot& worker, const ExitStatus& status) {
     if (++unusable_slots_ == machine_.slots.count()) {
       const Error error{ErrorKind::kCallback, "no worker can start here"};
       fail("before_start", error);
-      changed_.notify();
     }
   } else if (status.code == worker::kOriginatorGone || status.code == worker::kBrokerGone) {
     log::warning("job {}: worker {} has nobody to work for", job_.id, worker.slot);
@@ -359,6 +358,11 @@ void JobRun::judge_end(const WorkerSlot& worker, const ExitStatus& status) {
   } else if (state_ == State::kRunning) {
     ++worker_deaths_;
     log::warning("job {}: worker {} ended with {}", job_.id, worker.slot, describe(status));
+    if (worker_deaths_ == kMaxWorkerDeathsPerSlot * machine_.slots.count()) {
+      const Error error{ErrorKind::kConnectionLost, count_of(worker_deaths_, "worker") +
+                                                        " died, the last with " + describe(status)};
+      fail("runner", error);
+    }
   }
 }
 

@@ -148,6 +148,13 @@ void Listener::act_on(const broker::Delivery& delivery) {
   auto message = protocol::decode(delivery.body);
   if (!message) {
     log::warning("a message was left aside: {}", message.error().message);
+    if (const auto sender = protocol::sender_of_job(delivery.body)) {
+      tell(sender->reply_queue, protocol::HostState{.job = sender->job,
+                                                    .host = options_.host,
+                                                    .state = protocol::HostState::State::kRefused,
+                                                    .stage = {},
+                                                    .message = message.error().message});
+    }
     return;
   }
   if (auto* job = std::get_if<protocol::JobDefinition>(&*message)) {

@@ -37,7 +37,14 @@ constexpr auto kCancelLimit = 10s;
 /// A wait that lasts longer gets its reason on the display.
 constexpr auto kNoticeableWait = 1s;
 /// How soon a living worker or machine answers the end of a job.
-constexpr auto kGoodbyeAnswer = 3s;
+constexpr auto kGoodbyeAnswer = 5s;
+/// Where nobody waits: steps that have limits of their own.
+constexpr auto kNoLimit = std::chrono::hours(24 * 365);
+/// A busy broker may take a while for each of the queues.
+constexpr auto kAnswerSlack = 10s;
+/// Workers that are idle for so long while files wait were not given them: the broker lost them.
+constexpr auto kIdleLimit = 60s;
+constexpr int kMaxRepublications = 3;
 constexpr auto kJobLifetime = std::chrono::hours(24);
 constexpr std::uint16_t kReplyPrefetch = 500;
 
@@ -46,6 +53,17 @@ std::string user_and_host() {
   ::gethostname(host.data(), host.size() - 1);
   const char* user = std::getenv("USER");
   return std::string(user != nullptr ? user : "somebody") + "@" + host.data();
+}
+
+int exit_code_of(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::kSync:
+      return results::kPushFailed;
+    case ErrorKind::kCallback:
+      return results::kCallbackFailed;
+    default:
+      return results::kOriginatorError;
+  }
 }
 
 std::size_t default_slots() { return std::max(1U, std::thread::hardware_concurrency()); }
@@ -75,14 +93,7 @@ Task<int> Originator::run() {
                           &Originator::ship_tree, &Originator::publish_job}) {
     if (outcome_) break;
     const auto done = co_await (this->*step)();
-    if (!done) {
-      const bool is_sync = done.error().kind == ErrorKind::kSync;
-      const bool is_callback = done.error().kind == ErrorKind::kCallback;
-      end(is_sync       ? results::kPushFailed
-          : is_callback ? results::kCallbackFailed
-                        : results::kOriginatorError,
-          done.error().message);
-    }
+    if (!done) end(exit_code_of(done.error()), done.error().message);
   }
   if (!outcome_) co_await collect();
   co_await close_job();
@@ -131,29 +142,38 @@ Task<Result<std::optional<std::string>>> Originator::call_here(config::Callback 
       .timeout = runner::callback_limit(options_.config.timeouts.callback)};
   auto called = runner::run_callback(options_.config.job.callbacks, callback, std::move(options));
   std::string reason = "for the callback " + std::string(config::name_of(callback));
-  co_return co_await unless_ended(std::move(called), std::move(reason));
+  co_return co_await unless_ended(std::move(called), std::move(reason), kNoLimit);
 }
 
-/// `step`, whose reason is shown when it takes a while. kCancelled when the run ends meanwhile:
-/// what the step has started is killed and removed.
+/// `step`, whose reason is shown when it takes a while. kCancelled when the run ends meanwhile,
+/// kTimeout after `limit`: what the step has started is killed and removed.
 template <class T>
-Task<Result<T>> Originator::unless_ended(Task<Result<T>> step, std::string reason) {
+Task<Result<T>> Originator::unless_ended(Task<Result<T>> step, std::string reason,
+                                         Clock::duration limit) {
   using asio::experimental::awaitable_operators::operator||;
-  auto done = co_await (std::move(step) || ended_.wait() || show_waiting(std::move(reason)));
-  if (done.index() != 0) co_return fail(ErrorKind::kCancelled, "interrupted");
-  co_return std::get<0>(std::move(done));
+  auto done = co_await (std::move(step) || ended_.wait() || show_waiting(reason, limit));
+  if (done.index() == 0) co_return std::get<0>(std::move(done));
+  if (done.index() == 1) co_return fail(ErrorKind::kCancelled, "interrupted");
+  co_return fail(ErrorKind::kTimeout,
+                 "waited " + human_duration(limit) + " " + with_alarm(std::move(reason)));
 }
 
-/// Never ends.
-Task<void> Originator::show_waiting(std::string reason) {
-  const auto noticeable = Clock::now() + kNoticeableWait;
-  for (bool has_said = false;;) {
+/// Ends after `limit`.
+Task<void> Originator::show_waiting(std::string reason, Clock::duration limit) {
+  const auto started = Clock::now();
+  for (bool has_said = false; Clock::now() - started < limit;) {
     co_await sleep_for(kTick);
     reporter_.tick();
-    if (has_said || Clock::now() < noticeable) continue;
+    if (has_said || Clock::now() - started < kNoticeableWait) continue;
     has_said = true;
-    reporter_.on(results::Waiting{.reason = reason});
+    reporter_.on(results::Waiting{.reason = with_alarm(reason)});
   }
+}
+
+/// While the broker is short of memory or disk, it answers nothing.
+std::string Originator::with_alarm(std::string reason) const {
+  const auto blocked = broker_ ? broker_->blocked_reason() : std::nullopt;
+  return blocked ? reason + ": it takes no messages now (" + *blocked + ")" : reason;
 }
 
 Task<Result<void>> Originator::reach_broker() {
@@ -182,9 +202,15 @@ Task<Result<void>> Originator::ship_tree() {
                           .job = job_,
                           .config = options_.config,
                           .is_local = local_ != nullptr};
-  auto sending = Shipment::send(std::move(options));
+  auto sending = Shipment::send(options);
   std::string reason = "for the tree to be shipped";
-  GORGON_CO_TRY_ASSIGN(shipment_, co_await unless_ended(std::move(sending), std::move(reason)));
+  auto sent = co_await unless_ended(std::move(sending), std::move(reason), kNoLimit);
+  if (!sent) {
+    auto removing = Shipment::remove_partial(std::move(options));
+    co_await within(kCancelLimit, std::move(removing));
+    co_return std::unexpected(std::move(sent).error());
+  }
+  shipment_ = *std::move(sent);
   co_return Result<void>();
 }
 
@@ -202,7 +228,7 @@ protocol::JobDefinition Originator::definition() const {
       .cluster = cluster(),
       .file_queue = protocol::file_queue(job_, epoch_),
       .reply_queue = protocol::reply_queue(job_),
-      .slot_queue = options_.slots && !local_ ? protocol::slot_queue(job_) : "",
+      .slot_queue = options_.slots && !local_ ? protocol::slot_queue(job_, epoch_) : "",
       .source = shipment_->location(),
       .runner = {.framework = config.runner,
                  .arguments = config.runner_arguments,
@@ -214,47 +240,71 @@ protocol::JobDefinition Originator::definition() const {
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
 }
 
+Task<Result<void>> Originator::publish_job() {
+  auto publishing = publish_everything();
+  std::string reason = "for the broker to take the job";
+  const auto limit =
+      std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start) + kAnswerSlack;
+  co_return co_await unless_ended(std::move(publishing), std::move(reason), limit);
+}
+
 /// Replies first, so that no result can miss its queue; units next; the broadcast last, so that no
 /// worker finds an empty queue.
-Task<Result<void>> Originator::publish_job() {
+Task<Result<void>> Originator::publish_everything() {
+  has_queues_ = true;
+  is_published_ = false;
   GORGON_CO_TRY(co_await declare_queues());
-  if (options_.slots && !local_) {
-    std::vector<broker::Message> slots(*options_.slots,
-                                       {broker::to_queue(protocol::slot_queue(job_)), "{}"});
+  if (has_slot_queue()) {
+    std::vector<broker::Message> slots(
+        *options_.slots, {broker::to_queue(protocol::slot_queue(job_, epoch_)), "{}"});
     GORGON_CO_TRY(co_await broker_->publish(std::move(slots)));
   }
   GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
-  is_published_ = true;
   std::vector<broker::Message> broadcast;
   broadcast.push_back(
       {broker::to_topic(protocol::jobs_topic(cluster())), protocol::encode(definition())});
-  co_return co_await broker_->publish(std::move(broadcast));
+  GORGON_CO_TRY(co_await broker_->publish(std::move(broadcast)));
+  is_published_ = true;
+  published_at_ = last_progress_ = Clock::now();
+  co_return Result<void>();
 }
 
+/// With the embedded broker -j is the number of its slots.
+bool Originator::has_slot_queue() const { return options_.slots && !local_; }
+
 Task<Result<void>> Originator::declare_queues() {
-  const std::string cluster = this->cluster();
-  const std::string replies = protocol::reply_queue(job_);
-  const std::string originators = protocol::originators_topic(cluster);
+  const std::string originators = protocol::originators_topic(cluster());
   for (const std::string& topic :
-       {protocol::jobs_topic(cluster), protocol::control_topic(cluster), originators}) {
+       {protocol::jobs_topic(cluster()), protocol::control_topic(cluster()), originators}) {
     GORGON_CO_TRY(co_await broker_->declare_topic(topic));
   }
+  GORGON_CO_TRY(co_await declare_job_queues());
+  std::vector<std::string> topics = {originators};
+  GORGON_CO_TRY_ASSIGN(std::string own_queue,
+                       co_await broker_->declare_own_queue(std::move(topics)));
+  GORGON_CO_TRY(co_await broker_->consume(protocol::reply_queue(job_), kReplyPrefetch));
+  co_return co_await broker_->consume(std::move(own_queue), kReplyPrefetch);
+}
+
+/// Declaring them again lets them live on.
+Task<Result<void>> Originator::declare_job_queues() {
+  const std::string replies = protocol::reply_queue(job_);
   broker::ReplyQueue reply_queue{.name = replies};
   GORGON_CO_TRY(co_await broker_->declare_reply_queue(std::move(reply_queue)));
   broker::WorkQueue file_queue{.name = protocol::file_queue(job_, epoch_),
                                .dead_letter_to = replies};
   GORGON_CO_TRY(co_await broker_->declare_work_queue(std::move(file_queue)));
-  if (options_.slots && !local_) {
-    // Its messages are permissions, not work: however often their holders die, they come back.
-    broker::WorkQueue slot_queue{
-        .name = protocol::slot_queue(job_), .max_deliveries = 1'000'000, .dead_letter_to = replies};
-    GORGON_CO_TRY(co_await broker_->declare_work_queue(std::move(slot_queue)));
-  }
-  std::vector<std::string> topics = {originators};
-  GORGON_CO_TRY_ASSIGN(std::string own_queue,
-                       co_await broker_->declare_own_queue(std::move(topics)));
-  GORGON_CO_TRY(co_await broker_->consume(replies, kReplyPrefetch));
-  co_return co_await broker_->consume(std::move(own_queue), kReplyPrefetch);
+  if (!has_slot_queue()) co_return Result<void>();
+  // Its messages are permissions, not work: however often their holders die, they come back.
+  broker::WorkQueue slot_queue{.name = protocol::slot_queue(job_, epoch_),
+                               .max_deliveries = 1'000'000,
+                               .dead_letter_to = replies};
+  co_return co_await broker_->declare_work_queue(std::move(slot_queue));
+}
+
+Task<void> Originator::delete_work_queues() {
+  (void)co_await broker_->delete_queue(protocol::file_queue(job_, epoch_));
+  if (has_slot_queue()) (void)co_await broker_->delete_queue(protocol::slot_queue(job_, epoch_));
 }
 
 Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> units) {
@@ -276,19 +326,26 @@ Task<void> Originator::collect() {
     co_await handle_inputs_until(Clock::now() + kTick);
     if (is_connection_lost_) co_await reconnect();
     check_workers();
-    if (!to_republish_.empty() && broker_) {
-      // They stay on the list until the broker has confirmed them: a lost connection must not lose
-      // them.
-      const auto published = co_await publish_units(to_republish_);
-      if (published) to_republish_.clear();
-    }
-    if (Clock::now() >= next_renewal_ && broker_) {
-      next_renewal_ = Clock::now() + kRenewalInterval;
-      broker::WorkQueue file_queue{.name = protocol::file_queue(job_, epoch_),
-                                   .dead_letter_to = protocol::reply_queue(job_)};
-      (void)co_await broker_->declare_work_queue(std::move(file_queue));
-    }
+    if (broker_ && !outcome_) co_await keep_queues();
   }
+}
+
+/// What is to be told to the broker now and then. A lost connection shows itself as an event.
+Task<void> Originator::keep_queues() {
+  if (!to_republish_.empty()) {
+    auto publishing = publish_units(to_republish_);
+    std::string reason = "for the broker to take files that are run again";
+    const auto published =
+        co_await unless_ended(std::move(publishing), std::move(reason), kReconnectLimit);
+    // They stay on the list until the broker has confirmed them: a lost connection must not lose
+    // them.
+    if (published) to_republish_.clear();
+  }
+  if (Clock::now() < next_renewal_) co_return;
+  next_renewal_ = Clock::now() + kRenewalInterval;
+  auto renewing = declare_job_queues();
+  std::string reason = "for the broker";
+  (void)co_await unless_ended(std::move(renewing), std::move(reason), kReconnectLimit);
 }
 
 Task<void> Originator::read_broker(std::shared_ptr<Originator*> self,
@@ -329,7 +386,7 @@ void Originator::handle(const broker::Delivery& delivery) {
   if (auto* started = std::get_if<protocol::UnitStarted>(&*message)) {
     handle(std::move(*started));
   } else if (auto* cases = std::get_if<protocol::UnitCases>(&*message)) {
-    state_.add_cases(cases->unit, cases->run, std::move(cases->cases));
+    state_.add_cases(cases->unit, cases->run, cases->part, std::move(cases->cases));
   } else if (auto* finished = std::get_if<protocol::UnitFinished>(&*message)) {
     handle(std::move(*finished));
   } else if (auto* host = std::get_if<protocol::HostState>(&*message)) {
@@ -387,18 +444,23 @@ void Originator::accept(results::UnitResult result, const std::string& run,
 void Originator::handle_dead_letter(const results::Unit& unit) {
   const results::Unit* known = state_.unit(unit.id);
   if (known == nullptr || state_.result(unit.id) != nullptr) return;
-  if (suspects_.insert(unit.id).second) {
+  // Once more also when nobody has started it since: the broker delivers a dead letter twice when
+  // the connection was lost in between.
+  const std::uint32_t tries = state_.tries(unit.id);
+  const auto suspect = suspects_.find(unit.id);
+  if (suspect == suspects_.end() || suspect->second == tries) {
+    suspects_[unit.id] = tries;
     notice(Notice::Level::kWarning,
            known->file + " was given back by every worker that took it; it is tried once more");
     to_republish_.push_back(known);
     return;
   }
   results::UnitResult result{.unit = unit.id, .verdict = results::Verdict::kCrashed};
-  result.errors.push_back({.stage = "crash",
-                           .exception_class = "",
-                           .message = "every worker that ran it died (it was started " +
-                                      count_of(state_.tries(unit.id), "time") + ")",
-                           .backtrace = {}});
+  result.errors.push_back(
+      {.stage = "crash",
+       .exception_class = "",
+       .message = "every worker that ran it died (it was started " + count_of(tries, "time") + ")",
+       .backtrace = {}});
   accept(std::move(result), {}, 0);
 }
 
@@ -466,10 +528,11 @@ void Originator::check_workers() {
   }
   if (state_.worker_count() > 0 || hosts_.at_work() > 0) {
     nobody_since_.reset();
-    waiting_for_.clear();
-    return;
+    const bool is_blocked = broker_ && broker_->blocked_reason().has_value();
+    show_reason(is_blocked ? with_alarm("for the broker") : "");
+    return check_idle_workers();
   }
-  if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? started_ : now;
+  if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? published_at_ : now;
   const std::string reasons = hosts_.reasons();
   std::string reason = "for listeners: all that answered are out of the job";
   if (hosts_.answered() == 0) {
@@ -488,9 +551,29 @@ void Originator::check_workers() {
   if (now - *nobody_since_ >= options_.config.timeouts.start) {
     return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
   }
+  show_reason(std::move(reason));
+}
+
+/// Empty: none.
+void Originator::show_reason(std::string reason) {
   if (reason == waiting_for_) return;
   waiting_for_ = reason;
-  reporter_.on(results::Waiting{.reason = std::move(reason)});
+  if (!reason.empty()) reporter_.on(results::Waiting{.reason = std::move(reason)});
+}
+
+/// The last net: idle workers and waiting files mean that files were lost on the way. Published
+/// again, one may run twice; its first verdict counts.
+void Originator::check_idle_workers() {
+  const auto now = Clock::now();
+  if (state_.worker_count() == 0 || state_.running_count() > 0) last_progress_ = now;
+  // A new runner may take as long as callbacks may before it starts the unit that it is for.
+  const auto limit = kIdleLimit + runner::callback_limit(options_.config.timeouts.callback);
+  if (now - last_progress_ < limit || !to_republish_.empty()) return;
+  last_progress_ = now;
+  const std::string what = count_of(state_.remaining(), "file") + " did not reach any worker";
+  if (++republications_ > kMaxRepublications) return end(results::kIncomplete, what);
+  notice(Notice::Level::kWarning, what + "; published again");
+  to_republish_ = state_.remaining_units();
 }
 
 /// Running tests keep running meanwhile. Gives up when the reply queue would have expired.
@@ -520,46 +603,36 @@ Task<void> Originator::reconnect() {
   }
 }
 
-/// After a reconnect: the durable queues should be there still. If the broker lost the units, they
-/// go into a new queue.
+/// After a reconnect: the durable queues should be there still. If the broker lost one, or an
+/// earlier try to publish got stuck half-way, the units go into new queues.
 Task<Result<void>> Originator::restore_job() {
-  std::string queue = protocol::file_queue(job_, epoch_);
-  GORGON_CO_TRY_ASSIGN(const bool exists, co_await broker_->queue_exists(std::move(queue)));
-  if (!exists) ++epoch_;
-  GORGON_CO_TRY(co_await declare_queues());
-  notice(Notice::Level::kInfo, "connected to the broker again");
-  if (exists) co_return Result<void>();
+  bool is_intact = is_published_;
+  std::vector<std::string> queues = {protocol::file_queue(job_, epoch_)};
+  if (has_slot_queue()) queues.push_back(protocol::slot_queue(job_, epoch_));
+  for (std::string& queue : queues) {
+    GORGON_CO_TRY_ASSIGN(const bool exists, co_await broker_->queue_exists(std::move(queue)));
+    is_intact = is_intact && exists;
+  }
+  if (is_intact) {
+    GORGON_CO_TRY(co_await declare_queues());
+    notice(Notice::Level::kInfo, "connected to the broker again");
+    co_return Result<void>();
+  }
+  co_await delete_work_queues();
+  ++epoch_;
+  GORGON_CO_TRY(co_await publish_everything());
+  to_republish_.clear();
   notice(Notice::Level::kWarning, "the broker lost the waiting files; they are published again");
-  GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
-  std::vector<broker::Message> broadcast;
-  broadcast.push_back(
-      {broker::to_topic(protocol::jobs_topic(cluster())), protocol::encode(definition())});
-  co_return co_await broker_->publish(std::move(broadcast));
+  co_return Result<void>();
 }
 
 // ---- after ----
 
-/// Workers notice that the file queue is gone and say goodbye; on a cancellation they are told to
-/// stop at once.
 Task<void> Originator::close_job() {
-  const bool is_cancelled = outcome_.has_value();
   // Cancelled while the broker was away: it may be back. Otherwise the queues expire by themselves,
   // and the workers notice that.
-  if (is_connection_lost_ && is_published_ && !local_) (void)co_await connect();
-  if (broker_ && !is_connection_lost_ && is_published_) {
-    const std::string control = protocol::control_topic(cluster());
-    std::vector<broker::Message> farewell;
-    farewell.push_back(
-        {broker::to_topic(control), is_cancelled ? protocol::encode(protocol::CancelJob{job_})
-                                                 : protocol::encode(protocol::JobOver{job_})});
-    (void)co_await broker_->publish(std::move(farewell));
-    (void)co_await broker_->delete_queue(protocol::file_queue(job_, epoch_));
-    if (options_.slots && !local_) (void)co_await broker_->delete_queue(protocol::slot_queue(job_));
-    co_await wait_for_goodbyes(
-        is_cancelled ? Clock::duration(kCancelLimit)
-                     : runner::callback_limit(options_.config.timeouts.callback) + kCancelLimit);
-    (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
-  }
+  if (is_connection_lost_ && has_queues_ && !local_) (void)co_await connect();
+  if (broker_ && !is_connection_lost_ && has_queues_) co_await say_goodbye();
   if (shipment_) co_await shipment_->take_back();
   if (broker_) co_await broker_->close();
   if (local_) co_await local_->stop();
@@ -571,26 +644,73 @@ Task<void> Originator::close_job() {
   }
 }
 
+/// Workers notice that the file queue is gone and say goodbye; on a cancellation, also one that
+/// comes during the goodbyes, they are told to stop at once.
+Task<void> Originator::say_goodbye() {
+  if (!outcome_) {
+    std::string farewell = protocol::encode(protocol::JobOver{job_});
+    auto ending = end_job(std::move(farewell));
+    co_await within(kCancelLimit, std::move(ending));
+    co_await wait_for_goodbyes(runner::callback_limit(options_.config.timeouts.callback) +
+                               kCancelLimit);
+  }
+  if (outcome_) {
+    std::string farewell = protocol::encode(protocol::CancelJob{job_});
+    auto ending = end_job(std::move(farewell));
+    co_await within(kCancelLimit, std::move(ending));
+    co_await wait_for_goodbyes(kCancelLimit);
+  }
+  auto deleting = delete_reply_queue();
+  co_await within(kCancelLimit, std::move(deleting));
+}
+
+/// `step`, given up after `limit`: a broker in need of memory or disk answers nothing.
+Task<void> Originator::within(Clock::duration limit, Task<void> step) {
+  using asio::experimental::awaitable_operators::operator||;
+  co_await (std::move(step) || sleep_for(limit));
+}
+
+Task<void> Originator::end_job(std::string farewell) {
+  std::vector<broker::Message> messages;
+  messages.push_back({broker::to_topic(protocol::control_topic(cluster())), std::move(farewell)});
+  (void)co_await broker_->publish(std::move(messages));
+  co_await delete_work_queues();
+}
+
+Task<void> Originator::delete_reply_queue() {
+  (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
+}
+
 /// Workers let their runners finish, machines run after_creating_workers. Everyone who is still
-/// there says so when the goodbye starts; those who do not have died before.
+/// there says so when the goodbye starts; those who do not have died before. Ends also when the run
+/// is cancelled meanwhile.
 Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
   const auto started = Clock::now();
+  const bool was_cancelled = outcome_.has_value();
   bool has_said = false;
   while ((state_.worker_count() > 0 || hosts_.at_work() > 0) && Clock::now() < started + limit &&
-         !is_connection_lost_) {
+         !is_connection_lost_ && outcome_.has_value() == was_cancelled) {
     co_await handle_inputs_until(std::min(started + limit, Clock::now() + kTick));
     const auto now = Clock::now();
     const auto silent_since = now > started + kGoodbyeAnswer
                                   ? std::max(started, now - kSilenceLimit)
                                   : now - kSilenceLimit;
-    state_.drop_silent_workers(silent_since);
-    hosts_.drop_silent(silent_since);
+    for (const auto& [host, worker] : state_.drop_silent_workers(silent_since))
+      miss_goodbye("worker " + worker + " on " + host);
+    for (const std::string& host : hosts_.drop_silent(silent_since)) miss_goodbye(host);
     if (!has_said && now > started + kNoticeableWait) {
       has_said = true;
       reporter_.on(
           results::Waiting{.reason = "for workers to say goodbye (after_complete, suite hooks)"});
     }
   }
+}
+
+/// It may have died after its last test, or be cut off.
+void Originator::miss_goodbye(const std::string& who) {
+  if (outcome_) return;
+  notice(Notice::Level::kWarning,
+         who + " said no goodbye: whether its suite hooks and after_complete failed is not known");
 }
 
 void Originator::record() {
@@ -619,6 +739,9 @@ Task<int> Originator::finish() {
                     state_.count(Verdict::kLost) == 0)) {
     finished.exit_code = outcome_->exit_code;
     finished.reason = outcome_->reason;
+  } else if (state_.count(Verdict::kLost) + state_.count(Verdict::kCancelled) > 0) {
+    finished.exit_code = results::kIncomplete;
+    finished.reason = "not every file has a verdict";
   } else if (tests_failed || errors_after_units_ > 0) {
     finished.exit_code = results::kTestsFailed;
     if (errors_after_units_ > 0)

@@ -9,7 +9,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -61,18 +60,30 @@ class Originator {
   [[nodiscard]] Task<Result<void>> publish_job();
   [[nodiscard]] Task<void> collect();
   [[nodiscard]] Task<void> close_job();
+  [[nodiscard]] Task<void> say_goodbye();
   [[nodiscard]] Task<void> wait_for_goodbyes(Clock::duration limit);
+  void miss_goodbye(const std::string& who);
+  [[nodiscard]] Task<void> end_job(std::string farewell);
+  [[nodiscard]] Task<void> delete_reply_queue();
   [[nodiscard]] Task<void> call_after_job_finishes();
   [[nodiscard]] Task<Result<std::optional<std::string>>> call_here(config::Callback callback);
   template <class T>
-  [[nodiscard]] Task<Result<T>> unless_ended(Task<Result<T>> step, std::string reason);
-  [[nodiscard]] Task<void> show_waiting(std::string reason);
+  [[nodiscard]] Task<Result<T>> unless_ended(Task<Result<T>> step, std::string reason,
+                                             Clock::duration limit);
+  [[nodiscard]] Task<void> show_waiting(std::string reason, Clock::duration limit);
+  [[nodiscard]] std::string with_alarm(std::string reason) const;
+  [[nodiscard]] Task<void> within(Clock::duration limit, Task<void> step);
   [[nodiscard]] Task<int> finish();
   void record();
 
   [[nodiscard]] Task<Result<void>> connect();
   [[nodiscard]] Task<void> reconnect();
+  [[nodiscard]] Task<Result<void>> publish_everything();
   [[nodiscard]] Task<Result<void>> declare_queues();
+  [[nodiscard]] Task<Result<void>> declare_job_queues();
+  [[nodiscard]] Task<void> delete_work_queues();
+  [[nodiscard]] Task<void> keep_queues();
+  [[nodiscard]] bool has_slot_queue() const;
   [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
   [[nodiscard]] Task<Result<void>> restore_job();
   [[nodiscard]] protocol::JobDefinition definition() const;
@@ -92,6 +103,8 @@ class Originator {
   void welcome(const protocol::ListenerUp& listener);
   void accept(results::UnitResult result, const std::string& run, std::size_t earlier_cases);
   void check_workers();
+  void check_idle_workers();
+  void show_reason(std::string reason);
   void end(int exit_code, std::string reason);
   void notice(results::Notice::Level level, std::string text);
 
@@ -105,12 +118,16 @@ class Originator {
   std::string job_;
   std::uint32_t epoch_ = 0;
   Clock::time_point started_;
+  Clock::time_point published_at_;
+  Clock::time_point last_progress_;  ///< When a unit was last running.
+  int republications_ = 0;
   std::unique_ptr<LocalCluster> local_;  ///< Null with RabbitMQ.
   std::optional<Shipment> shipment_;
   std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
   std::uint64_t connection_number_ = 0;
   bool is_connection_lost_ = false;
-  bool is_published_ = false;
+  bool has_queues_ = false;    ///< There may be something to delete.
+  bool is_published_ = false;  ///< All of it, in this epoch.
   Channel<FromBroker> inputs_;
   Signal ended_;                        ///< Notified when `outcome_` is set.
   std::shared_ptr<Originator*> alive_;  ///< Null inside once run() has ended.
@@ -121,7 +138,7 @@ class Originator {
   Clock::time_point next_check_;
   Clock::time_point next_renewal_;
   std::map<std::string, std::string> slot_failures_;  ///< By host: why its last slot failed.
-  std::set<std::string> suspects_;                  ///< Units that came back as dead letters once.
+  std::map<std::string, std::uint32_t> suspects_;   ///< Dead letters, and their tries at that time.
   std::vector<const results::Unit*> to_republish_;  ///< Those that are to be tried once more.
   std::size_t errors_after_units_ = 0;              ///< after_complete and suite hooks that failed.
 };

@@ -39,6 +39,16 @@ Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
   co_return shipment;
 }
 
+Task<void> Shipment::remove_partial(ShipmentOptions options) {
+  const auto transport = options.config.job.sync.transport;
+  const bool is_pushing =
+      transport == config::Transport::kAnonymous || transport == config::Transport::kSsh;
+  if (options.is_local || !is_pushing) co_return;
+  config::SourceLocation location = sync::file_server_location(options.config, options.job);
+  const auto removed = co_await sync::remove_pushed(std::move(location));
+  if (!removed) log::info("{}", removed.error().message);  // There may be nothing.
+}
+
 Task<void> Shipment::take_back() {
   server_.reset();
   stage_.reset();

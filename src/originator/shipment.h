@@ -27,6 +27,8 @@ class Shipment {
  public:
   /// kSync: the tree could not be read, staged, pushed or served; with the server's message.
   [[nodiscard]] static Task<Result<Shipment>> send(ShipmentOptions options);
+  /// After a send() that failed or was cancelled: what had arrived at the file server by then.
+  [[nodiscard]] static Task<void> remove_partial(ShipmentOptions options);
   /// Removes what was pushed. Failures are logged.
   [[nodiscard]] Task<void> take_back();
   [[nodiscard]] const config::SourceLocation& location() const { return location_; }

@@ -285,13 +285,18 @@ template <>
 struct Codec<UnitCases> {
   static constexpr std::string_view kName = "unit_cases";
   static Json write(const UnitCases& m) {
-    return {{"job", m.job}, {"unit", m.unit}, {"run", m.run}, {"cases", write_all(m.cases)}};
+    return {{"job", m.job},
+            {"unit", m.unit},
+            {"run", m.run},
+            {"part", m.part},
+            {"cases", write_all(m.cases)}};
   }
   static UnitCases read(ObjectReader& in) {
     UnitCases m;
     m.job = in.text("job");
     m.unit = in.text("unit");
     m.run = in.text("run");
+    m.part = read_count(in, "part", 0);
     m.cases = read_cases(in);
     return m;
   }
@@ -498,6 +503,16 @@ Result<Message> decode(std::string_view body) {
                                          ": install the same release on all machines");
   }
   return decode_as(type, json, static_cast<Message*>(nullptr));
+}
+
+std::optional<Sender> sender_of_job(std::string_view body) {
+  const auto json = parse_json(body);
+  if (!json) return std::nullopt;
+  ObjectReader in(*json, "job");
+  const std::string type = in.text("type");
+  Sender sender{.job = in.text("id"), .reply_queue = in.text("reply_queue")};
+  if (!in.status() || type != Codec<JobDefinition>::kName) return std::nullopt;
+  return sender;
 }
 
 }  // namespace gorgon::protocol

@@ -81,6 +81,15 @@ TEST(CodecTest, AnotherVersionIsRefusedByName) {
   EXPECT_EQ(received.error().kind, ErrorKind::kRefused);
 }
 
+TEST(CodecTest, AJobOfAnotherVersionSaysWhereToRefuseIt) {
+  const auto sender = sender_of_job(R"({"v":2,"type":"job","id":"j","reply_queue":"q","new":[]})");
+  ASSERT_TRUE(sender);
+  EXPECT_EQ(sender->job, "j");
+  EXPECT_EQ(sender->reply_queue, "q");
+  EXPECT_FALSE(sender_of_job(R"({"v":2,"type":"ping","reply_queue":"q"})"));
+  EXPECT_FALSE(sender_of_job("[]"));
+}
+
 TEST(CodecTest, AJobIdThatCouldLeaveItsDirectoryIsRefused) {
   JobDefinition job{.id = "../../etc", .file_queue = "f", .reply_queue = "r"};
   EXPECT_FALSE(decode(encode(job)));

@@ -84,7 +84,8 @@ struct UnitStarted {
 struct UnitCases {
   std::string job;
   std::string unit;
-  std::string run;  ///< Names one run of a unit by one worker; the same in its UnitFinished.
+  std::string run;         ///< Names one run of a unit by one worker; the same in its UnitFinished.
+  std::uint32_t part = 0;  ///< Counts the messages of one run: any of them may come twice.
   std::vector<results::TestCase> cases;
 };
 struct UnitFinished {

@@ -24,6 +24,10 @@ std::string queue(std::string_view kind, std::string_view job) {
   return name;
 }
 
+std::string of_epoch(std::string name, std::uint32_t epoch) {
+  return epoch == 0 ? name : name + "." + std::to_string(epoch);
+}
+
 }  // namespace
 
 std::string jobs_topic(std::string_view cluster) { return topic("jobs", cluster); }
@@ -31,11 +35,11 @@ std::string originators_topic(std::string_view cluster) { return topic("originat
 std::string control_topic(std::string_view cluster) { return topic("control", cluster); }
 
 std::string file_queue(std::string_view job, std::uint32_t epoch) {
-  std::string name = queue("files", job);
-  if (epoch > 0) name += "." + std::to_string(epoch);
-  return name;
+  return of_epoch(queue("files", job), epoch);
 }
 std::string reply_queue(std::string_view job) { return queue("replies", job); }
-std::string slot_queue(std::string_view job) { return queue("slots", job); }
+std::string slot_queue(std::string_view job, std::uint32_t epoch) {
+  return of_epoch(queue("slots", job), epoch);
+}
 
 }  // namespace gorgon::protocol

@@ -20,6 +20,6 @@ namespace gorgon::protocol {
 /// Results of a job, or answers to a ping or command.
 [[nodiscard]] std::string reply_queue(std::string_view job);
 /// One message per worker that the job may have at once; only made when the job limits them.
-[[nodiscard]] std::string slot_queue(std::string_view job);
+[[nodiscard]] std::string slot_queue(std::string_view job, std::uint32_t epoch);
 
 }  // namespace gorgon::protocol

@@ -25,14 +25,15 @@ bool JobState::unit_started(std::string_view unit, const std::string& host,
   Entry* known = entry(unit);
   if (known == nullptr || known->result) return false;
   ++known->tries;
+  known->running_on = {host, worker};
   return true;
 }
 
-void JobState::add_cases(std::string_view unit, const std::string& run,
+void JobState::add_cases(std::string_view unit, const std::string& run, std::uint32_t part,
                          std::vector<TestCase> cases) {
   Entry* known = entry(unit);
   if (known == nullptr || known->result) return;
-  std::ranges::move(cases, std::back_inserter(known->earlier_cases[run]));
+  known->earlier_cases[run].emplace(part, std::move(cases));
 }
 
 const UnitResult* JobState::finish(UnitResult result, const std::string& run,
@@ -45,7 +46,7 @@ const UnitResult* JobState::finish(UnitResult result, const std::string& run,
   }
   std::vector<TestCase> cases;
   if (const auto earlier = known->earlier_cases.find(run); earlier != known->earlier_cases.end()) {
-    cases = std::move(earlier->second);
+    for (auto& [part, some] : earlier->second) std::ranges::move(some, std::back_inserter(cases));
   }
   known->earlier_cases.clear();
   if (cases.size() != earlier_cases) {
@@ -96,6 +97,12 @@ std::vector<const Unit*> JobState::remaining_units() const {
 std::uint32_t JobState::tries(std::string_view unit) const {
   const auto found = positions_.find(std::string(unit));
   return found == positions_.end() ? 0 : entries_[found->second].tries;
+}
+
+std::size_t JobState::running_count() const {
+  return static_cast<std::size_t>(std::ranges::count_if(entries_, [&](const Entry& known) {
+    return !known.result && known.tries > 0 && workers_.contains(known.running_on);
+  }));
 }
 
 std::vector<JobState::WorkerName> JobState::drop_silent_workers(TimePoint limit) {

@@ -31,8 +31,10 @@ class JobState {
   /// False for a unit that is unknown or done. Starts of a unit count its tries, whoever made them.
   bool unit_started(std::string_view unit, const std::string& host, const std::string& worker,
                     TimePoint now);
-  /// Cases that travelled ahead of their unit's result.
-  void add_cases(std::string_view unit, const std::string& run, std::vector<TestCase> cases);
+  /// Cases that travelled ahead of their unit's result, in numbered parts: a repeated one is left
+  /// aside.
+  void add_cases(std::string_view unit, const std::string& run, std::uint32_t part,
+                 std::vector<TestCase> cases);
   /// The first final verdict of a unit wins: gives the recorded result then, with all its cases and
   /// the count of tries as attempt, and nullptr for a repeated or unknown one. A result that lacks
   /// cases which were announced (`earlier_cases`) has an error added.
@@ -52,6 +54,8 @@ class JobState {
   /// How often a unit was started so far.
   [[nodiscard]] std::uint32_t tries(std::string_view unit) const;
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
+  /// Units without a verdict that a worker we know of has started.
+  [[nodiscard]] std::size_t running_count() const;
   /// Forgets workers that have said nothing since `limit` and gives their names.
   std::vector<WorkerName> drop_silent_workers(TimePoint limit);
   /// Forgets all workers of a machine.
@@ -65,7 +69,9 @@ class JobState {
   struct Entry {
     std::uint32_t tries = 0;
     std::optional<UnitResult> result;
-    std::map<std::string, std::vector<TestCase>> earlier_cases;  ///< By run.
+    std::map<std::string, std::map<std::uint32_t, std::vector<TestCase>>>
+        earlier_cases;      ///< By run and part.
+    WorkerName running_on;  ///< Who started it last.
   };
   [[nodiscard]] Entry* entry(std::string_view unit);
 

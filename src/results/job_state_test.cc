@@ -54,8 +54,9 @@ TEST(JobStateTest, TheAttemptIsTheNumberOfTimesAUnitWasStarted) {
 
 TEST(JobStateTest, CasesThatTravelledAheadComeFirst) {
   JobState state = two_units();
-  state.add_cases("1", "run", {{.id = "x"}, {.id = "y"}});
-  state.add_cases("1", "a run that died", {{.id = "q"}});
+  state.add_cases("1", "run", 1, {{.id = "x"}, {.id = "y"}});
+  state.add_cases("1", "run", 1, {{.id = "x"}, {.id = "y"}});  // Delivered twice.
+  state.add_cases("1", "a run that died", 1, {{.id = "q"}});
   UnitResult result = passed("1");
   result.cases = {{.id = "z"}};
   const UnitResult* recorded = state.finish(result, "run", 2);

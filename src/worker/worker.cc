@@ -1,8 +1,16 @@
 #include "worker/worker.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <cstddef>
+#include <iterator>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -25,7 +33,10 @@ constexpr auto kLongestPause = 5s;
 constexpr int kRunnerStarts = 3;
 /// A message stays far below the broker's limit; a unit's cases beyond it travel ahead in messages
 /// of their own.
-constexpr std::size_t kCasesPerMessageBytes = 1024 * 1024;
+/// JSON writes some bytes as six.
+constexpr std::size_t kCasesPerMessageBytes = 512 * std::size_t{1024};
+/// How often a suspect looks whether it is its turn.
+constexpr auto kTurnInterval = 50ms;
 
 std::size_t size_estimate(const results::TestCase& test_case) {
   std::size_t bytes = 200 + test_case.id.size() + test_case.name.size() +
@@ -47,8 +58,11 @@ std::vector<protocol::UnitCases> split_cases(const std::string& job, const std::
   for (results::TestCase& test_case : result.cases) {
     const std::size_t size = size_estimate(test_case);
     if (!batch.empty() && bytes + size > kCasesPerMessageBytes) {
-      messages.push_back(
-          {.job = job, .unit = result.unit, .run = run, .cases = std::exchange(batch, {})});
+      messages.push_back({.job = job,
+                          .unit = result.unit,
+                          .run = run,
+                          .part = static_cast<std::uint32_t>(messages.size()),
+                          .cases = std::exchange(batch, {})});
       bytes = 0;
     }
     bytes += size;
@@ -56,6 +70,42 @@ std::vector<protocol::UnitCases> split_cases(const std::string& job, const std::
   }
   result.cases = std::move(batch);
   return messages;
+}
+
+void cut(std::string& text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return;
+  text = valid_utf8(std::string_view(text).substr(0, max_bytes)) + " [cut]";
+}
+
+/// To what fits in a message beside everything else that may be in it.
+void cut_errors(std::vector<results::Failure>& errors) {
+  constexpr std::size_t kErrors = 50;
+  constexpr std::size_t kErrorBytes = 4000;
+  constexpr std::size_t kFrames = 20;
+  constexpr std::size_t kFrameBytes = 200;
+  if (errors.size() > kErrors) {
+    const std::size_t left_out = errors.size() - kErrors;
+    errors.resize(kErrors);
+    errors.push_back({.stage = "outside",
+                      .exception_class = "",
+                      .message = "[" + count_of(left_out, "more error") + " left out]",
+                      .backtrace = {}});
+  }
+  for (results::Failure& error : errors) {
+    cut(error.message, kErrorBytes);
+    if (error.backtrace.size() > kFrames) error.backtrace.resize(kFrames);
+    for (std::string& frame : error.backtrace) cut(frame, kFrameBytes);
+  }
+}
+
+/// A result whose errors and output do not fit in one message is cut; the verdict stays.
+std::string encode_within_limit(protocol::UnitFinished finished) {
+  std::string text = protocol::encode(finished);
+  if (text.size() <= broker::kMaxMessageBytes) return text;
+  constexpr std::size_t kOutputBytes = 64 * std::size_t{1024};
+  cut_errors(finished.result.errors);
+  cut(finished.result.output, kOutputBytes);
+  return protocol::encode(finished);
 }
 
 /// A broker that gives no answer in time is given up: the connection is lost in either case.
@@ -307,48 +357,92 @@ Task<std::optional<ExitCode>> Worker::act_on(Result<broker::Event> event) {
 
 Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
   const std::uint64_t connection = connection_number_;
-  const auto give_back = [&](broker::GiveBack how) {
-    if (connection == connection_number_) (void)broker_->give_back(delivery.tag, how);
-  };
   auto message = protocol::decode(delivery.body);
   const auto* unit = message ? std::get_if<protocol::UnitMessage>(&*message) : nullptr;
   if (unit == nullptr) {
     log::error("a message in {} is not a unit", delivery.queue);
-    give_back(broker::GiveBack::kFailed);  // Ends as a dead letter with the originator, who knows
-                                           // what was meant.
+    // Ends as a dead letter with the originator, who knows what was meant.
+    (void)broker_->give_back(delivery.tag, broker::GiveBack::kFailed);
     co_return std::nullopt;
   }
-  if (!runner_ || !runner_->is_usable()) {
-    runner_.reset();
-    if (const auto end = co_await start_runner()) {
-      give_back(broker::GiveBack::kUntried);
-      co_return end;
-    }
-  }
-  const std::string worker = std::to_string(settings_.worker);
-  protocol::UnitStarted started{.job = settings_.job.id,
-                                .unit = unit->unit.id,
-                                .attempt = delivery.attempt,
-                                .host = settings_.host,
-                                .worker = worker};
-  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
   results::Unit work = unit->unit;
-  auto run = co_await runner_->run(std::move(work), delivery.attempt, settings_.job.unit_timeout);
-  ++units_run_;
-  if (run.end == runner::RunEnd::kStopped || run.end == runner::RunEnd::kHostDied) {
-    give_back(run.end == runner::RunEnd::kStopped ? broker::GiveBack::kUntried
-                                                  : broker::GiveBack::kFailed);
-    co_return std::nullopt;
+  auto tried = co_await try_unit(std::move(work), delivery.attempt);
+  if (!tried) {
+    if (connection == connection_number_) co_await give_back_untried(delivery.tag);
+    co_return tried.error();
   }
-  run.result.attempt = delivery.attempt;
-  run.result.host = settings_.host;
-  run.result.worker = worker;
-  const auto end = co_await publish_result(std::move(run.result));
+  ++units_run_;
+  tried->attempt = delivery.attempt;
+  tried->host = settings_.host;
+  tried->worker = std::to_string(settings_.worker);
+  const auto end = co_await publish_result(*std::move(tried));
   if (end) co_return end;
   // After a reconnect the tag is void and the unit will come again; the originator counts it once.
   if (connection != connection_number_) co_return co_await rejoin();
   (void)broker_->ack(delivery.tag);
   co_return std::nullopt;
+}
+
+/// A verdict, or the exit code when there will be none from this worker.
+///
+/// A unit whose runner host died is a suspect: it may have killed it, or have run beside the one
+/// that did. It gets a second try, alone among this machine's suspects, so that the guilty one is
+/// found out without taking the others along.
+Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Unit unit,
+                                                                    std::uint32_t attempt) {
+  UniqueFd turn;
+  for (bool is_suspect = false;; is_suspect = true) {
+    if (is_suspect) turn = co_await take_suspects_turn();
+    if (is_stopping_) co_return std::unexpected(kJobComplete);
+    if (const auto end = co_await renew_runner()) co_return std::unexpected(*end);
+    const protocol::UnitStarted started{.job = settings_.job.id,
+                                        .unit = unit.id,
+                                        .attempt = attempt,
+                                        .host = settings_.host,
+                                        .worker = std::to_string(settings_.worker)};
+    (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
+    results::Unit copy = unit;
+    auto run = co_await runner_->run(std::move(copy), attempt, settings_.job.unit_timeout);
+    if (run.end == runner::RunEnd::kStopped) co_return std::unexpected(kJobComplete);
+    if (run.end != runner::RunEnd::kHostDied) co_return std::move(run.result);
+    if (!is_suspect) continue;
+    run.result.unit = unit.id;
+    run.result.verdict = results::Verdict::kCrashed;
+    run.result.errors.push_back({.stage = "crash",
+                                 .exception_class = "",
+                                 .message = "the runner host died twice while it ran",
+                                 .backtrace = {}});
+    co_return std::move(run.result);
+  }
+}
+
+/// A lock that one suspect's worker of this job holds at a time.
+Task<UniqueFd> Worker::take_suspects_turn() {
+  const auto file = settings_.scratch / "suspects.lock";
+  UniqueFd lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  // Each turn ends within a unit's time limit, and with its worker.
+  while (lock && !is_stopping_ && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+    co_await sleep_for(kTurnInterval);
+  co_return lock;
+}
+
+/// Makes sure that a fresh enough runner is there. The one that is replaced ends in good order: its
+/// suite hooks count.
+Task<std::optional<ExitCode>> Worker::renew_runner() {
+  if (runner_ && runner_->is_usable()) co_return std::nullopt;
+  if (runner_) {
+    auto errors = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
+    std::ranges::move(errors, std::back_inserter(runner_errors_));
+    runner_.reset();
+  }
+  co_return co_await start_runner();
+}
+
+/// No other unit must come in its place, which would count as failed.
+Task<void> Worker::give_back_untried(std::uint64_t tag) {
+  std::string queue = settings_.job.file_queue;
+  (void)co_await broker_->stop_consuming(std::move(queue));
+  (void)broker_->give_back(tag, broker::GiveBack::kUntried);
 }
 
 Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result) {
@@ -362,7 +456,8 @@ Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result)
     messages.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(cases)});
   }
   finished.result = std::move(result);
-  messages.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(finished)});
+  messages.push_back(
+      {broker::to_queue(settings_.job.reply_queue), encode_within_limit(std::move(finished))});
   for (;;) {
     std::vector<broker::Message> copy = messages;
     const auto published = co_await broker_->publish(std::move(copy));
@@ -397,8 +492,10 @@ Task<void> Worker::leave_job() {
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(alive)});
   protocol::WorkerDone done{
       .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
+  done.errors = std::exchange(runner_errors_, {});
   if (runner_) {
-    done.errors = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
+    auto errors = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
+    std::ranges::move(errors, std::back_inserter(done.errors));
   }
   if (const auto called = co_await call_after_complete(); !called) {
     done.errors.push_back({.stage = "after_complete",
@@ -406,6 +503,7 @@ Task<void> Worker::leave_job() {
                            .message = called.error().message,
                            .backtrace = {}});
   }
+  cut_errors(done.errors);
   const protocol::WorkerComplete complete{
       .job = settings_.job.id, .worker = done.worker, .units = units_run_};
   (void)broker_->post({broker::to_queue(settings_.listener_queue), protocol::encode(complete)});

@@ -58,6 +58,11 @@ class Worker {
   [[nodiscard]] Task<std::expected<Result<broker::Event>, ExitCode>> next_from_broker();
   [[nodiscard]] Task<std::optional<ExitCode>> act_on(Result<broker::Event> event);
   [[nodiscard]] Task<std::optional<ExitCode>> run_unit(broker::Delivery delivery);
+  [[nodiscard]] Task<std::expected<results::UnitResult, ExitCode>> try_unit(results::Unit unit,
+                                                                            std::uint32_t attempt);
+  [[nodiscard]] Task<UniqueFd> take_suspects_turn();
+  [[nodiscard]] Task<std::optional<ExitCode>> renew_runner();
+  [[nodiscard]] Task<void> give_back_untried(std::uint64_t tag);
   [[nodiscard]] Task<std::optional<ExitCode>> publish_result(results::UnitResult result);
   [[nodiscard]] Task<void> leave_job();
   [[nodiscard]] Task<Result<void>> call_after_complete();
@@ -84,6 +89,7 @@ class Worker {
   std::uint64_t connection_number_ = 0;
   std::optional<Outage> outage_;  ///< Set while no units can come.
   std::unique_ptr<runner::RunnerProcess> runner_;
+  std::vector<results::Failure> runner_errors_;  ///< Of suite hooks of runners that were replaced.
   std::uint32_t forks_ = 0;
   std::uint32_t units_run_ = 0;
   bool was_before_start_called_ = false;

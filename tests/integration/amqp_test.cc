@@ -1,5 +1,6 @@
 // Runs through RabbitMQ: two listeners, every transport, several originators at once, and the
 // commands that speak to listeners.
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <set>
@@ -95,14 +96,14 @@ TEST_F(AmqpTest, FailingCallbackTakesOneMachineOutOfTheJob) {
   EXPECT_EQ(differences(Cluster::slow_units(6), run.report), "");
   EXPECT_EQ(run.exit_code, 0) << run.report.reason;
   EXPECT_EQ(hosts_of(run.report), std::set<string>{"two"});
-  EXPECT_TRUE(says(run.report.notice_text(), "one is out of the job")) << run.report.notice_text();
+  EXPECT_TRUE(says(run.report.notice_text(), "one: after_sync: ")) << run.report.notice_text();
 }
 
 TEST_F(AmqpTest, BeforeOriginateNamesTheCluster) {
   cluster().start_listener();
   const Project project = cluster().add_slow_project(2, 0.1);
   project.write("gorgon.json", "{" + cluster().connection_key() +
-                                   R"(, "job": {"callbacks": {"before_originate": "echo )" +
+                                   R"(, "job": {"callbacks": {"before_originate": "echo cluster=)" +
                                    cluster().name() + "\"}}}");
   EXPECT_EQ(cluster().run(project, {"--start-timeout", "20"}).exit_code, 0);
 }
@@ -206,6 +207,34 @@ TEST_F(AmqpTest, NoListenerInTimeIsExitCodeSix) {
   EXPECT_EQ(run.report.units.size(), 2U);
 }
 
+TEST_F(AmqpTest, ListenersHaveTheirTimeAfterASlowBeforeOriginate) {
+  cluster().start_two_listeners();
+  const Project project = cluster().add_slow_project(2, 0.1);
+  cluster().configure(project, R"("job": {"callbacks": {"before_originate": "sleep 4"}})");
+  const FinishedRun run = cluster().run(project, {"--start-timeout", "3"}, 60s);
+  EXPECT_EQ(run.exit_code, 0) << run.report.reason;
+}
+
+TEST_F(AmqpTest, AlarmIsShownAndCanBeInterrupted) {
+  const Project project = cluster().add_slow_project(2, 0.1);
+  cluster().configure(project);
+  ASSERT_TRUE(shared_rabbit().raise_memory_alarm());
+  Program& program = cluster().start_run(project);
+  const bool is_shown = eventually(30s, [&] {
+    const auto waiting = Cluster::so_far(program).waiting;
+    return std::ranges::any_of(
+        waiting, [](const string& reason) { return says(reason, "takes no messages now"); });
+  });
+  program.signal(SIGINT);
+  const FinishedRun run = cluster().finish(program, 60s);
+  EXPECT_TRUE(shared_rabbit().clear_memory_alarm());
+  // The broker did not hear that they are to be deleted; they would expire after two minutes.
+  for (const string& queue : cluster().job_queues())
+    EXPECT_TRUE(shared_rabbit().rabbitmqctl({"delete_queue", queue}));
+  EXPECT_TRUE(is_shown);
+  EXPECT_EQ(run.exit_code, 130);
+}
+
 TEST_F(AmqpTest, DeadBrokerIsExitCodeThreeAtOnce) {
   const Project project = cluster().add_slow_project(1, 0.1);
   const string port = std::to_string(free_port());
@@ -293,6 +322,16 @@ TEST_F(AmqpTest, PingListsTheListeners) {
   EXPECT_TRUE(says(ping.output, R"("free_slots":4)")) << ping.output;
   ping = cluster().gorgon({"ping", "--cluster", "nobody", "--wait", "0.5"}, project.folder());
   EXPECT_EQ(ping.exit_code, 6);
+}
+
+TEST_F(AmqpTest, ListenersOfOneNameAreToldApart) {
+  cluster().start_listener({.name = "one"});
+  cluster().start_listener({.name = "other", .host_name = "one"});
+  const Project project = cluster().add_slow_project(8, 0.3);
+  cluster().configure(project);
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(hosts_of(run.report), (std::set<string>{"one", "one-2"}));
 }
 
 TEST_F(AmqpTest, GemIsRefusedUnlessTheListenerAllowsIt) {

@@ -34,8 +34,7 @@ class FaultTest : public RabbitTest {
     return run;
   }
 
- private:
-  std::size_t files_ = 0;
+  std::size_t files_ = 0;  ///< Of the project that runs.
 };
 
 TEST_F(FaultTest, KilledWorkerIsReplaced) {
@@ -118,10 +117,31 @@ TEST_F(FaultTest, BrokerStopsInGoodOrderAndComesBack) {
   expect_complete(run, 120s);
 }
 
+TEST_F(FaultTest, BrokerThatLosesEverythingGetsItAgain) {
+  cluster().start_two_listeners();
+  files_ = 16;
+  const Project project = cluster().add_slow_project(files_, 0.5);
+  cluster().configure(project);
+  Program& run = cluster().start_run(project, {"-j", "3"});
+  ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() >= 4; }));
+  for (const char* command : {"stop_app", "force_reset", "start_app"})
+    ASSERT_TRUE(shared_rabbit().rabbitmqctl({command})) << command;
+  expect_complete(run, 120s);
+}
+
 /// After a restart under load RabbitMQ takes logins seconds before its quorum queues answer.
 TEST_F(FaultTest, QueueThatAnswersLateLosesNobody) {
   cluster().start_two_listeners();
-  Program& run = start_slow_run(20, 1.0, 4);
+  const Project project = cluster().add_project("");
+  const auto gate = cluster().folder() / "gate";
+  for (int i = 1; i <= 8; ++i) {
+    project.write("spec/" + std::to_string(i) + "_spec.rb",
+                  "RSpec.describe('x') { it('y') { sleep 0.02 until File.exist?('" + gate.string() +
+                      "') } }\n");
+  }
+  cluster().configure(project);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() == 4; }));
   const auto queues = cluster().job_queues();
   const auto files = std::ranges::find_if(
       queues, [](const std::string& name) { return name.find("files") != std::string::npos; });
@@ -131,11 +151,14 @@ TEST_F(FaultTest, QueueThatAnswersLateLosesNobody) {
   const std::string leader = "(element(1, amqqueue:get_pid(Q))).";
   ASSERT_TRUE(shared_rabbit().rabbitmqctl({"eval", call + "suspend" + leader}));
   ASSERT_TRUE(shared_rabbit().rabbitmqctl({"close_all_connections", "a test"}));
+  Project(cluster().folder()).write("gate", "");
   const bool is_noticed = eventually(
       60s, [&] { return cluster().logs().find("cannot take units") != std::string::npos; });
   ASSERT_TRUE(shared_rabbit().rabbitmqctl({"eval", call + "resume" + leader}));
   EXPECT_TRUE(is_noticed) << cluster().logs();
-  expect_complete(run, 120s);
+  const FinishedRun finished = cluster().finish(run, 120s);
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
+  EXPECT_EQ(finished.report.units.size(), 8U);
 }
 
 TEST_F(FaultTest, IdleListenersComeBackToARestartedBroker) {

@@ -163,7 +163,7 @@ RunningListener& Cluster::start_listener(ListenerSetup setup) {
   listener.home = folder_ / "listeners" / setup.name;
   std::string keys = fmt::format(
       R"({}, "cluster_id": "{}", "host_name": "{}", "worker_slots": {}, "workspace_dir": "workspaces")",
-      connection_key(), id_, setup.name, setup.slots);
+      connection_key(), id_, setup.host_name.empty() ? setup.name : setup.host_name, setup.slots);
   if (!setup.keys.empty()) keys += ", " + setup.keys;
   write_text(listener.home / "gorgon_listener.json", "{" + keys + "}\n");
   std::vector<std::string> argv = {GORGON_BINARY, "listen"};

@@ -36,7 +36,8 @@ class Project {
 };
 
 struct ListenerSetup {
-  std::string name = "one";  ///< Its host_name, and what its folders are called.
+  std::string name = "one";    ///< What its folders are called.
+  std::string host_name = {};  ///< Empty: `name`.
   std::size_t slots = 2;
   std::string keys = {};  ///< Further members of gorgon_listener.json: `"allow_gem_command": true`.
   std::vector<std::string> arguments = {"--foreground"};

@@ -203,6 +203,60 @@ TEST_F(LocalTest, KilledRunnerHostIsStartedAgain) {
   EXPECT_EQ(run.report.units.size(), 6U);
 }
 
+/// Ruby code that kills the worker beside which a test runs: its parent is the runner host, whose
+/// parent, the listener, has started the worker, too.
+constexpr const char* kKillWorker =
+    "  listener = File.read(\"/proc/#{Process.ppid}/stat\")[/\\) \\S (\\d+)/, 1]\n"
+    "  Dir.glob('/proc/[0-9]*/stat').each do |stat|\n"
+    "    text = File.read(stat) rescue next\n"
+    "    next unless text[/\\) \\S (\\d+)/, 1] == listener\n"
+    "    line = File.read(\"/proc/#{text.to_i}/cmdline\") rescue next\n"
+    "    Process.kill(:KILL, text.to_i) if line.end_with?(\"worker\\0\")\n"
+    "  end\n"
+    "  sleep\n";
+
+TEST_F(LocalTest, WorkersThatDieAgainAndAgainEndTheRun) {
+  const Project project = cluster().add_project("");
+  for (const char* name : {"a", "b"})
+    project.write("spec/" + string(name) + "_spec.rb",
+                  string("RSpec.describe('x') { it('y') {\n") + kKillWorker + "} }\n");
+  const FinishedRun run = cluster().run(project, {"-j", "1"}, 120s);
+  EXPECT_EQ(run.exit_code, 6);
+  EXPECT_NE(run.report.reason.find("10 workers died"), string::npos) << run.report.reason;
+  EXPECT_EQ(run.report.units.size(), 2U);
+}
+
+TEST_F(LocalTest, FileThatKillsItsHostHurtsItselfAlone) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb",
+                "RSpec.describe('x') { it('y') { Process.kill(:KILL, Process.ppid); sleep } }\n");
+  for (const char* name : {"b", "c", "d"})
+    project.write("spec/" + string(name) + "_spec.rb",
+                  "RSpec.describe('x') { it('y') { sleep 0.3 } }\n");
+  const FinishedRun run = cluster().run(project, {"-j", "2"}, 60s);
+  EXPECT_EQ(run.exit_code, 1) << run.report.reason;
+  for (const auto& [file, unit] : run.report.units)
+    EXPECT_EQ(unit.verdict, file == "spec/a_spec.rb" ? "crashed" : "passed") << file << unit.errors;
+  EXPECT_EQ(run.report.units.size(), 4U);
+}
+
+/// A test that calls exit has its runner replaced.
+TEST_F(LocalTest, ReplacedRunnerEndsWithItsSuiteHooks) {
+  const Project project = cluster().add_project("");
+  project.write("spec/spec_helper.rb",
+                "RSpec.configure { |c| c.after(:suite) { raise 'too late' } }\n");
+  project.write("spec/a_spec.rb",
+                "require_relative 'spec_helper'\nRSpec.describe('x') { it('y') { exit } }\n");
+  project.write("spec/b_spec.rb",
+                "require_relative 'spec_helper'\nRSpec.describe('x') { it('y') {} }\n");
+  const FinishedRun run = cluster().run(project, {"-j", "1"}, 60s);
+  EXPECT_EQ(run.exit_code, 1);
+  const auto count = std::ranges::count_if(run.report.notices, [](const string& notice) {
+    return notice.find("too late") != string::npos;
+  });
+  EXPECT_EQ(count, 2) << run.report.notice_text();
+}
+
 TEST_F(LocalTest, KilledWorkerLosesNothing) {
   const Project project = cluster().add_project("");
   for (const char* name : {"a", "b", "c", "d", "e", "f"})
