@@ -94,9 +94,16 @@ std::string slowest_rows(const Summary& summary, const Look& look) {
   return text;
 }
 
-std::string failed_host_rows(const Summary& summary, const Look& look) {
+/// What ended the run is told as its reason; once is enough.
+bool is_the_reason(const RunFinished& finished, const std::string& message) {
+  return !message.empty() && finished.reason.find(message) != std::string::npos;
+}
+
+std::string failed_host_rows(const Summary& summary, const RunFinished& finished,
+                             const Look& look) {
   std::string text;
   for (const FailedHost& host : summary.failed_hosts()) {
+    if (is_the_reason(finished, host.message)) continue;
     const std::string_view what =
         summary.has_worked(host.host) ? "took no further part" : "could not take part";
     text += rows("host", fmt::format("{} {}", safe_line(host.host), what), host.message, look);
@@ -104,9 +111,11 @@ std::string failed_host_rows(const Summary& summary, const Look& look) {
   return text;
 }
 
-std::string error_rows(const Summary& summary, const Look& look) {
+std::string error_rows(const Summary& summary, const RunFinished& finished, const Look& look) {
   std::string text;
-  for (const std::string& error : summary.errors()) text += rows("error", "", error, look);
+  for (const std::string& error : summary.errors()) {
+    if (!is_the_reason(finished, error)) text += rows("error", "", error, look);
+  }
   return text;
 }
 
@@ -198,7 +207,8 @@ std::string counts_text(const CaseCounts& counts, const Look& look) {
 std::string rerun_command(const Summary& summary, const Look& look) {
   std::vector<std::string> files = summary.files_to_rerun();
   if (files.empty()) return {};
-  if (files.size() > kRerunFiles && files.size() == summary.planned_files()) {
+  const bool is_list = files.size() <= kRerunFiles || files.size() < summary.planned_files();
+  if (!is_list) {
     files = look.rerun.selection;
   } else {
     const std::filesystem::path project = look.rerun.project;
@@ -207,8 +217,9 @@ std::string rerun_command(const Summary& summary, const Look& look) {
   std::string command = "gorgon start";
   for (const std::string& option : look.rerun.options) command += " " + shell_quoted(option);
   for (const std::string& file : files) {
-    // A name with a dash in front would be read as an option.
-    command += " " + shell_quoted(file.starts_with('-') ? "./" + file : file);
+    // A name with a dash in front would be read as an option, one with "!" as files to leave out.
+    const bool is_odd = is_list && (file.starts_with('-') || file.starts_with('!'));
+    command += " " + shell_quoted(is_odd ? "./" + file : file);
   }
   return command;
 }
@@ -218,8 +229,8 @@ std::string final_report(const Summary& summary, const Look& look) {
   std::string text = failures_text(summary.problems(), look);
   text += '\n';
   if (look.verbosity == Verbosity::kVerbose) text += slowest_rows(summary, look);
-  text += failed_host_rows(summary, look);
-  text += error_rows(summary, look);
+  text += failed_host_rows(summary, finished, look);
+  text += error_rows(summary, finished, look);
   if (summary.planned_units() > 0) {
     std::string files = counts_text(summary.files(), look);
     const std::size_t open = summary.planned_files() - summary.files().total();

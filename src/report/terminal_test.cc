@@ -260,6 +260,21 @@ TEST_F(TerminalReporterTest, ErrorsOutsideTheTestFilesAreToldAtTheEnd) {
   EXPECT_THAT(text, HasSubstr("  error  worker 1: after_complete: boom\n"));
 }
 
+TEST_F(TerminalReporterTest, WhatEndedTheRunIsToldOnce) {
+  TerminalReporter& reporter = make();
+  SyntheticRun run(reporter);
+  run.start();
+  run.host("build1", 0, results::HostChanged::State::kFailed, "after_sync: exit 3\noutput: x");
+  reporter.on(results::Notice{results::Notice::Level::kError, "after_sync: exit 3"});
+  (void)reader_.take();
+  run.finish(1, 8, "no worker could be started: build1: after_sync: exit 3\noutput: x");
+  const std::string text = reader_.take();
+  EXPECT_THAT(text, Not(HasSubstr("   host  ")));
+  EXPECT_THAT(text, Not(HasSubstr("  error  ")));
+  EXPECT_THAT(text, HasSubstr(" reason  no worker could be started: build1: after_sync: exit 3\n"
+                              "         output: x\n"));
+}
+
 TEST_F(TerminalReporterTest, AHookOfRSpecSaysWhatWasRaised) {
   SyntheticRun run(make());
   (void)run.add_unit("spec/a_spec.rb");
