@@ -12,10 +12,22 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/asio.h"
+#include "base/check.h"
 #include "base/process_tree.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
 
 extern char** environ;
 
@@ -68,7 +80,7 @@ std::vector<std::string> changed_environment(const SpawnOptions& options) {
   }
   std::vector<std::string> result;
   result.reserve(variables.size());
-  for (const auto& [name, value] : variables) result.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) result.emplace_back(name).append("=").append(value);
   return result;
 }
 
@@ -244,7 +256,9 @@ void Subprocess::kill_and_reap() {
 }
 
 Task<ExitStatus> Subprocess::wait() {
-  co_return (co_await wait_until(std::chrono::steady_clock::time_point::max())).value();
+  const auto status = co_await wait_until(std::chrono::steady_clock::time_point::max());
+  GORGON_CHECK(status);
+  co_return *status;
 }
 
 Task<std::optional<ExitStatus>> Subprocess::wait_until(
@@ -258,13 +272,15 @@ Task<std::optional<ExitStatus>> Subprocess::wait_until(
   while (!status_) {
     const auto [error] =
         co_await pidfd_->async_wait(asio::posix::stream_descriptor::wait_read, as_value);
+    if (status_) break;
     int wait_status = 0;
     if (::waitpid(pid_, &wait_status, WNOHANG) == pid_) {
       status_ = ExitStatus::from_wait_status(wait_status);
       pidfd_->close();
-    } else if (error) {
+    } else if (error && (error != asio::error::operation_aborted ||
+                         std::chrono::steady_clock::now() >= deadline)) {
       co_return std::nullopt;
-    }
+    }  // Aborted before its time: the deadline was that of another who waits for this process.
   }
   co_return status_;
 }

@@ -1,0 +1,47 @@
+#include "base/subprocess.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <optional>
+
+#include "base/asio.h"
+#include "base/unique_fd.h"
+
+namespace gorgon {
+namespace {
+
+using namespace std::chrono_literals;
+
+Task<void> wait_into(Subprocess& process, std::optional<ExitStatus>& into) {
+  into = co_await process.wait();
+}
+
+/// One gives up, then the process ends; all who wait further are told.
+Task<bool> wait_by_three(Subprocess& process, UniqueFd& input, std::optional<ExitStatus>& patient) {
+  const auto executor = co_await asio::this_coro::executor;
+  spawn(executor, wait_into(process, patient));
+  const auto early = co_await process.wait_until(std::chrono::steady_clock::now() + 20ms);
+  if (early || patient) co_return false;
+  input.reset();  // cat ends.
+  (void)co_await process.wait();
+  co_return true;
+}
+
+TEST(Subprocess, ADeadlineEndsNoWaitButItsOwn) {
+  asio::io_context io(1);
+  auto input = make_pipe();
+  ASSERT_TRUE(input);
+  auto process = Subprocess::spawn(io.get_executor(),
+                                   {.argv = {"cat"}, .descriptors = {{0, input->read.get()}}});
+  ASSERT_TRUE(process);
+  std::optional<ExitStatus> patient;
+  EXPECT_TRUE(run_to_completion(io, wait_by_three(*process, input->write, patient)));
+  while (!patient && io.run_one_for(10s) > 0) continue;
+  ASSERT_TRUE(patient);
+  EXPECT_EQ(patient->code, 0);
+}
+
+}  // namespace
+}  // namespace gorgon
