@@ -1,9 +1,12 @@
 #include "base/asio.h"
 
 #include <boost/asio/impl/src.hpp>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <utility>
+#include <vector>
 
 namespace gorgon {
 

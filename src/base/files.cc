@@ -1,16 +1,22 @@
 #include "base/files.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "base/log.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
 
 namespace gorgon {

@@ -1,6 +1,17 @@
 #include "base/json.h"
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
 
 namespace gorgon {
 

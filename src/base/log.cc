@@ -4,7 +4,12 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <filesystem>
 #include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
 
 namespace gorgon::log {
 

@@ -1,6 +1,9 @@
 #include "base/result.h"
 
+#include <expected>
+#include <string>
 #include <system_error>
+#include <utility>
 
 namespace gorgon {
 

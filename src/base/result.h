@@ -56,7 +56,7 @@ using Result = std::expected<T, Error>;
 
 #define GORGON_CONCAT_INNER(a, b) a##b
 #define GORGON_CONCAT(a, b) GORGON_CONCAT_INNER(a, b)
-
+// NOLINTBEGIN(bugprone-macro-parentheses): a keyword, a name and a declaration cannot have any.
 #define GORGON_TRY_IMPL(returns, temporary, expression)                    \
   do {                                                                     \
     auto temporary = (expression);                                         \
@@ -67,7 +67,7 @@ using Result = std::expected<T, Error>;
   auto temporary = (expression);                                            \
   if (!temporary) returns std::unexpected(std::move(temporary).error());    \
   declaration = *std::move(temporary)
-
+// NOLINTEND(bugprone-macro-parentheses)
 /// Returns the error of a Result expression to the caller; goes on otherwise.
 #define GORGON_TRY(expression) \
   GORGON_TRY_IMPL(return, GORGON_CONCAT(gorgon_try_, __LINE__), expression)
