@@ -1,9 +1,14 @@
 #include "cli/ask_listeners.h"
 
+#include <chrono>
+#include <expected>
 #include <memory>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "base/asio.h"
+#include "base/result.h"
 #include "base/text.h"
 #include "broker/broker.h"
 #include "protocol/codec.h"

@@ -1,5 +1,6 @@
 #include <cstdio>
 
+#include "base/result.h"
 #include "cli/commands.h"
 #include "results/exit_code.h"
 

@@ -2,8 +2,11 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <string>
 #include <utility>
 
+#include "base/asio.h"
 #include "cli/commands.h"
 
 namespace gorgon::cli {

@@ -1,8 +1,16 @@
+#include <chrono>
 #include <cstdio>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "base/asio.h"
+#include "base/result.h"
 #include "cli/ask_listeners.h"
 #include "cli/commands.h"
+#include "config/project_config.h"
+#include "protocol/messages.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {

@@ -1,26 +1,35 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "base/asio.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process_tree.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
+#include "broker/broker.h"
 #include "cli/commands.h"
 #include "cli/host_name.h"
 #include "config/listener_config.h"
 #include "listener/listener.h"
+#include "listener/workspace.h"
 
 namespace gorgon::cli {
 

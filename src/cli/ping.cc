@@ -1,11 +1,16 @@
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
-#include <utility>
+#include <variant>
 #include <vector>
 
+#include "base/asio.h"
 #include "base/json.h"
 #include "cli/ask_listeners.h"
 #include "cli/commands.h"
+#include "config/project_config.h"
+#include "protocol/messages.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {

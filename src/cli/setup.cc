@@ -4,8 +4,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "base/asio.h"
+#include "base/result.h"
 #include "cli/commands.h"
 #include "cli/init.h"
 #include "config/listener_config.h"

@@ -5,11 +5,15 @@
 
 #include <boost/asio/signal_set.hpp>
 #include <cstdio>
+#include <string>
 #include <utility>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "base/unique_fd.h"
 #include "cli/commands.h"
+#include "worker/settings.h"
 
 namespace gorgon::cli {
 

@@ -5,12 +5,27 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
-#include "base/files.h"
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/process_tree.h"
+#include "base/result.h"
+#include "base/subprocess.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
+#include "config/project_config.h"
+#include "listener/machine.h"
+#include "listener/workspace.h"
+#include "protocol/messages.h"
 #include "runner/callbacks.h"
+#include "runner/runner_host.h"
 #include "sync/source_tree.h"
 #include "worker/settings.h"
 
@@ -331,6 +346,7 @@ Task<void> JobRun::relay_forks(std::shared_ptr<WorkerSlot> worker) {
 /// When nobody takes it, its descriptors close, and the worker sees that.
 Task<void> JobRun::relay_fork(Datagram request) {
   std::vector<int> descriptors;
+  descriptors.reserve(request.descriptors.size());
   for (const UniqueFd& fd : request.descriptors) descriptors.push_back(fd.get());
   int refused_by =
       0;  // The start of the host that could not take it: dead, but not yet known to be.

@@ -3,12 +3,25 @@
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 #include "base/version.h"
+#include "broker/broker.h"
+#include "listener/job_run.h"
+#include "listener/machine.h"
+#include "listener/workspace.h"
 #include "protocol/codec.h"
+#include "protocol/messages.h"
 #include "protocol/names.h"
 
 namespace gorgon::listener {

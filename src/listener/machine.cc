@@ -1,6 +1,9 @@
 #include "listener/machine.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 
 namespace gorgon::listener {
 

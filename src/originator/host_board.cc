@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <string_view>
+#include <vector>
+
+#include "protocol/messages.h"
+#include "results/exit_code.h"
 
 namespace gorgon::originator {
 

@@ -4,10 +4,20 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "base/asio.h"
+#include "base/files.h"
 #include "base/log.h"
+#include "base/result.h"
+#include "base/subprocess.h"
+#include "broker/broker.h"
+#include "broker/embedded/server.h"
 
 namespace gorgon::originator {
 

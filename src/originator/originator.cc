@@ -5,14 +5,37 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "base/asio.h"
 #include "base/log.h"
 #include "base/process_tree.h"
+#include "base/result.h"
+#include "base/subprocess.h"
 #include "base/text.h"
+#include "broker/broker.h"
+#include "config/project_config.h"
+#include "originator/local_cluster.h"
+#include "originator/make_plan.h"
+#include "originator/shipment.h"
 #include "protocol/codec.h"
+#include "protocol/messages.h"
 #include "protocol/names.h"
+#include "report/reporter.h"
+#include "results/exit_code.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
 #include "runner/callbacks.h"
 #include "runner/runner_protocol.h"
 

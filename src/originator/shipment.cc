@@ -1,8 +1,15 @@
 #include "originator/shipment.h"
 
+#include <memory>
+#include <string>
 #include <utility>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
+#include "config/project_config.h"
+#include "sync/direct_server.h"
+#include "sync/snapshot.h"
 #include "sync/source_tree.h"
 
 namespace gorgon::originator {
