@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "base/asio.h"
-#include "base/result.h"
 #include "base/unique_fd.h"
 
 namespace gorgon {
