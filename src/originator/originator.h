@@ -1,5 +1,6 @@
 // One run, from files to exit code: plan, ship, publish, collect, report. originator.cc reads as
-// the list of its steps.
+// the list of its steps; job_queues.cc, collect.cc and goodbye.cc hold those that speak with the
+// broker.
 #pragma once
 
 #include <chrono>

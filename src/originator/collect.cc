@@ -1,0 +1,280 @@
+// Originator: what machines and workers say while the job runs, and who falls silent.
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/asio.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/subprocess.h"
+#include "base/text.h"
+#include "broker/broker.h"
+#include "originator/limits.h"
+#include "originator/local_cluster.h"
+#include "originator/originator.h"
+#include "protocol/codec.h"
+#include "protocol/messages.h"
+#include "report/reporter.h"
+#include "results/exit_code.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
+#include "runner/callbacks.h"
+#include "runner/runner_protocol.h"
+
+namespace gorgon::originator {
+
+using namespace std::chrono_literals;
+using results::Notice;
+
+namespace {
+
+constexpr auto kCheckInterval = 1s;
+/// Workers that are idle for so long while files wait were not given them: the broker lost them.
+constexpr auto kIdleLimit = 60s;
+constexpr int kMaxRepublications = 3;
+
+}  // namespace
+
+Task<void> Originator::collect() {
+  next_check_ = Clock::now() + kCheckInterval;
+  while (!state_.is_complete() && !outcome_) {
+    co_await handle_inputs_until(Clock::now() + kTick);
+    if (is_connection_lost_) co_await reconnect();
+    check_workers();
+    if (broker_ && !outcome_) co_await keep_queues();
+  }
+}
+
+Task<void> Originator::read_broker(std::shared_ptr<Originator*> self,
+                                   std::shared_ptr<broker::Connection> connection,
+                                   std::uint64_t number) {
+  for (;;) {
+    auto event = co_await connection->next_event();
+    if (*self == nullptr) co_return;
+    const bool lost = !event;
+    (*self)->inputs_.push(FromBroker{number, std::move(event)});
+    if (lost) co_return;
+  }
+}
+
+Task<void> Originator::handle_inputs_until(Clock::time_point deadline) {
+  while (auto input = co_await inputs_.pop_until(deadline)) {
+    if (input->connection == connection_number_) {
+      if (!input->event) {
+        log::warning("{}", input->event.error().message);
+        is_connection_lost_ = true;
+      } else if (const auto* delivery = std::get_if<broker::Delivery>(&*input->event)) {
+        handle(*delivery);
+        (void)broker_->ack(delivery->tag);
+      }
+    }
+    if (is_connection_lost_ || Clock::now() >= deadline || (outcome_ && input->connection == 0) ||
+        state_.is_complete())
+      break;
+  }
+  reporter_.tick();
+}
+
+void Originator::handle(const broker::Delivery& delivery) {
+  auto message = protocol::decode(delivery.body);
+  if (!message)
+    return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
+  const auto now = Clock::now();
+  if (auto* started = std::get_if<protocol::UnitStarted>(&*message)) {
+    handle(std::move(*started));
+  } else if (auto* cases = std::get_if<protocol::UnitCases>(&*message)) {
+    state_.add_cases(cases->unit, cases->run, cases->part, std::move(cases->cases));
+  } else if (auto* finished = std::get_if<protocol::UnitFinished>(&*message)) {
+    handle(std::move(*finished));
+  } else if (auto* host = std::get_if<protocol::HostState>(&*message)) {
+    handle(std::move(*host));
+  } else if (const auto* alive = std::get_if<protocol::WorkerAlive>(&*message)) {
+    state_.worker_seen(alive->host, alive->worker, now);
+    hosts_.seen(alive->host, now);
+  } else if (auto* done = std::get_if<protocol::WorkerDone>(&*message)) {
+    handle(std::move(*done));
+  } else if (const auto* listener = std::get_if<protocol::ListenerUp>(&*message)) {
+    welcome(*listener);
+  } else if (const auto* unit = std::get_if<protocol::UnitMessage>(&*message)) {
+    if (delivery.is_dead_letter) handle_dead_letter(unit->unit);
+  }
+}
+
+void Originator::handle(protocol::UnitStarted message) {
+  const auto now = Clock::now();
+  hosts_.seen(message.host, now);
+  if (!state_.unit_started(message.unit, message.host, message.worker, now)) return;
+  waiting_for_.clear();
+  const results::Unit* unit = state_.unit(message.unit);
+  const std::uint32_t tries = state_.tries(message.unit);
+  if (tries > 1) {
+    notice(Notice::Level::kWarning, unit->file + " is run again on " + message.host + " (try " +
+                                        std::to_string(tries) +
+                                        "): the worker that had it did not finish");
+  }
+  reporter_.on(results::UnitStarted{.unit = message.unit,
+                                    .file = unit->file,
+                                    .host = message.host,
+                                    .worker = message.worker,
+                                    .attempt = tries});
+}
+
+void Originator::handle(protocol::UnitFinished message) {
+  state_.worker_seen(message.result.host, message.result.worker, Clock::now());
+  accept(std::move(message.result), message.run, message.earlier_cases);
+}
+
+void Originator::accept(results::UnitResult result, const std::string& run,
+                        std::size_t earlier_cases) {
+  const results::UnitResult* recorded = state_.finish(std::move(result), run, earlier_cases);
+  if (recorded == nullptr) return;
+  const results::Unit* unit = state_.unit(recorded->unit);
+  for (const results::TestCase& test_case : recorded->cases) {
+    reporter_.on(results::CaseFinished{.unit = unit, .result = recorded, .test_case = &test_case});
+  }
+  reporter_.on(results::UnitFinished{.unit = unit, .result = recorded});
+}
+
+/// The broker gave up on a unit: it was given back too often. That may have been the machines'
+/// fault (a host that died, slots that could not be used), so each unit gets a second chance of its
+/// own; then it is to blame.
+void Originator::handle_dead_letter(const results::Unit& unit) {
+  const results::Unit* known = state_.unit(unit.id);
+  if (known == nullptr || state_.result(unit.id) != nullptr) return;
+  // Once more also when nobody has started it since: the broker delivers a dead letter twice when
+  // the connection was lost in between.
+  const std::uint32_t tries = state_.tries(unit.id);
+  const auto suspect = suspects_.find(unit.id);
+  if (suspect == suspects_.end() || suspect->second == tries) {
+    suspects_[unit.id] = tries;
+    notice(Notice::Level::kWarning,
+           known->file + " was given back by every worker that took it; it is tried once more");
+    to_republish_.push_back(known);
+    return;
+  }
+  results::UnitResult result{.unit = unit.id, .verdict = results::Verdict::kCrashed};
+  result.errors.push_back(
+      {.stage = "crash",
+       .exception_class = "",
+       .message = "every worker that ran it died (it was started " + count_of(tries, "time") + ")",
+       .backtrace = {}});
+  accept(std::move(result), {}, 0);
+}
+
+void Originator::handle(protocol::HostState message) {
+  using State = protocol::HostState::State;
+  // After the last verdict a failing hook changes what the run is worth, not what the host has
+  // done.
+  const bool is_after = message.stage == "after_creating_workers";
+  const bool is_slot = message.workers > 0;
+  const auto what = [&] {
+    return message.stage.empty() ? message.message : message.stage + ": " + message.message;
+  };
+  if (message.state == State::kFailed && (is_after || is_slot)) {
+    if (is_after) ++errors_after_units_;
+    hosts_.seen(message.host, Clock::now());
+    if (is_slot) slot_failures_[message.host] = what();
+    return notice(Notice::Level::kError, message.host + ": " + what());
+  }
+  // A host with no slot left is out of the job for the reason that its slots had.
+  if (message.state == State::kFailed && slot_failures_.contains(message.host))
+    message.message += "; " + slot_failures_[message.host];
+  const bool changed = hosts_.update(message, Clock::now());
+  // Workers that were cancelled or killed say no goodbye; the listener says it for them.
+  if (message.state != State::kPreparing && message.state != State::kReady)
+    state_.drop_host(message.host);
+  if (!changed) return;
+  using Shown = results::HostChanged::State;
+  const Shown shown = message.state == State::kPreparing ? Shown::kPreparing
+                      : message.state == State::kReady   ? Shown::kReady
+                      : message.state == State::kLeft    ? Shown::kLeft
+                                                         : Shown::kFailed;
+  reporter_.on(results::HostChanged{.host = message.host,
+                                    .state = shown,
+                                    .workers = message.workers,
+                                    .message = message.message.empty() ? "" : what()});
+}
+
+void Originator::handle(protocol::WorkerDone message) {
+  state_.worker_left(message.host, message.worker);
+  for (const results::Failure& failure : message.errors) {
+    ++errors_after_units_;
+    notice(Notice::Level::kError, "worker " + message.worker + " on " + message.host + ": " +
+                                      failure.stage + ": " + runner::describe(failure));
+  }
+}
+
+/// A listener that came late, or came back.
+void Originator::welcome(const protocol::ListenerUp& listener) {
+  if (!is_published_ || outcome_ || state_.is_complete()) return;
+  (void)broker_->post({broker::to_queue(listener.queue), protocol::encode(definition())});
+}
+
+/// Every wait has a bound and a reason on the screen: notices when nobody is left to do the work.
+void Originator::check_workers() {
+  const auto now = Clock::now();
+  if (now < next_check_) return;
+  next_check_ = now + kCheckInterval;
+  for (const auto& [host, worker] : state_.drop_silent_workers(now - kSilenceLimit)) {
+    notice(Notice::Level::kWarning,
+           "worker " + worker + " on " + host + " stopped answering; what it ran is run again");
+  }
+  for (const std::string& host : hosts_.drop_silent(now - kSilenceLimit)) {
+    notice(Notice::Level::kWarning, host + " stopped answering");
+    state_.drop_host(host);
+  }
+  if (state_.worker_count() > 0 || hosts_.at_work() > 0) {
+    nobody_since_.reset();
+    const bool is_blocked = broker_ && broker_->blocked_reason().has_value();
+    show_reason(is_blocked ? with_alarm("for the broker") : "");
+    return check_idle_workers();
+  }
+  if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? published_at_ : now;
+  const std::string reasons = hosts_.reasons();
+  std::string reason = "for listeners: all that answered are out of the job";
+  if (hosts_.answered() == 0) {
+    reason =
+        "for listeners: none answered on " +
+        broker::describe(local_ ? local_->address() : broker::Address(*options_.config.connection));
+    if (!cluster().empty()) reason += " in the cluster \"" + cluster() + "\"";
+  }
+  if (local_ && (local_->failed() || hosts_.answered() > 0)) {
+    // Nobody else can come.
+    const std::string how = "the local listener ended with " +
+                            describe(local_->failed().value_or(ExitStatus{.code = 1}));
+    return end(hosts_.exit_code(),
+               reasons.empty() ? how : "no worker could be started: " + reasons);
+  }
+  if (now - *nobody_since_ >= options_.config.timeouts.start) {
+    return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
+  }
+  show_reason(std::move(reason));
+}
+
+/// Empty: none.
+void Originator::show_reason(std::string reason) {
+  if (reason == waiting_for_) return;
+  waiting_for_ = reason;
+  if (!reason.empty()) reporter_.on(results::Waiting{.reason = std::move(reason)});
+}
+
+/// The last net: idle workers and waiting files mean that files were lost on the way. Published
+/// again, one may run twice; its first verdict counts.
+void Originator::check_idle_workers() {
+  const auto now = Clock::now();
+  if (state_.worker_count() == 0 || state_.running_count() > 0) last_progress_ = now;
+  // A new runner may take as long as callbacks may before it starts the unit that it is for.
+  const auto limit = kIdleLimit + runner::callback_limit(options_.config.timeouts.callback);
+  if (now - last_progress_ < limit || !to_republish_.empty()) return;
+  last_progress_ = now;
+  const std::string what = count_of(state_.remaining(), "file") + " did not reach any worker";
+  if (++republications_ > kMaxRepublications) return end(results::kIncomplete, what);
+  notice(Notice::Level::kWarning, what + "; published again");
+  to_republish_ = state_.remaining_units();
+}
+
+}  // namespace gorgon::originator

@@ -1,0 +1,114 @@
+// Originator: the end of the job on the machines, in good order or by cancellation.
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/asio.h"
+#include "broker/broker.h"
+#include "originator/limits.h"
+#include "originator/local_cluster.h"
+#include "originator/originator.h"
+#include "originator/shipment.h"
+#include "protocol/codec.h"
+#include "protocol/messages.h"
+#include "protocol/names.h"
+#include "report/reporter.h"
+#include "results/exit_code.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
+#include "runner/callbacks.h"
+
+namespace gorgon::originator {
+
+using namespace std::chrono_literals;
+using results::Notice;
+
+namespace {
+
+/// How soon a living worker or machine answers the end of a job.
+constexpr auto kGoodbyeAnswer = 5s;
+
+}  // namespace
+
+Task<void> Originator::close_job() {
+  // Cancelled while the broker was away: it may be back. Otherwise the queues expire by themselves,
+  // and the workers notice that.
+  if (is_connection_lost_ && has_queues_ && !local_) (void)co_await connect();
+  if (broker_ && !is_connection_lost_ && has_queues_) co_await say_goodbye();
+  if (shipment_) co_await shipment_->take_back();
+  if (broker_) co_await broker_->close();
+  if (local_) co_await local_->stop();
+  for (const results::Unit* unit : state_.remaining_units()) {
+    const bool is_interrupted = outcome_ && outcome_->exit_code >= results::kInterrupted;
+    accept({.unit = unit->id,
+            .verdict = is_interrupted ? results::Verdict::kCancelled : results::Verdict::kLost},
+           {}, 0);
+  }
+}
+
+/// Workers notice that the file queue is gone and say goodbye; on a cancellation, also one that
+/// comes during the goodbyes, they are told to stop at once.
+Task<void> Originator::say_goodbye() {
+  if (!outcome_) {
+    std::string farewell = protocol::encode(protocol::JobOver{job_});
+    auto ending = end_job(std::move(farewell));
+    co_await within(kCancelLimit, std::move(ending));
+    co_await wait_for_goodbyes(runner::callback_limit(options_.config.timeouts.callback) +
+                               kCancelLimit);
+  }
+  if (outcome_) {
+    std::string farewell = protocol::encode(protocol::CancelJob{job_});
+    auto ending = end_job(std::move(farewell));
+    co_await within(kCancelLimit, std::move(ending));
+    co_await wait_for_goodbyes(kCancelLimit);
+  }
+  auto deleting = delete_reply_queue();
+  co_await within(kCancelLimit, std::move(deleting));
+}
+
+Task<void> Originator::end_job(std::string farewell) {
+  std::vector<broker::Message> messages;
+  messages.push_back({broker::to_topic(protocol::control_topic(cluster())), std::move(farewell)});
+  (void)co_await broker_->publish(std::move(messages));
+  co_await delete_work_queues();
+}
+
+Task<void> Originator::delete_reply_queue() {
+  (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
+}
+
+/// Workers let their runners finish, machines run after_creating_workers. Everyone who is still
+/// there says so when the goodbye starts; those who do not have died before. Ends also when the run
+/// is cancelled meanwhile.
+Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
+  const auto started = Clock::now();
+  const bool was_cancelled = outcome_.has_value();
+  bool has_said = false;
+  while ((state_.worker_count() > 0 || hosts_.at_work() > 0) && Clock::now() < started + limit &&
+         !is_connection_lost_ && outcome_.has_value() == was_cancelled) {
+    co_await handle_inputs_until(std::min(started + limit, Clock::now() + kTick));
+    const auto now = Clock::now();
+    const auto silent_since = now > started + kGoodbyeAnswer
+                                  ? std::max(started, now - kSilenceLimit)
+                                  : now - kSilenceLimit;
+    for (const auto& [host, worker] : state_.drop_silent_workers(silent_since))
+      miss_goodbye("worker " + worker + " on " + host);
+    for (const std::string& host : hosts_.drop_silent(silent_since)) miss_goodbye(host);
+    if (!has_said && now > started + kNoticeableWait) {
+      has_said = true;
+      reporter_.on(
+          results::Waiting{.reason = "for workers to say goodbye (after_complete, suite hooks)"});
+    }
+  }
+}
+
+/// It may have died after its last test, or be cut off.
+void Originator::miss_goodbye(const std::string& who) {
+  if (outcome_) return;
+  notice(Notice::Level::kWarning,
+         who + " said no goodbye: whether its suite hooks and after_complete failed is not known");
+}
+
+}  // namespace gorgon::originator

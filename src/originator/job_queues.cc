@@ -1,0 +1,237 @@
+// Originator: the job on the broker, published, kept alive, and restored after a reconnect.
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/asio.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "broker/broker.h"
+#include "originator/limits.h"
+#include "originator/local_cluster.h"
+#include "originator/originator.h"
+#include "originator/shipment.h"
+#include "protocol/codec.h"
+#include "protocol/messages.h"
+#include "protocol/names.h"
+#include "report/reporter.h"
+#include "results/exit_code.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
+
+namespace gorgon::originator {
+
+using namespace std::chrono_literals;
+using results::Notice;
+
+namespace {
+
+/// Queues live two minutes without a consumer; declaring them again renews that.
+constexpr auto kRenewalInterval = 30s;
+/// A busy broker may take a while for each of the queues.
+constexpr auto kAnswerSlack = 10s;
+constexpr auto kJobLifetime = std::chrono::hours(24);
+constexpr std::uint16_t kReplyPrefetch = 500;
+
+std::string user_and_host() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const char* user = std::getenv("USER");
+  return std::string(user != nullptr ? user : "somebody") + "@" + host.data();
+}
+
+}  // namespace
+
+Task<Result<void>> Originator::connect() {
+  broker::Address address =
+      local_ ? local_->address() : broker::Address(*options_.config.connection);
+  std::string name = "gorgon job " + job_;
+  auto connection = co_await broker::connect(std::move(address), std::move(name));
+  if (!connection) co_return std::unexpected(connection.error());
+  broker_ = std::move(*connection);
+  is_connection_lost_ = false;
+  spawn(executor_, read_broker(alive_, broker_, ++connection_number_));
+  co_return Result<void>();
+}
+
+/// The embedded broker has one listener, which is there for this run.
+std::string Originator::cluster() const { return local_ ? "" : options_.config.cluster; }
+
+protocol::JobDefinition Originator::definition() const {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto& config = options_.config;
+  return {
+      .id = job_,
+      .epoch = epoch_,
+      .project = options_.project.filename().string(),
+      .originator = user_and_host(),
+      .cluster = cluster(),
+      .file_queue = protocol::file_queue(job_, epoch_),
+      .reply_queue = protocol::reply_queue(job_),
+      .slot_queue = options_.slots && !local_ ? protocol::slot_queue(job_, epoch_) : "",
+      .source = shipment_->location(),
+      .runner = {.framework = config.runner,
+                 .arguments = config.runner_arguments,
+                 .preload = config.job.preload,
+                 .callbacks = config.job.callbacks,
+                 .env = config.job.env},
+      .unit_timeout = config.timeouts.unit,
+      .callback_timeout = config.timeouts.callback,
+      .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
+}
+
+Task<Result<void>> Originator::publish_job() {
+  auto publishing = publish_everything();
+  std::string reason = "for the broker to take the job";
+  const auto limit =
+      std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start) + kAnswerSlack;
+  co_return co_await unless_ended(std::move(publishing), std::move(reason), limit);
+}
+
+/// Replies first, so that no result can miss its queue; units next; the broadcast last, so that no
+/// worker finds an empty queue.
+Task<Result<void>> Originator::publish_everything() {
+  has_queues_ = true;
+  is_published_ = false;
+  GORGON_CO_TRY(co_await declare_queues());
+  if (has_slot_queue()) {
+    std::vector<broker::Message> slots(
+        *options_.slots, {broker::to_queue(protocol::slot_queue(job_, epoch_)), "{}"});
+    GORGON_CO_TRY(co_await broker_->publish(std::move(slots)));
+  }
+  GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
+  std::vector<broker::Message> broadcast;
+  broadcast.push_back(
+      {broker::to_topic(protocol::jobs_topic(cluster())), protocol::encode(definition())});
+  GORGON_CO_TRY(co_await broker_->publish(std::move(broadcast)));
+  is_published_ = true;
+  published_at_ = last_progress_ = Clock::now();
+  next_renewal_ = published_at_ + kRenewalInterval;
+  co_return Result<void>();
+}
+
+/// With the embedded broker -j is the number of its slots.
+bool Originator::has_slot_queue() const { return options_.slots && !local_; }
+
+Task<Result<void>> Originator::declare_queues() {
+  const std::string originators = protocol::originators_topic(cluster());
+  for (const std::string& topic :
+       {protocol::jobs_topic(cluster()), protocol::control_topic(cluster()), originators}) {
+    GORGON_CO_TRY(co_await broker_->declare_topic(topic));
+  }
+  GORGON_CO_TRY(co_await declare_job_queues());
+  std::vector<std::string> topics = {originators};
+  GORGON_CO_TRY_ASSIGN(std::string own_queue,
+                       co_await broker_->declare_own_queue(std::move(topics)));
+  GORGON_CO_TRY(co_await broker_->consume(protocol::reply_queue(job_), kReplyPrefetch));
+  co_return co_await broker_->consume(std::move(own_queue), kReplyPrefetch);
+}
+
+/// Declaring them again lets them live on.
+Task<Result<void>> Originator::declare_job_queues() {
+  const std::string replies = protocol::reply_queue(job_);
+  broker::ReplyQueue reply_queue{.name = replies};
+  GORGON_CO_TRY(co_await broker_->declare_reply_queue(std::move(reply_queue)));
+  broker::WorkQueue file_queue{.name = protocol::file_queue(job_, epoch_),
+                               .dead_letter_to = replies};
+  GORGON_CO_TRY(co_await broker_->declare_work_queue(std::move(file_queue)));
+  if (!has_slot_queue()) co_return Result<void>();
+  // Its messages are permissions, not work: however often their holders die, they come back.
+  broker::WorkQueue slot_queue{.name = protocol::slot_queue(job_, epoch_),
+                               .max_deliveries = 1'000'000,
+                               .dead_letter_to = replies};
+  co_return co_await broker_->declare_work_queue(std::move(slot_queue));
+}
+
+Task<void> Originator::delete_work_queues() {
+  (void)co_await broker_->delete_queue(protocol::file_queue(job_, epoch_));
+  if (has_slot_queue()) (void)co_await broker_->delete_queue(protocol::slot_queue(job_, epoch_));
+}
+
+Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> units) {
+  std::vector<broker::Message> messages;
+  messages.reserve(units.size());
+  const std::string queue = protocol::file_queue(job_, epoch_);
+  for (const results::Unit* unit : units) {
+    messages.push_back({broker::to_queue(queue), protocol::encode(protocol::UnitMessage{*unit})});
+  }
+  co_return co_await broker_->publish(std::move(messages));
+}
+
+/// What is to be told to the broker now and then. A lost connection shows itself as an event.
+Task<void> Originator::keep_queues() {
+  if (!to_republish_.empty()) {
+    auto publishing = publish_units(to_republish_);
+    std::string reason = "for the broker to take files that are run again";
+    const auto published =
+        co_await unless_ended(std::move(publishing), std::move(reason), kReconnectLimit);
+    // They stay on the list until the broker has confirmed them: a lost connection must not lose
+    // them.
+    if (published) to_republish_.clear();
+  }
+  if (Clock::now() < next_renewal_) co_return;
+  next_renewal_ = Clock::now() + kRenewalInterval;
+  auto renewing = declare_job_queues();
+  std::string reason = "for the broker";
+  (void)co_await unless_ended(std::move(renewing), std::move(reason), kReconnectLimit);
+}
+
+/// Running tests keep running meanwhile. Gives up when the reply queue would have expired.
+Task<void> Originator::reconnect() {
+  broker_.reset();
+  const auto give_up = Clock::now() + kReconnectLimit;
+  auto pause = 250ms;
+  reporter_.on(results::Waiting{.reason = "for the broker: the connection was lost"});
+  while (!outcome_) {
+    // Not a ?: with a co_await in it: GCC 12 destroys its temporary twice.
+    Result<void> restored = fail(ErrorKind::kConnectionLost, "the embedded broker is gone");
+    if (!local_) restored = co_await connect();
+    // A broker that has just started takes logins before its queues answer.
+    if (restored) restored = co_await restore_job();
+    if (restored) co_return;
+    if (local_ || Clock::now() > give_up) {
+      end(results::kOriginatorError, restored.error().message);
+      co_return;
+    }
+    log::warning("{}; trying again", restored.error().message);
+    const auto wake = Clock::now() + pause;
+    while (Clock::now() < wake && !outcome_) {
+      reporter_.tick();
+      co_await sleep_for(std::min(std::chrono::milliseconds(kTick), pause));
+    }
+    pause = std::min(pause * 2, std::chrono::milliseconds(5s));
+  }
+}
+
+/// After a reconnect: the durable queues should be there still. If the broker lost one, or an
+/// earlier try to publish got stuck half-way, the units go into new queues.
+Task<Result<void>> Originator::restore_job() {
+  bool is_intact = is_published_;
+  std::vector<std::string> queues = {protocol::file_queue(job_, epoch_)};
+  if (has_slot_queue()) queues.push_back(protocol::slot_queue(job_, epoch_));
+  for (std::string& queue : queues) {
+    GORGON_CO_TRY_ASSIGN(const bool exists, co_await broker_->queue_exists(std::move(queue)));
+    is_intact = is_intact && exists;
+  }
+  if (is_intact) {
+    GORGON_CO_TRY(co_await declare_queues());
+    notice(Notice::Level::kInfo, "connected to the broker again");
+    co_return Result<void>();
+  }
+  co_await delete_work_queues();
+  ++epoch_;
+  GORGON_CO_TRY(co_await publish_everything());
+  to_republish_.clear();
+  notice(Notice::Level::kWarning, "the broker lost the waiting files; they are published again");
+  co_return Result<void>();
+}
+
+}  // namespace gorgon::originator

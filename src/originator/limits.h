@@ -1,0 +1,22 @@
+// Rhythms and limits that several files of the originator share.
+#pragma once
+
+#include <chrono>
+
+namespace gorgon::originator {
+
+/// The display's rhythm. Results are handled when they arrive, not at this rhythm.
+inline constexpr std::chrono::milliseconds kTick{100};
+/// A wait that lasts longer gets its reason on the display.
+inline constexpr std::chrono::seconds kNoticeableWait{1};
+/// Workers and listeners show themselves every ten seconds; three missed ones mean that they are
+/// lost.
+inline constexpr std::chrono::seconds kSilenceLimit{30};
+/// How long the queues outlive a broken connection.
+inline constexpr std::chrono::seconds kReconnectLimit{120};
+/// After a cancellation machines answer within a moment, unless they are gone.
+inline constexpr std::chrono::seconds kCancelLimit{10};
+/// Where nobody waits: steps that have limits of their own.
+inline constexpr std::chrono::hours kNoLimit{24 * 365};
+
+}  // namespace gorgon::originator
