@@ -85,7 +85,11 @@ CLI::Option* add_number(CLI::App& app, const std::string& names, Target& target,
   };
   return app
       .add_option_function<std::string>(
-          names, [&target](const std::string& text) { target = *number_of<Number>(text); }, what)
+          names,
+          [&target](const std::string& text) {
+            if (const auto value = number_of<Number>(text)) target = *value;
+          },
+          what)
       ->check(CLI::Validator(check, ""))
       ->type_name(type);
 }
