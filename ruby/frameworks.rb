@@ -34,14 +34,23 @@ module Gorgon
     end
 
     def run(unit, report)
-      adapter_for(unit).run(unit, report)
+      strays = StrayTests.new
+      adapter = adapter_for(unit)
+      adapter.run(unit, report)
+      report_strays(unit, report, strays.framework(adapter)) if report.silent?
     rescue FrameworkMissing => e
       report.error(Wire.plain_error('framework', 'LoadError', e.message))
+    ensure
+      self.class.disarm # the file may have required an autorun of any framework
     end
 
     # What went wrong at the end of the suite, as error objects.
     def finish
-      @adapters.values.flat_map(&:finish)
+      @adapters.values.flat_map do |adapter|
+        errors = []
+        failure = Gorgon.failure_of { errors = adapter.finish }
+        failure ? errors << Wire.error('suite', failure) : errors
+      end
     end
 
     private
@@ -54,6 +63,48 @@ module Gorgon
       @adapters[kind] ||= kind == 'rspec' ? RSpecAdapter.new(@settings) : Xunit.new(@settings, @project)
       @adapters[kind].only_framework = (name unless name == 'xunit') if kind == 'xunit'
       @adapters[kind]
+    end
+
+    def report_strays(unit, report, framework)
+      # A file that is sent again is not always loaded again.
+      @strays ||= {}
+      framework = @strays[unit.file] ||= framework
+      return unless framework
+
+      report.error(Wire.plain_error('framework', 'LoadError',
+                                    "#{unit.file} has tests of #{framework}, which the runner of this file leaves alone; " \
+                                    'take "runner" out of the configuration, or the file out of "files"'))
+    end
+  end
+
+  # Tests that a file gave to a framework other than the one that runs it: it would pass with no cases.
+  class StrayTests
+    SOURCES = {
+      'RSpec' => -> { defined?(::RSpec::Core::World) ? RSpec.world.example_groups : [] },
+      'Minitest' => -> { MinitestAdapter.loaded? ? Minitest::Runnable.runnables : [] },
+      'test-unit' => -> { TestUnitAdapter.loaded? ? Test::Unit::TestCase::DESCENDANTS : [] }
+    }.freeze
+
+    # Before the file is loaded.
+    def initialize
+      @known = SOURCES.transform_values { |source| source.call.size }
+    end
+
+    # Which framework, by its name for people, has got tests since that `adapter` does not run; nil: none.
+    def framework(adapter)
+      (SOURCES.keys - adapter.frameworks).find do |name|
+        SOURCES[name].call.drop(@known[name]).any? { |group| tests?(name, group) }
+      end
+    end
+
+    private
+
+    def tests?(name, group)
+      case name
+      when 'RSpec' then group.descendants.any? { |one| one.examples.any? }
+      when 'Minitest' then group.public_instance_methods.any? { |method| method.start_with?('test_') }
+      else group.public_instance_methods.any? { |method| TestUnitAdapter.test?(group, method.to_s) }
+      end
     end
   end
 end

@@ -5,6 +5,8 @@ require_relative 'wire'
 # Runs Minitest 5 (and later) classes. Loading files and finding their tests is common with test-unit: see xunit.rb.
 module Gorgon
   class MinitestAdapter
+    NAME = 'Minitest'
+
     class << self
       def load_library
         require 'minitest'

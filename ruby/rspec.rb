@@ -33,8 +33,10 @@ module Gorgon
         require 'rspec/core'
         RSpec::Core::Runner.disable_autorun!
         FocusFilters.install(RSpec.configuration)
+        DeprecationStream.install(RSpec.configuration)
         RSpec::Support.require_rspec_core 'formatters/base_formatter'
         RSpec::Support.require_rspec_core 'formatters/exception_presenter'
+        RSpec::Support.require_rspec_core 'formatters/deprecation_formatter'
       end
 
       def disarm
@@ -73,6 +75,22 @@ module Gorgon
       def filter_run_when_matching(*arguments)
         metadata = RSpec::Core::Metadata.build_hash_from(arguments)
         gorgon_focus_filters << metadata unless gorgon_focus_filters.include?(metadata)
+      end
+    end
+
+    # A helper that is loaded with the first file may set the stream of deprecations, and make them errors that way. RSpec
+    # alone has no reporter until all files are loaded; here it is there already, and its formatter has to follow.
+    module DeprecationStream
+      def self.install(configuration)
+        configuration.singleton_class.prepend(self)
+      end
+
+      def deprecation_stream=(value)
+        @deprecation_stream = value
+        send(:formatter_loader).formatters.grep(RSpec::Core::Formatters::DeprecationFormatter).each do |formatter|
+          formatter.instance_variable_set(:@deprecation_stream, value)
+          formatter.instance_variable_set(:@printer, nil)
+        end
       end
     end
 
@@ -117,13 +135,15 @@ module Gorgon
 
       @late_errors = []
       @stage = 'suite'
-      if @suite_began
-        scope(:after_suite_hook)
-        hooks = @config.instance_variable_get(:@after_suite_hooks)
-        @config.send(:run_suite_hooks, 'an `after(:suite)` hook', hooks)
-      end
+      failure = Gorgon.failure_of { run_after_suite_hooks } # RSpec lets an `exit` in one pass
+      @late_errors << Wire.error('suite', failure) if failure
       @reporter.finish
       @late_errors
+    end
+
+    # What it runs, by their names for people.
+    def frameworks
+      ['RSpec']
     end
 
     # Called by the reporter for everything that fails outside of examples.
@@ -302,6 +322,14 @@ module Gorgon
       end
       @world.wants_to_quit = false
       @suite_errors.empty?
+    end
+
+    def run_after_suite_hooks
+      return unless @suite_began
+
+      scope(:after_suite_hook)
+      hooks = @config.instance_variable_get(:@after_suite_hooks)
+      @config.send(:run_suite_hooks, 'an `after(:suite)` hook', hooks)
     end
 
     def scope(name)

@@ -83,6 +83,7 @@ module Gorgon
     # True when the process should not be used again.
     def run_guarded(unit, report)
       @frameworks.run(unit, report)
+      report.close
       false
     rescue SystemExit => e
       raise unless @channel.own_process? # a child of a test that leaves on its own

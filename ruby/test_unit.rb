@@ -5,6 +5,7 @@ require_relative 'wire'
 # Runs test-unit 3 classes. Loading files and finding their tests is common with Minitest: see xunit.rb.
 module Gorgon
   class TestUnitAdapter
+    NAME = 'test-unit'
     STATUSES = { 'Test::Unit::Error' => 'error', 'Test::Unit::Failure' => 'failed', 'Test::Unit::Pending' => 'pending',
                  'Test::Unit::Omission' => 'skipped' }.freeze
     # The first of these among a test's faults is its status; a notification is none.
@@ -26,6 +27,10 @@ module Gorgon
       # ActiveSupport and others define Test::Unit::TestCase over Minitest; the real one keeps its descendants.
       def loaded?
         defined?(::Test::Unit::TestCase::DESCENDANTS) && defined?(::Test::Unit::AutoRunner) ? true : false
+      end
+
+      def test?(test_class, name)
+        name == 'default_test' || Test::Unit::TestSuiteCreator.test_method?(test_class, name)
       end
 
       def disarm
@@ -59,7 +64,7 @@ module Gorgon
 
         classes[test_class] = test_class.public_instance_methods.to_h { |name| [name.to_s, true] }
       end
-      classes.delete_if { |test_class, names| names.each_key.none? { |name| test?(test_class, name) } }
+      classes.delete_if { |test_class, names| names.each_key.none? { |name| self.class.test?(test_class, name) } }
       @recording
     end
 
@@ -86,10 +91,6 @@ module Gorgon
     end
 
     private
-
-    def test?(test_class, name)
-      name == 'default_test' || Test::Unit::TestSuiteCreator.test_method?(test_class, name)
-    end
 
     # Arguments (`-n`, `-t`, …) and start hooks, once and after the first file as in a run of test-unit's own.
     def start

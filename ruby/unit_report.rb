@@ -37,6 +37,7 @@ module Gorgon
       @open = {}
       @errors = []
       @failed = false
+      @cases = 0
       @exit_status = 'error'
     end
 
@@ -48,8 +49,14 @@ module Gorgon
       @failed || @errors.any? ? 'failed' : 'passed'
     end
 
+    # No case, no error.
+    def silent?
+      @cases.zero? && @errors.empty?
+    end
+
     # `id` must be unique within the unit.
     def case_started(id:, name:, location:)
+      @cases += 1
       @open[id] = { 'id' => id, 'name' => Wire.text(name, Wire::NAME_BYTES), 'location' => location }
       @open[id][:from] = output_bytes
       @channel.tell('case_started', 'id' => id, 'name' => @open[id]['name'], 'location' => location)
@@ -80,6 +87,14 @@ module Gorgon
                       failure: Wire.error('exit', exception, message: message))
       end
       error(Wire.error('exit', exception, message: "#{message} while #{@unit} ran"))
+    end
+
+    # The unit is over: a case that started and said no more (a test that ended its thread) has no verdict of its own.
+    def close
+      @open.each_value do |open|
+        error(Wire.plain_error('outside', 'RuntimeError', "\"#{open['name']}\" (#{open['location']}) started and did not end"))
+      end
+      @open.clear
     end
 
     private

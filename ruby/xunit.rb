@@ -45,6 +45,11 @@ module Gorgon
       @adapters.values.flat_map(&:finish)
     end
 
+    # What it runs, by their names for people.
+    def frameworks
+      adapters.map { |adapter| adapter.class::NAME }
+    end
+
     private
 
     # What the file defines, for each framework; nil when it did not load. Kept for the next time: loading a file twice
@@ -60,8 +65,6 @@ module Gorgon
     rescue Exception => e # rubocop:disable Lint/RescueException
       report.error(Wire.error('load', e))
       nil
-    ensure
-      self.class.disarm # the file, or a helper, may have required autorun
     end
 
     # In a project that also has RSpec files, RSpec's `describe` stands at the top level and in modules, before the one of
@@ -117,6 +120,12 @@ module Gorgon
     def method_added(name)
       super
       MethodRecorder.current&.note(self, name)
+    end
+
+    def include(*modules)
+      super.tap do
+        modules.flat_map(&:public_instance_methods).each { |name| MethodRecorder.current&.note(self, name) }
+      end
     end
   end
 

@@ -128,7 +128,6 @@ void place_descriptors(ChildPlan& plan) {
   for (const auto& [target, source] : *plan.descriptors) {
     if (::dup2(moved[count++], target) < 0) fail_child(plan, 'd');
   }
-  if (plan.options->keep_standard_streams) return;
   for (int fd = 0; fd <= 2; ++fd) {
     if (std::ranges::any_of(*plan.descriptors, [&](const auto& pair) { return pair.first == fd; }))
       continue;

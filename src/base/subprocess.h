@@ -39,8 +39,6 @@ struct SpawnOptions {
   std::filesystem::path working_directory = {};
   std::vector<std::pair<int, int>> descriptors =
       {};  ///< {number in the child, our descriptor}; 0, 1, 2 not named here: /dev/null.
-  bool keep_standard_streams =
-      false;  ///< 0, 1 and 2 not named above are ours instead of /dev/null.
   std::optional<int> death_signal = 9;  ///< Sent to the child when we die. Nullopt: it outlives us.
   bool new_session = true;
   bool adopts_orphans =

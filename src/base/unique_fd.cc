@@ -116,4 +116,6 @@ Result<Datagram> receive_datagram(int socket) {
   return datagram;
 }
 
+void close_on_exec(int fd) { ::fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
 }  // namespace gorgon

@@ -34,6 +34,9 @@ struct Pipe {
 };
 [[nodiscard]] Result<Pipe> make_pipe();
 
+/// For descriptors of libraries that cannot open them so: no child of ours inherits `fd`.
+void close_on_exec(int fd);
+
 struct SocketPair {
   UniqueFd ours;
   UniqueFd theirs;

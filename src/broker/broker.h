@@ -86,7 +86,9 @@ class Connection {
 
   // Every Task below ends within the connection's own time limit (10 s for an answer of the broker)
   // with kTimeout, or with kConnectionLost; while blocked_reason() says something that clock stands
-  // still. Declaring again with the same arguments does nothing; with others it is kRefused.
+  // still. The embedded broker has all the time that its originator has: it may be suspended, and
+  // its end is seen at once. Declaring again with the same arguments does nothing; with others it
+  // is kRefused.
 
   [[nodiscard]] virtual Task<Result<void>> declare_topic(std::string name) = 0;
   [[nodiscard]] virtual Task<Result<void>> declare_work_queue(WorkQueue queue) = 0;

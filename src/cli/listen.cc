@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "base/log.h"
 #include "base/process_tree.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "base/unique_fd.h"
 #include "broker/broker.h"
 #include "cli/commands.h"
@@ -40,9 +42,12 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMaxSlots = 1024;
 constexpr auto kStopLimit = 30s;
 
+/// The home of the user who runs us, also where a service manager sets no HOME.
 fs::path state_directory() {
-  const char* home = std::getenv("HOME");
-  return fs::path(home != nullptr ? home : "/tmp") / ".gorgon";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
+    return fs::path(home) / ".gorgon";
+  const passwd* user = ::getpwuid(::geteuid());
+  return fs::path(user != nullptr ? user->pw_dir : "/") / ".gorgon";
 }
 
 /// Everything that the configuration left open, decided.
@@ -243,8 +248,8 @@ int listen(const ListenCommand& command) {
       return complain(
           {ErrorKind::kUnavailable,
            said.empty() ? "the listener ended at once; see " + log_file.string() : said});
-    std::printf("listening as %s with %zu slots (pid %d, log %s)\n", host->name.c_str(),
-                settled->slots, daemon, log_file.c_str());
+    std::printf("listening as %s with %s (pid %d, log %s)\n", host->name.c_str(),
+                count_of(settled->slots, "slot").c_str(), daemon, log_file.c_str());
     return 0;
   }
   detach_standard_streams();

@@ -23,6 +23,7 @@
 #include "originator/make_plan.h"
 #include "originator/originator.h"
 #include "plan/schedule.h"
+#include "report/display_text.h"
 #include "report/json_events.h"
 #include "report/look.h"
 #include "report/reporter.h"
@@ -113,7 +114,7 @@ void show_plan(const originator::Plan& plan) {
     const std::string expected = !file.expected     ? "unknown"
                                  : file.is_recorded ? human_duration(*file.expected)
                                                     : "about " + human_duration(*file.expected);
-    std::printf("%-14s  %s\n", expected.c_str(), file.path.c_str());
+    std::printf("%-14s  %s\n", expected.c_str(), report::shell_quoted(file.path).c_str());
   }
   std::printf("%s%s\n", count_of(plan.files.size(), "file").c_str(),
               plan.expected_seconds

@@ -187,7 +187,8 @@ const Table<FileServer>& file_server_keys() {
        "Name or address that originators and listeners reach it by.",
        text(&FileServer::host)},
       {{"port"},
-       "\"anonymous\": port of the rsync daemon. Default: 8730.",
+       "\"anonymous\": port of the rsync daemon; default: 8730. \"ssh\": port of the ssh server; "
+       "default: that of ~/.ssh/config, or 22.",
        port(&FileServer::port)},
   };
   return table;
@@ -261,10 +262,6 @@ class CrossChecks {
       reject(
           {"job", "sync", "rsync_transport"},
           fmt::format("\"{}\" needs a file server: set file_server.host, or use \"direct\"", name));
-    }
-    if (sync.transport == Transport::kSsh && config.file_server.port != 0) {
-      reject({"file_server", "port"},
-             "is for the transport \"anonymous\": give ssh its port in ~/.ssh/config");
     }
     if (sync.transport == Transport::kNone && config.connection && sync.source_tree_path.empty()) {
       reject({"job", "sync", "rsync_transport"},

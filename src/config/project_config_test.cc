@@ -324,8 +324,6 @@ TEST_F(ProjectConfigTest, SettingsThatContradictEachOtherAreRefused) {
        "gorgon.json:1: job.sync.rsync_transport: \"ssh\" needs a file server: set "
        "file_server.host"},
       {R"({"job": {"sync": {"rsync_transport": "daemon"}}})", "\"anonymous\" needs a file server"},
-      {R"({"connection": {}, "file_server": {"host": "h", "port": 22}})",
-       "file_server.port: is for the transport \"anonymous\""},
       {R"({"connection": {}, "job": {"sync": {"rsync_transport": "none"}}})",
        "needs job.sync.source_tree_path"},
       {R"({"connection": {}, "job": {"sync": {"password": "x"}}})",

@@ -10,6 +10,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -47,8 +48,16 @@ constexpr auto kWorkerStopLimit = 5s;
 /// little more.
 constexpr auto kGoodbyeSlack = 15s;
 
+/// Of a reason with the output of whatever failed; JSON writes some bytes as six.
+constexpr std::size_t kMaxReasonBytes = 256 * std::size_t{1024};
 /// Three missed signs mean to the originator that this machine is lost.
 constexpr auto kAliveInterval = 10s;
+
+/// The end of `text` says most.
+std::string last_bytes(const std::string& text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return text;
+  return "[cut] " + valid_utf8(std::string_view(text).substr(text.size() - max_bytes));
+}
 
 steady_clock::duration callback_limit(const protocol::JobDefinition& job) {
   return runner::callback_limit(job.callback_timeout);
@@ -73,7 +82,7 @@ void JobRun::cancel() {
 }
 
 void JobRun::end() {
-  if (state_ == State::kCancelled || state_ == State::kEnding) return;
+  if (state_ == State::kCancelled || state_ == State::kEnding || !failed_stage_.empty()) return;
   state_ = State::kEnding;
   tell_state();  // Still here, and busy with goodbyes.
   changed_.notify();
@@ -82,11 +91,12 @@ void JobRun::end() {
 void JobRun::tell(protocol::HostState::State state, std::string stage, std::string message) {
   machine_.tell(job_.reply_queue,
                 protocol::HostState{.job = job_.id,
+                                    .epoch = job_.epoch,
                                     .host = machine_.host,
                                     .state = state,
                                     .workers = static_cast<std::uint32_t>(workers_.size()),
                                     .stage = std::move(stage),
-                                    .message = std::move(message)});
+                                    .message = last_bytes(message, kMaxReasonBytes)});
 }
 
 void JobRun::tell_state() {
@@ -111,12 +121,14 @@ void JobRun::fail(std::string stage, const Error& error) {
   log::warning("job {} failed here in {}: {}", job_.id, stage, error.message);
   failed_stage_ = stage;
   // No workers, although some may still be ending: with workers it would be a slot's failure.
-  machine_.tell(job_.reply_queue, protocol::HostState{.job = job_.id,
-                                                      .host = machine_.host,
-                                                      .state = protocol::HostState::State::kFailed,
-                                                      .workers = 0,
-                                                      .stage = std::move(stage),
-                                                      .message = error.message});
+  machine_.tell(job_.reply_queue,
+                protocol::HostState{.job = job_.id,
+                                    .epoch = job_.epoch,
+                                    .host = machine_.host,
+                                    .state = protocol::HostState::State::kFailed,
+                                    .workers = 0,
+                                    .stage = std::move(stage),
+                                    .message = last_bytes(error.message, kMaxReasonBytes)});
   // They give back what they have.
   for (const auto& worker : workers_) {
     if (worker->process) worker->process->signal(SIGTERM);
@@ -164,11 +176,7 @@ Task<Result<void>> JobRun::prepare() {
     fail("sync", pulled.error());
     co_return pulled;
   }
-  runner::CallbackOptions options{
-      .directory = workspace_->path(), .env = job_.runner.env, .timeout = callback_limit(job_)};
-  options.env.emplace("GORGON_JOB_ID", job_.id);
-  options.env.emplace("GORGON_HOST", machine_.host);
-  options.env.emplace("GORGON_WORKSPACE", workspace_->path().string());
+  const runner::CallbackOptions options = callback_options();
   auto synced =
       co_await runner::run_callback(job_.runner.callbacks, config::Callback::kAfterSync, options);
   if (!synced) {
@@ -182,6 +190,16 @@ Task<Result<void>> JobRun::prepare() {
     co_return std::unexpected(before.error());
   }
   co_return co_await start_host();
+}
+
+/// With the environment that tests have, as far as it is the machine's.
+runner::CallbackOptions JobRun::callback_options() const {
+  runner::CallbackOptions options{
+      .directory = workspace_->path(), .env = job_.runner.env, .timeout = callback_limit(job_)};
+  options.env.emplace("GORGON_JOB_ID", job_.id);
+  options.env.emplace("GORGON_HOST", machine_.host);
+  options.env.emplace("GORGON_WORKSPACE", workspace_->path().string());
+  return options;
 }
 
 Task<Result<void>> JobRun::start_host() {
@@ -256,8 +274,7 @@ Task<void> JobRun::finish() {
     log::warning("job {}: {}", job_.id, finished.error().message);
     tell(protocol::HostState::State::kFailed, "after_creating_workers", finished.error().message);
   }
-  runner::CallbackOptions options{
-      .directory = workspace_->path(), .env = job_.runner.env, .timeout = callback_limit(job_)};
+  const runner::CallbackOptions options = callback_options();
   auto after = co_await runner::run_callback_command(
       job_.runner.callbacks, config::Callback::kAfterCreatingWorkers, options);
   if (!after)
@@ -276,10 +293,14 @@ void JobRun::start_worker(std::uint32_t slot) { spawn(machine_.executor, run_wor
 void JobRun::release_worker() {
   for (const auto& worker : workers_) {
     if (worker->is_leaving || !worker->control) continue;
-    worker->is_leaving =
-        send_datagram(worker->control->native_handle(), worker::leave_datagram()).has_value();
+    tell_to_leave(*worker);
     return;
   }
+}
+
+void JobRun::tell_to_leave(WorkerSlot& worker) {
+  worker.is_leaving =
+      send_datagram(worker.control->native_handle(), worker::leave_datagram()).has_value();
 }
 
 Task<void> JobRun::run_worker(std::uint32_t slot) {
@@ -339,12 +360,14 @@ Task<void> JobRun::relay_forks(std::shared_ptr<WorkerSlot> worker) {
       if (error) co_return;
       continue;
     }
-    co_await relay_fork(*std::move(request));
+    const bool was_taken = co_await relay_fork(*request);
+    // Before its request goes, so that it knows why nobody takes it.
+    if (!was_taken && state_ == State::kEnding) tell_to_leave(*worker);
   }
 }
 
-/// When nobody takes it, its descriptors close, and the worker sees that.
-Task<void> JobRun::relay_fork(Datagram request) {
+/// False when nobody takes it: its descriptors close with it, and the worker sees that.
+Task<bool> JobRun::relay_fork(const Datagram& request) {
   std::vector<int> descriptors;
   descriptors.reserve(request.descriptors.size());
   for (const UniqueFd& fd : request.descriptors) descriptors.push_back(fd.get());
@@ -352,11 +375,12 @@ Task<void> JobRun::relay_fork(Datagram request) {
       0;  // The start of the host that could not take it: dead, but not yet known to be.
   while (state_ == State::kRunning && failed_stage_.empty()) {
     if (host_ && host_starts_ != refused_by) {
-      if (host_->fork_runner(request.bytes, descriptors)) co_return;
+      if (host_->fork_runner(request.bytes, descriptors)) co_return true;
       refused_by = host_starts_;
     }
     co_await changed_.wait();
   }
+  co_return false;
 }
 
 void JobRun::judge_end(const WorkerSlot& worker, const ExitStatus& status) {
@@ -365,13 +389,14 @@ void JobRun::judge_end(const WorkerSlot& worker, const ExitStatus& status) {
     if (!worker.is_leaving) end();
   } else if (status.code == worker::kSlotUnusable) {
     if (++unusable_slots_ == machine_.slots.count()) {
+      // Why, each of them has told the originator.
       const Error error{ErrorKind::kCallback, "no worker can start here"};
-      fail("before_start", error);
+      fail("slots", error);
     }
   } else if (status.code == worker::kOriginatorGone || status.code == worker::kBrokerGone) {
     log::warning("job {}: worker {} has nobody to work for", job_.id, worker.slot);
     cancel();
-  } else if (state_ == State::kRunning) {
+  } else if (state_ == State::kRunning && failed_stage_.empty()) {
     ++worker_deaths_;
     log::warning("job {}: worker {} ended with {}", job_.id, worker.slot, describe(status));
     if (worker_deaths_ == kMaxWorkerDeathsPerSlot * machine_.slots.count()) {

@@ -17,6 +17,7 @@
 #include "listener/machine.h"
 #include "listener/workspace.h"
 #include "protocol/messages.h"
+#include "runner/callbacks.h"
 #include "runner/runner_host.h"
 
 namespace gorgon::listener {
@@ -52,6 +53,7 @@ class JobRun {
   };
 
   [[nodiscard]] Task<Result<void>> prepare();
+  [[nodiscard]] runner::CallbackOptions callback_options() const;
   [[nodiscard]] Task<Result<void>> start_host();
   [[nodiscard]] Task<void> keep_host_running();
   [[nodiscard]] Task<void> work();
@@ -63,7 +65,9 @@ class JobRun {
   [[nodiscard]] Task<void> run_worker(std::uint32_t slot);
   [[nodiscard]] Result<void> spawn_worker(WorkerSlot& worker);
   [[nodiscard]] Task<void> relay_forks(std::shared_ptr<WorkerSlot> worker);
-  [[nodiscard]] Task<void> relay_fork(Datagram request);
+  /// `request` is the caller's, and outlives the call.
+  [[nodiscard]] Task<bool> relay_fork(const Datagram& request);
+  void tell_to_leave(WorkerSlot& worker);
   static Task<void> show_alive(std::shared_ptr<JobRun*> self);
   void tell_state();
   void judge_end(const WorkerSlot& worker, const ExitStatus& status);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "base/subprocess.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "broker/broker.h"
 #include "listener/job_run.h"
@@ -98,8 +99,8 @@ Task<Result<void>> Listener::connect() {
   std::string queue = machine_.queue;
   GORGON_CO_TRY(co_await broker->consume(std::move(queue), kPrefetch));
   broker_ = broker;
-  log::info("listening on {} as {} with {} slots", broker::describe(options_.address),
-            options_.host, options_.slots);
+  log::info("listening on {} as {} with {}", broker::describe(options_.address), options_.host,
+            count_of(options_.slots, "slot"));
   // Originators that run a job now send it here.
   const protocol::ListenerUp up{.host = options_.host, .queue = machine_.queue};
   GORGON_CO_TRY(broker_->post({broker::to_topic(originators), protocol::encode(up)}));

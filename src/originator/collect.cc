@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/asio.h"
 #include "base/log.h"
@@ -18,6 +19,7 @@
 #include "originator/originator.h"
 #include "protocol/codec.h"
 #include "protocol/messages.h"
+#include "protocol/names.h"
 #include "report/reporter.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
@@ -36,6 +38,10 @@ constexpr auto kCheckInterval = 1s;
 /// Workers that are idle for so long while files wait were not given them: the broker lost them.
 constexpr auto kIdleLimit = 60s;
 constexpr int kMaxRepublications = 3;
+/// Well within the time after which silent workers are given up.
+constexpr auto kProbeInterval = 5s;
+/// A check that comes so late means that this process did not run.
+constexpr auto kStandstill = 5s;
 
 }  // namespace
 
@@ -137,6 +143,7 @@ void Originator::accept(results::UnitResult result, const std::string& run,
     reporter_.on(results::CaseFinished{.unit = unit, .result = recorded, .test_case = &test_case});
   }
   reporter_.on(results::UnitFinished{.unit = unit, .result = recorded});
+  state_.forget_details(unit->id);
 }
 
 /// The broker gave up on a unit: it was given back too often. That may have been the machines'
@@ -169,6 +176,7 @@ void Originator::handle(protocol::HostState message) {
   using State = protocol::HostState::State;
   // After the last verdict a failing hook changes what the run is worth, not what the host has
   // done.
+  if (message.epoch < epoch_) return hosts_.seen(message.host, Clock::now());
   const bool is_after = message.stage == "after_creating_workers";
   const bool is_slot = message.workers > 0;
   const auto what = [&] {
@@ -177,16 +185,20 @@ void Originator::handle(protocol::HostState message) {
   if (message.state == State::kFailed && (is_after || is_slot)) {
     if (is_after) ++errors_after_units_;
     hosts_.seen(message.host, Clock::now());
-    if (is_slot) slot_failures_[message.host] = what();
-    return notice(Notice::Level::kError, message.host + ": " + what());
+    notice(Notice::Level::kError, message.host + ": " + what());
+    if (is_slot) slot_failures_[message.host] = std::move(message);
+    return;
   }
   // A host with no slot left is out of the job for the reason that its slots had.
-  if (message.state == State::kFailed && slot_failures_.contains(message.host))
-    message.message += "; " + slot_failures_[message.host];
+  const auto slot = slot_failures_.find(message.host);
+  if (message.state == State::kFailed && slot != slot_failures_.end()) {
+    message.stage = slot->second.stage;
+    message.message += "; " + slot->second.message;
+  }
   const bool changed = hosts_.update(message, Clock::now());
   // Workers that were cancelled or killed say no goodbye; the listener says it for them.
   if (message.state != State::kPreparing && message.state != State::kReady)
-    state_.drop_host(message.host);
+    forget_host(message.host);
   if (!changed) return;
   using Shown = results::HostChanged::State;
   const Shown shown = message.state == State::kPreparing ? Shown::kPreparing
@@ -197,6 +209,14 @@ void Originator::handle(protocol::HostState message) {
                                     .state = shown,
                                     .workers = message.workers,
                                     .message = message.message.empty() ? "" : what()});
+}
+
+/// It has left the job. Workers of which it says so only after all verdicts are in, and which have
+/// not said so themselves, died in their goodbyes.
+void Originator::forget_host(const std::string& host) {
+  for (const auto& [name, worker] : state_.drop_host(host)) {
+    if (state_.is_complete()) miss_goodbye("worker " + worker + " on " + name);
+  }
 }
 
 void Originator::handle(protocol::WorkerDone message) {
@@ -218,19 +238,31 @@ void Originator::welcome(const protocol::ListenerUp& listener) {
 void Originator::check_workers() {
   const auto now = Clock::now();
   if (now < next_check_) return;
+  const bool is_deaf = was_deaf(now);
   next_check_ = now + kCheckInterval;
+  if (!local_ && broker_ && !is_probing_ && now >= next_probe_) {
+    next_probe_ = now + kProbeInterval;
+    spawn(executor_, probe_broker());
+  }
+  if (is_deaf) {
+    state_.all_seen(now);
+    hosts_.all_seen(now);
+    last_progress_ = now;
+    nobody_since_.reset();
+    if (was_blocked_) show_reason(with_alarm("for the broker"));
+    return;
+  }
   for (const auto& [host, worker] : state_.drop_silent_workers(now - kSilenceLimit)) {
     notice(Notice::Level::kWarning,
            "worker " + worker + " on " + host + " stopped answering; what it ran is run again");
   }
   for (const std::string& host : hosts_.drop_silent(now - kSilenceLimit)) {
     notice(Notice::Level::kWarning, host + " stopped answering");
-    state_.drop_host(host);
+    (void)state_.drop_host(host);
   }
   if (state_.worker_count() > 0 || hosts_.at_work() > 0) {
     nobody_since_.reset();
-    const bool is_blocked = broker_ && broker_->blocked_reason().has_value();
-    show_reason(is_blocked ? with_alarm("for the broker") : "");
+    show_reason("");
     return check_idle_workers();
   }
   if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? published_at_ : now;
@@ -253,6 +285,27 @@ void Originator::check_workers() {
     return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
   }
   show_reason(std::move(reason));
+}
+
+/// True when the silence of others since the last check says nothing of them: the broker held
+/// messages back (an alarm), or this process itself stood still (Ctrl-Z, a laptop that slept).
+bool Originator::was_deaf(Clock::time_point now) {
+  const bool is_blocked = broker_ && broker_->blocked_reason().has_value();
+  const bool was_blocked = std::exchange(was_blocked_, is_blocked);
+  return is_blocked || was_blocked || now > next_check_ + kStandstill;
+}
+
+/// A broker in need of memory or disk says so to those who publish, and that is all it does:
+/// without a word of ours we would take its silence for that of all workers.
+Task<void> Originator::probe_broker() {
+  const auto self = alive_;
+  is_probing_ = true;
+  const auto connection = broker_;
+  std::vector<broker::Message> probe;
+  probe.push_back({broker::to_queue(protocol::reply_queue(job_)),
+                   protocol::encode(protocol::Probe{.job = job_})});
+  (void)co_await connection->publish(std::move(probe));
+  if (*self != nullptr) (*self)->is_probing_ = false;
 }
 
 /// Empty: none.

@@ -1,5 +1,6 @@
 // Originator: the end of the job on the machines, in good order or by cancellation.
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -37,7 +38,7 @@ Task<void> Originator::close_job() {
   // and the workers notice that.
   if (is_connection_lost_ && has_queues_ && !local_) (void)co_await connect();
   if (broker_ && !is_connection_lost_ && has_queues_) co_await say_goodbye();
-  if (shipment_) co_await shipment_->take_back();
+  if (shipment_) co_await take_back_tree();
   if (broker_) co_await broker_->close();
   if (local_) co_await local_->stop();
   for (const results::Unit* unit : state_.remaining_units()) {
@@ -46,6 +47,15 @@ Task<void> Originator::close_job() {
             .verdict = is_interrupted ? results::Verdict::kCancelled : results::Verdict::kLost},
            {}, 0);
   }
+}
+
+/// A dead file server must not hold up somebody who has pressed Ctrl-C.
+Task<void> Originator::take_back_tree() {
+  auto taking = shipment_->take_back();
+  if (outcome_) co_return co_await within(kCancelLimit, std::move(taking));
+  using asio::experimental::awaitable_operators::operator||;
+  std::string reason = "for the file server to remove the tree";
+  co_await (std::move(taking) || ended_.wait() || show_waiting(std::move(reason), kNoLimit));
 }
 
 /// Workers notice that the file queue is gone and say goodbye; on a cancellation, also one that
@@ -96,6 +106,10 @@ Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
     for (const auto& [host, worker] : state_.drop_silent_workers(silent_since))
       miss_goodbye("worker " + worker + " on " + host);
     for (const std::string& host : hosts_.drop_silent(silent_since)) miss_goodbye(host);
+    if (is_connection_lost_) {
+      for (const auto& [host, worker] : state_.drop_silent_workers(Clock::time_point::max()))
+        miss_goodbye("worker " + worker + " on " + host);
+    }
     if (!has_said && now > started + kNoticeableWait) {
       has_said = true;
       reporter_.on(

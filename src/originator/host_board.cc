@@ -45,6 +45,10 @@ void HostBoard::seen(const std::string& host, TimePoint now) {
   }
 }
 
+void HostBoard::all_seen(TimePoint now) {
+  for (auto& [name, host] : hosts_) host.last_seen = now;
+}
+
 std::vector<std::string> HostBoard::drop_silent(TimePoint limit) {
   std::vector<std::string> dropped;
   for (auto& [name, host] : hosts_) {

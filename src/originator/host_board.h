@@ -22,6 +22,8 @@ class HostBoard {
   bool update(const protocol::HostState& message, TimePoint now);
   /// Anything else that shows the host alive.
   void seen(const std::string& host, TimePoint now);
+  /// Nobody's silence until now counts.
+  void all_seen(TimePoint now);
   /// Hosts at work that have said nothing since `limit`; they are then counted as out of the job.
   std::vector<std::string> drop_silent(TimePoint limit);
 

@@ -168,7 +168,7 @@ Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> u
 
 /// What is to be told to the broker now and then. A lost connection shows itself as an event.
 Task<void> Originator::keep_queues() {
-  if (!to_republish_.empty()) {
+  if (!to_republish_.empty() && !broker_->blocked_reason()) {
     auto publishing = publish_units(to_republish_);
     std::string reason = "for the broker to take files that are run again";
     const auto published =
@@ -177,7 +177,8 @@ Task<void> Originator::keep_queues() {
     // them.
     if (published) to_republish_.clear();
   }
-  if (Clock::now() < next_renewal_) co_return;
+  // Queues that are consumed do not expire, and no answer would come now.
+  if (Clock::now() < next_renewal_ || broker_->blocked_reason()) co_return;
   next_renewal_ = Clock::now() + kRenewalInterval;
   auto renewing = declare_job_queues();
   std::string reason = "for the broker";
@@ -193,10 +194,12 @@ Task<void> Originator::reconnect() {
   while (!outcome_) {
     // Not a ?: with a co_await in it: GCC 12 destroys its temporary twice.
     Result<void> restored = fail(ErrorKind::kConnectionLost, "the embedded broker is gone");
-    if (!local_) restored = co_await connect();
-    // A broker that has just started takes logins before its queues answer.
-    if (restored) restored = co_await restore_job();
-    if (restored) co_return;
+    if (!local_) {
+      auto restoring = restore_connection();
+      std::string reason = "for the broker";
+      restored = co_await unless_ended(std::move(restoring), std::move(reason), kReconnectLimit);
+    }
+    if (restored || outcome_) co_return;
     if (local_ || Clock::now() > give_up) {
       end(results::kOriginatorError, restored.error().message);
       co_return;
@@ -209,6 +212,12 @@ Task<void> Originator::reconnect() {
     }
     pause = std::min(pause * 2, std::chrono::milliseconds(5s));
   }
+}
+
+/// A broker that has just started takes logins before its queues answer.
+Task<Result<void>> Originator::restore_connection() {
+  GORGON_CO_TRY(co_await connect());
+  co_return co_await restore_job();
 }
 
 /// After a reconnect: the durable queues should be there still. If the broker lost one, or an

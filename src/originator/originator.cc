@@ -118,7 +118,9 @@ Task<Result<void>> Originator::reach_broker() {
                          LocalCluster::start(executor_, options_.slots.value_or(default_slots()),
                                              options_.config.originator_log_file));
   }
-  co_return co_await connect();
+  auto connecting = connect();
+  std::string reason = "for the broker to answer";
+  co_return co_await unless_ended(std::move(connecting), std::move(reason), kNoLimit);
 }
 
 Task<Result<void>> Originator::ship_tree() {

@@ -61,6 +61,7 @@ class Originator {
   [[nodiscard]] Task<Result<void>> publish_job();
   [[nodiscard]] Task<void> collect();
   [[nodiscard]] Task<void> close_job();
+  [[nodiscard]] Task<void> take_back_tree();
   [[nodiscard]] Task<void> say_goodbye();
   [[nodiscard]] Task<void> wait_for_goodbyes(Clock::duration limit);
   void miss_goodbye(const std::string& who);
@@ -79,6 +80,7 @@ class Originator {
 
   [[nodiscard]] Task<Result<void>> connect();
   [[nodiscard]] Task<void> reconnect();
+  [[nodiscard]] Task<Result<void>> restore_connection();
   [[nodiscard]] Task<Result<void>> publish_everything();
   [[nodiscard]] Task<Result<void>> declare_queues();
   [[nodiscard]] Task<Result<void>> declare_job_queues();
@@ -89,6 +91,7 @@ class Originator {
   [[nodiscard]] Task<Result<void>> restore_job();
   [[nodiscard]] protocol::JobDefinition definition() const;
   [[nodiscard]] std::string cluster() const;
+  void forget_host(const std::string& host);
   static Task<void> read_broker(std::shared_ptr<Originator*> self,
                                 std::shared_ptr<broker::Connection> connection,
                                 std::uint64_t number);
@@ -104,6 +107,8 @@ class Originator {
   void welcome(const protocol::ListenerUp& listener);
   void accept(results::UnitResult result, const std::string& run, std::size_t earlier_cases);
   void check_workers();
+  [[nodiscard]] bool was_deaf(Clock::time_point now);
+  [[nodiscard]] Task<void> probe_broker();
   void check_idle_workers();
   void show_reason(std::string reason);
   void end(int exit_code, std::string reason);
@@ -138,7 +143,10 @@ class Originator {
   std::string waiting_for_;                        ///< What the display says we wait for.
   Clock::time_point next_check_;
   Clock::time_point next_renewal_;
-  std::map<std::string, std::string> slot_failures_;  ///< By host: why its last slot failed.
+  Clock::time_point next_probe_;
+  bool is_probing_ = false;                                   ///< A probe is not confirmed yet.
+  bool was_blocked_ = false;                                  ///< At the last check.
+  std::map<std::string, protocol::HostState> slot_failures_;  ///< By host: of its last slot.
   std::map<std::string, std::uint32_t> suspects_;   ///< Dead letters, and their tries at that time.
   std::vector<const results::Unit*> to_republish_;  ///< Those that are to be tried once more.
   std::size_t errors_after_units_ = 0;              ///< after_complete and suite hooks that failed.

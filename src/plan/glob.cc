@@ -174,7 +174,11 @@ class Finder {
   void take(const std::string& path, std::size_t index) {
     std::error_code ignored;
     if (index + 1 == components_.size()) {
-      if (fs::is_regular_file(root_ / path, ignored)) found_.insert(path);
+      // A link that leads nowhere is a file that cannot be loaded, as it is for Ruby's Dir.glob.
+      const fs::file_status status = fs::status(root_ / path, ignored);
+      const bool is_dangling =
+          status.type() == fs::file_type::not_found && fs::is_symlink(root_ / path, ignored);
+      if (status.type() == fs::file_type::regular || is_dangling) found_.insert(path);
     } else if (fs::is_directory(root_ / path, ignored)) {
       expand(path + "/", index + 1);
     }

@@ -124,6 +124,11 @@ TEST_F(FindFilesTest, StrangeNamesAreNames) {
   EXPECT_THAT(find("s/\\*_spec.rb"), ElementsAre("s/*_spec.rb"));
 }
 
+TEST_F(FindFilesTest, LinksThatLeadNowhereAreFound) {
+  std::filesystem::create_symlink("gone", root_.path() / "dangling_spec.rb");
+  EXPECT_THAT(find("*_spec.rb"), ElementsAre("dangling_spec.rb"));
+}
+
 TEST_F(FindFilesTest, LoopsOfLinksAreNoTrap) {
   touch("spec/a/x_spec.rb");
   fs::create_directory_symlink("..", root_.path() / "spec/a/loop");

@@ -360,7 +360,7 @@ struct Codec<HostState> {
     for (const auto& [value, name] : kHostStates) {
       if (value == m.state) state = name;
     }
-    return {{"job", m.job},         {"host", m.host},   {"state", state},
+    return {{"job", m.job},         {"epoch", m.epoch}, {"host", m.host},      {"state", state},
             {"workers", m.workers}, {"stage", m.stage}, {"message", m.message}};
   }
   static HostState read(ObjectReader& in) {
@@ -375,6 +375,7 @@ struct Codec<HostState> {
       known = true;
     }
     if (!known) in.reject("state", "a host state");
+    m.epoch = read_count(in, "epoch");
     m.workers = read_count(in, "workers");
     m.stage = in.text_or("stage", "");
     m.message = in.text_or("message", "");
@@ -412,6 +413,13 @@ struct Codec<WorkerDone> {
     in.objects("errors", [&](ObjectReader& element) { m.errors.push_back(read_failure(element)); });
     return m;
   }
+};
+
+template <>
+struct Codec<Probe> {
+  static constexpr std::string_view kName = "probe";
+  static Json write(const Probe& m) { return {{"job", m.job}}; }
+  static Probe read(ObjectReader& in) { return {.job = in.text("job")}; }
 };
 
 template <>

@@ -97,6 +97,7 @@ struct UnitFinished {
 struct HostState {
   enum class State { kPreparing, kReady, kFailed, kLeft, kRefused };
   std::string job;
+  std::uint32_t epoch = 0;  ///< That of the job definition: the end of an old one is no news.
   std::string host;
   State state = State::kPreparing;
   std::uint32_t workers = 0;
@@ -117,6 +118,10 @@ struct WorkerDone {
   std::string host;
   std::string worker;
   std::vector<results::Failure> errors;  ///< Of after_complete and suite hooks.
+};
+/// From the originator to its own reply queue: whether the broker takes messages.
+struct Probe {
+  std::string job;
 };
 struct Pong {
   std::string host;
@@ -140,6 +145,6 @@ struct WorkerComplete {
 
 using Message = std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, ListenerUp,
                              UnitMessage, UnitStarted, UnitCases, UnitFinished, HostState,
-                             WorkerAlive, WorkerDone, Pong, CommandOutput, WorkerComplete>;
+                             WorkerAlive, WorkerDone, Probe, Pong, CommandOutput, WorkerComplete>;
 
 }  // namespace gorgon::protocol

@@ -40,10 +40,7 @@ const UnitResult* JobState::finish(UnitResult result, const std::string& run,
                                    std::size_t earlier_cases) {
   Entry* known = entry(result.unit);
   if (known == nullptr) return nullptr;
-  if (known->result) {
-    ++duplicates_;
-    return nullptr;
-  }
+  if (known->result) return nullptr;
   std::vector<TestCase> cases;
   if (const auto earlier = known->earlier_cases.find(run); earlier != known->earlier_cases.end()) {
     for (auto& [part, some] : earlier->second) std::ranges::move(some, std::back_inserter(cases));
@@ -114,8 +111,25 @@ std::vector<JobState::WorkerName> JobState::drop_silent_workers(TimePoint limit)
   return dropped;
 }
 
-void JobState::drop_host(const std::string& host) {
-  std::erase_if(workers_, [&](const auto& worker) { return worker.first.first == host; });
+std::vector<JobState::WorkerName> JobState::drop_host(const std::string& host) {
+  std::vector<WorkerName> dropped;
+  for (const auto& [name, last_seen] : workers_) {
+    if (name.first == host) dropped.push_back(name);
+  }
+  for (const WorkerName& name : dropped) workers_.erase(name);
+  return dropped;
+}
+
+void JobState::all_seen(TimePoint now) {
+  for (auto& [name, last_seen] : workers_) last_seen = now;
+}
+
+void JobState::forget_details(std::string_view unit) {
+  Entry* known = entry(unit);
+  if (known == nullptr || !known->result) return;
+  known->result->cases = {};
+  known->result->errors = {};
+  known->result->output = {};
 }
 
 std::size_t JobState::count(Verdict verdict) const {

@@ -58,12 +58,16 @@ class JobState {
   [[nodiscard]] std::size_t running_count() const;
   /// Forgets workers that have said nothing since `limit` and gives their names.
   std::vector<WorkerName> drop_silent_workers(TimePoint limit);
-  /// Forgets all workers of a machine.
-  void drop_host(const std::string& host);
+  /// Forgets all workers of a machine, and gives their names.
+  std::vector<WorkerName> drop_host(const std::string& host);
+  /// Nobody's silence until now counts.
+  void all_seen(TimePoint now);
+  /// Drops what only reports need of a finished unit: cases, errors and output. A run of many units
+  /// must not keep all of it in memory.
+  void forget_details(std::string_view unit);
 
   [[nodiscard]] std::size_t count(Verdict verdict) const;
   [[nodiscard]] std::size_t case_count() const { return cases_; }
-  [[nodiscard]] std::size_t duplicate_count() const { return duplicates_; }
 
  private:
   struct Entry {
@@ -81,7 +85,6 @@ class JobState {
   std::map<WorkerName, TimePoint> workers_;                 ///< When each was last heard of.
   std::size_t done_ = 0;
   std::size_t cases_ = 0;
-  std::size_t duplicates_ = 0;
 };
 
 }  // namespace gorgon::results

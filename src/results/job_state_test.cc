@@ -32,7 +32,6 @@ TEST(JobStateTest, TheFirstVerdictWinsAndLaterOnesAreCounted) {
   EXPECT_NE(state.finish(failed), nullptr);
   EXPECT_EQ(state.finish(passed("1")), nullptr);
   EXPECT_EQ(state.result("1")->verdict, Verdict::kFailed);
-  EXPECT_EQ(state.duplicate_count(), 1U);
   EXPECT_EQ(state.remaining(), 1U);
 }
 

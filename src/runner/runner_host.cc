@@ -90,17 +90,28 @@ Task<Result<void>> RunnerHost::finish() {
     Error failed{ErrorKind::kCallback, reason->stage + " failed: " + describe(reason->error)};
     co_return std::unexpected(with_output(std::move(failed)));
   }
-  co_await process_.stop(std::chrono::seconds(5));
+  // Its at_exit hooks are the project's; they get the time that callbacks get.
+  const auto ended = co_await process_.wait_until(deadline);
+  if (!ended) co_await process_.stop(std::chrono::seconds(5));
   co_return Result<void>();
 }
 
 Task<Result<HostMessage>> RunnerHost::next_message(std::chrono::steady_clock::time_point deadline) {
+  // Shared, and told of the end of this coroutine, also when it is cancelled: the handler may run
+  // after it, and after the host.
+  struct Watch {
+    bool is_over = false;
+    bool has_expired = false;
+  };
+  struct Guard {
+    std::shared_ptr<Watch> watch = std::make_shared<Watch>();
+    ~Guard() { watch->is_over = true; }
+  };
+  const Guard guard;
   asio::steady_timer timer(control_.get_executor(), deadline);
-  bool expired = false;
-  const auto flag = std::make_shared<bool*>(&expired);  // Null once this coroutine is past caring.
-  timer.async_wait([this, flag](const boost::system::error_code& error) {
-    if (error || *flag == nullptr) return;
-    **flag = true;
+  timer.async_wait([this, watch = guard.watch](const boost::system::error_code& error) {
+    if (error || watch->is_over) return;
+    watch->has_expired = true;
     boost::system::error_code ignored;
     control_.cancel(ignored);
   });
@@ -115,10 +126,9 @@ Task<Result<HostMessage>> RunnerHost::next_message(std::chrono::steady_clock::ti
       message = fail(ErrorKind::kConnectionLost, "the runner host ended");
       break;
     }
-    if (expired) break;
+    if (guard.watch->has_expired) break;
     co_await control_.async_wait(asio::posix::stream_descriptor::wait_read, as_value);
   }
-  *flag = nullptr;
   co_return message;
 }
 

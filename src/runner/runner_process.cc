@@ -29,6 +29,10 @@ constexpr std::size_t kMaxUnitOutputBytes = 1024 * 1024;
 /// How long a killed process may take to be reaped: SIGKILL is prompt unless it hangs in the
 /// kernel.
 constexpr auto kKillLimit = std::chrono::seconds(5);
+/// For at_exit hooks, among them those that merge and write coverage.
+constexpr auto kExitLimit = std::chrono::seconds(30);
+/// Of what a runner said when it ended badly.
+constexpr std::size_t kShownOutputLines = 40;
 
 /// Takes whole lines off the front of `buffer`.
 template <class Take>
@@ -345,24 +349,51 @@ Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt,
 Task<std::vector<results::Failure>> RunnerProcess::stop(steady_clock::duration grace) {
   std::vector<results::Failure> errors;
   if (ended_) co_return errors;
-  const auto deadline = steady_clock::now() + grace;
+  auto deadline = steady_clock::now() + grace;
+  const std::int64_t output_before = output_size();
   const std::string line = stop_line();
   co_await asio::async_write(streams_->conversation, asio::buffer(line), as_value);
+  bool has_stopped = false;
+  bool is_abandoned = false;
   while (!ended_) {
     auto event = co_await next_event(deadline);
-    if (!event || std::holds_alternative<Abandoned>(*event)) break;
-    if (auto* message = std::get_if<RunnerMessage>(&*event)) {
-      if (auto* stopped = std::get_if<RunnerStopped>(message)) errors = std::move(stopped->errors);
-    }
+    is_abandoned = event && std::holds_alternative<Abandoned>(*event);
+    if (!event || is_abandoned) break;
+    auto* message = std::get_if<RunnerMessage>(&*event);
+    auto* stopped = message != nullptr ? std::get_if<RunnerStopped>(message) : nullptr;
+    if (stopped == nullptr) continue;
+    has_stopped = true;
+    deadline = std::min(deadline, steady_clock::now() + kExitLimit);
+    errors = std::move(stopped->errors);
   }
-  if (!ended_) {
-    errors.push_back({.stage = "after_complete",
-                      .exception_class = "",
-                      .message = "the runner did not end in time and was killed",
-                      .backtrace = {}});
-  }
+  if (auto failure = closing_failure(has_stopped, output_before); failure && !is_abandoned)
+    errors.push_back(*std::move(failure));
   co_await kill();
   co_return errors;
+}
+
+/// What is wrong with how the runner ended after its last unit. The framework's own run would end
+/// with that code, too: an `exit` or a crash in a suite hook, a failure in `at_exit`.
+std::optional<results::Failure> RunnerProcess::closing_failure(bool has_stopped,
+                                                               std::int64_t output_before) const {
+  results::Failure failure{.stage = "suite", .exception_class = "", .message = "", .backtrace = {}};
+  if (!ended_) {
+    failure.stage = has_stopped ? "suite" : "after_complete";
+    failure.message = has_stopped
+                          ? "the runner did not exit within 30 s after its suite hooks (at_exit?) "
+                            "and was killed"
+                          : "the runner did not end in time and was killed";
+    return failure;
+  }
+  const bool is_good = ended_->status && ended_->status->code == 0;
+  if (has_stopped && is_good) return std::nullopt;
+  failure.message = ended_->status ? "the runner ended with " + gorgon::describe(*ended_->status)
+                                   : "the runner host died, and the runner with it,";
+  failure.message += has_stopped ? " after its suite hooks (in at_exit?)"
+                                 : " in its suite hooks or after_complete";
+  const std::string said = captured(output_before, output_size(), kMaxCaseOutputBytes);
+  if (!said.empty()) failure.message += "\n  output:\n" + last_lines(said, kShownOutputLines);
+  return failure;
 }
 
 }  // namespace gorgon::runner

@@ -88,6 +88,8 @@ class RunnerProcess {
                                          std::chrono::steady_clock::time_point deadline);
   void describe_end(UnitProgress& progress, RunEnd end,
                     const std::optional<ExitStatus>& status) const;
+  [[nodiscard]] std::optional<results::Failure> closing_failure(bool has_stopped,
+                                                                std::int64_t output_before) const;
 
   RunnerOptions options_;
   std::shared_ptr<Streams> streams_;  ///< Shared with the two coroutines that read.

@@ -149,7 +149,7 @@ Task<bool> greets(std::string address, int port) {
   const tcp::endpoint endpoint(parsed, static_cast<std::uint16_t>(port));
   const auto [failed] = co_await socket->async_connect(endpoint, as_value);
   if (failed) co_return false;
-  ::fcntl(socket->native_handle(), F_SETFD, FD_CLOEXEC);
+  close_on_exec(socket->native_handle());
   std::array<char, 64> buffer;
   const auto [unread, count] = co_await socket->async_read_some(asio::buffer(buffer), as_value);
   co_return !unread && std::string_view(buffer.data(), count).starts_with("@RSYNCD:");

@@ -37,11 +37,12 @@ struct Settings {
 
 /// How a worker process ends, so that the listener knows what to do with its slot.
 enum ExitCode : int {
-  kJobComplete = 0,  ///< The job is over, or it was asked to leave.
+  kJobComplete = 0,  ///< The job is over, or the listener asked it to leave.
   kSlotUnusable =
       10,  ///< No runner can be started here (before_start fails): do not try again for this job.
   kOriginatorGone = 11,  ///< Nobody takes results any more: abort the job.
   kBrokerGone = 12,      ///< The broker stayed away too long.
+  kStopped = 13,         ///< By SIGTERM, or because the listener is gone: says nothing of the job.
 };
 
 }  // namespace gorgon::worker

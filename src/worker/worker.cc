@@ -108,6 +108,17 @@ std::string encode_within_limit(protocol::UnitFinished finished) {
   return protocol::encode(finished);
 }
 
+/// A verdict without its cases is no good one.
+protocol::UnitFinished bare_result(protocol::UnitFinished finished, const std::string& reason) {
+  if (finished.result.verdict == results::Verdict::kPassed)
+    finished.result.verdict = results::Verdict::kFailed;
+  finished.result.errors.push_back({.stage = "outside",
+                                    .exception_class = "",
+                                    .message = "the broker did not take the result: " + reason,
+                                    .backtrace = {}});
+  return finished;
+}
+
 /// A broker that gives no answer in time is given up: the connection is lost in either case.
 bool means_outage(const Error& error) {
   return error.kind == ErrorKind::kConnectionLost || error.kind == ErrorKind::kTimeout;
@@ -158,7 +169,7 @@ Task<ExitCode> Worker::run() {
   *alive_ = nullptr;
   boost::system::error_code ignored;
   control_.close(ignored);
-  co_return *end;
+  co_return is_stopping_ ? kStopped : *end;
 }
 
 /// Connects, and keeps trying while the broker is away: until consume_units() has succeeded, calls
@@ -244,6 +255,7 @@ Task<Result<void>> Worker::call_after_complete() {
 /// kCancelled, and killed, when this worker is to stop.
 Task<Result<void>> Worker::run_command(config::Callback callback) {
   using asio::experimental::awaitable_operators::operator||;
+  if (is_stopping_) co_return fail(ErrorKind::kCancelled, "the worker stops");
   const std::string number = std::to_string(settings_.worker);
   runner::CallbackOptions options{
       .directory = settings_.workspace,
@@ -297,7 +309,8 @@ Task<std::optional<ExitCode>> Worker::start_runner() {
       co_return std::nullopt;
     }
     log::warning("no runner: {}", started.error().message);
-    if (is_stopping_) co_return kJobComplete;
+    take_control_datagrams();  // "Leave" may have come with the refusal.
+    if (is_stopping_ || was_told_to_leave_) co_return kJobComplete;
     // A host that died is started again by the listener; anything else would only repeat itself.
     if (started.error().kind != ErrorKind::kConnectionLost || start == kRunnerStarts) {
       report_slot_failure(started.error());
@@ -315,8 +328,10 @@ void Worker::report_slot_failure(const Error& error) {
       .stage = error.kind == ErrorKind::kCallback ? "before_start" : "runner",
       .message = "worker " + std::to_string(settings_.worker) + ": " + error.message};
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(state)});
-  const protocol::WorkerDone done{
+  protocol::WorkerDone done{
       .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
+  done.errors = std::exchange(runner_errors_, {});
+  cut_errors(done.errors);
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
 }
 
@@ -403,7 +418,8 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Uni
     (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
     results::Unit copy = unit;
     auto run = co_await runner_->run(std::move(copy), attempt, settings_.job.unit_timeout);
-    if (run.end == runner::RunEnd::kStopped) co_return std::unexpected(kJobComplete);
+    if (run.end == runner::RunEnd::kStopped)
+      co_return std::unexpected(is_stopping_ ? kStopped : kOriginatorGone);
     if (run.end != runner::RunEnd::kHostDied) co_return std::move(run.result);
     if (!is_suspect) continue;
     run.result.unit = unit.id;
@@ -448,6 +464,15 @@ Task<void> Worker::give_back_untried(std::uint64_t tag) {
 Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result) {
   const std::string run =
       settings_.host + ":" + std::to_string(settings_.worker) + ":" + random_id(8);
+  // What is left of a result that the broker does not take.
+  protocol::UnitFinished bare{.job = settings_.job.id, .run = run};
+  bare.result.unit = result.unit;
+  bare.result.verdict = result.verdict;
+  bare.result.seconds = result.seconds;
+  bare.result.attempt = result.attempt;
+  bare.result.host = result.host;
+  bare.result.worker = result.worker;
+  bool is_bare = false;
   const auto earlier = split_cases(settings_.job.id, run, result);
   protocol::UnitFinished finished{.job = settings_.job.id, .run = run};
   std::vector<broker::Message> messages;
@@ -464,6 +489,12 @@ Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result)
     if (published) co_return std::nullopt;
     if (published.error().kind == ErrorKind::kUnroutable) co_return kOriginatorGone;
     log::warning("cannot publish a result: {}", published.error().message);
+    if (published.error().kind == ErrorKind::kRefused && !is_bare) {
+      is_bare = true;
+      messages = {{broker::to_queue(settings_.job.reply_queue),
+                   protocol::encode(bare_result(std::move(bare), published.error().message))}};
+      continue;
+    }
     if (is_stopping_) co_return kJobComplete;
     const auto connected = co_await connect();
     if (!connected) co_return kBrokerGone;
@@ -515,16 +546,22 @@ Task<void> Worker::leave_job() {
 
 Task<void> Worker::read_control(std::shared_ptr<Worker*> self) {
   while (*self != nullptr) {
-    const auto datagram = receive_datagram((*self)->control_.native_handle());
-    if (datagram) {
-      if (is_leave_datagram(datagram->bytes)) (*self)->inputs_.push(Leave{});
-      continue;
-    }
-    if (datagram.error().kind != ErrorKind::kTimeout) {
+    if (!(*self)->take_control_datagrams()) {
       (*self)->stop();  // The listener is gone, and this worker must not outlive it.
       co_return;
     }
     co_await (*self)->control_.async_wait(asio::posix::stream_descriptor::wait_read, as_value);
+  }
+}
+
+/// False when there will be no more.
+bool Worker::take_control_datagrams() {
+  for (;;) {
+    const auto datagram = receive_datagram(control_.native_handle());
+    if (!datagram) return datagram.error().kind == ErrorKind::kTimeout;
+    if (!is_leave_datagram(datagram->bytes)) continue;
+    was_told_to_leave_ = true;
+    inputs_.push(Leave{});
   }
 }
 

@@ -69,6 +69,7 @@ class Worker {
   /// A shell command of the project's, with the environment that tests have.
   [[nodiscard]] Task<Result<void>> run_command(config::Callback callback);
   void give_back_unstarted();
+  bool take_control_datagrams();
   void report_slot_failure(const Error& error);
 
   // Coroutines of their own, until run() ends.
@@ -93,6 +94,7 @@ class Worker {
   std::uint32_t forks_ = 0;
   std::uint32_t units_run_ = 0;
   bool was_before_start_called_ = false;
+  bool was_told_to_leave_ = false;
   bool is_stopping_ = false;
 };
 

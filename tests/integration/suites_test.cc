@@ -120,8 +120,9 @@ TEST_F(RabbitSuiteTest, HaproxyOverSsh) {
   ASSERT_TRUE(write_file(sshd->known_hosts(), sshd->known_hosts_line()));
   cluster().set_environment("RSYNC_RSH", sshd->client_command());
   cluster().start_two_listeners();
-  expect_own_verdicts("haproxy", prepare("haproxy"), "ssh",
-                      R"(, "file_server": {"host": "127.0.0.1"})");
+  expect_own_verdicts(
+      "haproxy", prepare("haproxy"), "ssh",
+      R"(, "file_server": {"host": "127.0.0.1", "port": )" + std::to_string(sshd->port()) + "}");
 }
 
 }  // namespace

@@ -219,6 +219,26 @@ class MinitestTest < HostCase
     assert_empty runner.output
   end
 
+  def test_tests_that_a_later_file_includes
+    runner = runner('test/a_test.rb' => "#{HELPER}class XTest < Minitest::Test; def test_a; end; end",
+                    'test/b_test.rb' => "module More; def test_b; end; end\nclass XTest; include More; end")
+    assert_equal ['XTest#test_a'], runner.run('test/a_test.rb').statuses.keys
+    assert_equal ['XTest#test_b'], runner.run('test/b_test.rb').statuses.keys
+  end
+
+  def test_tests_of_another_framework_do_not_pass_unseen
+    runner = runner({ 'test/x_test.rb' => "require 'test/unit'\nclass XTest < Test::Unit::TestCase; def test_x; end; end",
+                      'test/y_test.rb' => "require 'rspec'\nRSpec.describe('y') { it('z') {} }" }, framework: 'minitest')
+    assert_match(/has tests of test-unit/, runner.run('test/x_test.rb').errors.first['message'])
+    assert_match(/has tests of RSpec/, runner.run('test/y_test.rb').errors.first['message'])
+  end
+
+  def test_case_that_ends_its_thread_has_no_verdict_and_fails_its_file
+    outcome = run_then_good("class XTest < Minitest::Test; parallelize_me!; def test_gone; Thread.current.kill; end; end")
+    assert_equal 'failed', outcome.verdict
+    assert_match(/"XTest#test_gone" .* started and did not end/, outcome.errors.first['message'])
+  end
+
   def test_missing_framework_is_a_clear_error
     host = host({ 'test/x_test.rb' => '1', 'hide.rb' => <<~RUBY }, framework: 'rspec', preload: ['hide.rb'])
       module Hidden

@@ -392,6 +392,33 @@ class RSpecTest < HostCase
     assert_equal "from the case\nfrom the file\n", runner.output
   end
 
+  def test_exit_in_a_suite_hook_is_an_error_and_the_rest_is_run
+    runner = runner(spec("RSpec.configure { |c| c.after(:suite) { exit 4 } }\nat_exit { puts 'at exit' }\n#{GOOD}"))
+    runner.run('spec/x_spec.rb')
+    stopped, ending = runner.stop
+    assert_equal [%w[suite SystemExit]], stopped['errors'].map { |error| error.values_at('stage', 'class') }
+    assert_equal [{ 'exit' => 0 }, "at exit\n"], [ending, runner.output]
+  end
+
+  def test_tests_of_another_framework_do_not_pass_unseen
+    files = { 'test/x_test.rb' => "require 'minitest/autorun'\nclass XTest < Minitest::Test; def test_x; puts 'ran'; end; end",
+              'test/y_test.rb' => "require 'test/unit'\nclass YTest < Test::Unit::TestCase; def test_y; end; end" }
+    runner = runner(spec(GOOD).merge(files), framework: 'rspec')
+    2.times do
+      assert_match(/has tests of Minitest/, runner.run('test/x_test.rb').errors.first['message'])
+      assert_match(/has tests of test-unit/, runner.run('test/y_test.rb').errors.first['message'])
+    end
+    assert_equal 'passed', runner.run('spec/x_spec.rb').verdict
+    assert_equal({ 'exit' => 0 }, runner.stop.last)
+    assert_empty runner.output
+  end
+
+  def test_deprecations_that_a_helper_makes_errors
+    runner = runner(spec("require 'spec_helper'\nRSpec.describe('x') { it('y') { RSpec.deprecate('old') } }")
+                      .merge('spec/spec_helper.rb' => 'RSpec.configure(&:raise_errors_for_deprecations!)'))
+    assert_equal({ 'x y' => 'failed' }, runner.run('spec/x_spec.rb').statuses)
+  end
+
   def test_autorun_does_nothing
     runner = runner(spec("require 'rspec/autorun'\n#{GOOD}"))
     assert_equal 'passed', runner.run('spec/x_spec.rb').verdict

@@ -106,7 +106,7 @@ std::unexpected<Error> Session::timed_out(const char* waiting_for) const {
 Task<Result<Session::Turn>> Session::take_turn(amqp_channel_t channel) {
   Call& mine = call_on(channel);
   const auto start = Clock::now();
-  while (mine.is_busy && !lost_) {
+  while ((mine.is_busy || mine.owed_answers > 0) && !lost_) {
     const bool is_in_time = co_await wait_for_broker(mine.changed, start);
     if (!is_in_time) co_return timed_out("answer to an earlier question");
   }
@@ -119,14 +119,23 @@ Task<Result<Answer>> Session::call(amqp_channel_t channel, Outbox::Send method) 
   Call& mine = call_on(channel);
   mine.outcome.reset();
   GORGON_CO_TRY(send(std::move(method)));
+  // A caller that is cancelled meanwhile leaves without the answer, which then is nobody's.
+  struct Debt {
+    Call* call;
+    ~Debt() {
+      if (call != nullptr && !call->outcome) ++call->owed_answers;
+    }
+  } debt{&mine};
   const auto start = Clock::now();
   while (!mine.outcome) {
     const bool is_in_time = co_await wait_for_broker(mine.changed, start);
     if (is_in_time || mine.outcome) continue;
+    debt.call = nullptr;
     // A late answer would be taken for that of the next method.
     lose(fmt::format("it gave no answer within {} s", kAnswerLimit.count()));
     co_return timed_out("answer");
   }
+  debt.call = nullptr;
   co_return *std::exchange(mine.outcome, std::nullopt);
 }
 

@@ -102,12 +102,13 @@ Task<void> Session::find_out_why_cancelled(std::shared_ptr<Session> self, std::s
 }
 
 void Session::handle(Answer answer) {
-  if (answer.method == AMQP_CONNECTION_CLOSE_OK_METHOD) {
-    is_closed_ok_ = true;
-    return lose("it was closed");
-  }
+  if (answer.method == AMQP_CONNECTION_CLOSE_OK_METHOD) return lose("it was closed");
   if (answer.method == AMQP_CHANNEL_OPEN_OK_METHOD) is_scratch_open_ = true;
   Call& call = call_on(answer.channel);
+  if (call.owed_answers > 0) {
+    --call.owed_answers;
+    return call.changed.notify();
+  }
   call.outcome = std::move(answer);
   call.changed.notify();
 }
@@ -117,6 +118,7 @@ void Session::handle(const ChannelClosed& closed) {
   // connection is the one path for that, and it is tested.
   if (closed.channel == kMainChannel) return lose(fmt::format("{} {}", closed.code, closed.text));
   is_scratch_open_ = false;
+  scratch_call_.owed_answers = 0;
   outbox_.push([](State* state) {
     amqp_channel_close_ok_t method{};
     return amqp_send_method(state, kScratchChannel, AMQP_CHANNEL_CLOSE_OK_METHOD, &method);

@@ -59,6 +59,7 @@ class Session : public std::enable_shared_from_this<Session> {
     explicit Call(const asio::any_io_executor& executor) : changed(executor) {}
     bool is_busy = false;
     std::optional<Result<Answer>> outcome;
+    int owed_answers = 0;  ///< Those still to come to calls that were cancelled meanwhile.
     Signal changed;
   };
   /// The right to call on a channel, given back by the destructor.
@@ -127,7 +128,6 @@ class Session : public std::enable_shared_from_this<Session> {
   Call main_call_;
   Call scratch_call_;
   bool is_scratch_open_ = false;
-  bool is_closed_ok_ = false;
   std::map<std::string, std::string> consumers_;  ///< Queue by consumer tag; also ended ones.
   std::map<std::string, std::string> consumed_;   ///< Consumer tag by queue.
   std::uint64_t next_consumer_ = 1;

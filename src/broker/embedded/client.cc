@@ -41,6 +41,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kPublishRoomBytes = std::size_t{1} * 1024 * 1024;
 /// post() drops its message while more than this has not gone out.
 constexpr std::size_t kMaxPostBytes = std::size_t{16} * 1024 * 1024;
+/// The broker is the originator, on this machine: its end shows itself at once, and while it is
+/// suspended (Ctrl-Z) its workers wait with it.
+constexpr auto kPatience = std::chrono::hours(24 * 365);
 
 /// What the Connection and the coroutines that wait in it share.
 class Session : public std::enable_shared_from_this<Session> {
@@ -107,7 +110,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
 Task<Result<void>> Session::open(std::string name) {
   stream_->send(Hello{.name = std::move(name)});
-  asio::steady_timer limit(executor_, kAnswerLimit);
+  asio::steady_timer limit(executor_, kPatience);
   limit.async_wait([weak = stream_->weak_from_this()](const boost::system::error_code& error) {
     if (const auto silent = weak.lock(); silent && !error) silent->close();
   });
@@ -185,13 +188,7 @@ Task<Result<Reply>> Session::ask(F frame) {
   requests_.emplace(id, request);
   frame.request = id;
   stream_->send(Frame(std::move(frame)));
-  const auto deadline = Clock::now() + kAnswerLimit;
-  while (!request->outcome) {
-    const bool was_answered = co_await request->answered.wait_until(deadline);
-    if (was_answered || request->outcome) continue;
-    requests_.erase(id);
-    co_return fail(ErrorKind::kTimeout, "the embedded broker did not answer within 10 s");
-  }
+  while (!request->outcome) co_await request->answered.wait();
   // NOLINTNEXTLINE(bugprone-unchecked-optional-access): the loop ends with it.
   co_return *std::move(request->outcome);
 }
@@ -245,15 +242,7 @@ Task<Result<bool>> Session::queue_exists(std::string name) {
 /// Waits until at most `limit` messages of the batch are unconfirmed, or one has failed.
 Task<Result<void>> Session::wait_for_window(std::shared_ptr<PublishBatch> batch,
                                             std::size_t limit) {
-  while (batch->in_flight > limit && !batch->error) {
-    const std::size_t before = batch->in_flight;
-    const auto deadline = Clock::now() + kAnswerLimit;
-    const bool was_changed = co_await batch->changed.wait_until(deadline);
-    if (!was_changed && batch->in_flight == before) {
-      co_return fail(ErrorKind::kTimeout,
-                     "the embedded broker did not confirm a message within 10 s");
-    }
-  }
+  while (batch->in_flight > limit && !batch->error) co_await batch->changed.wait();
   // NOLINTNEXTLINE(bugprone-unchecked-optional-access): checked by the if.
   if (batch->error) co_return std::unexpected(*batch->error);
   co_return Result<void>();
@@ -261,10 +250,8 @@ Task<Result<void>> Session::wait_for_window(std::shared_ptr<PublishBatch> batch,
 
 Task<Result<void>> Session::wait_for_room() {
   while (!lost_ && stream_->unsent_bytes() > kPublishRoomBytes) {
-    const auto deadline = Clock::now() + kAnswerLimit;
-    const bool has_room = co_await stream_->wait_for_room_until(kPublishRoomBytes, deadline);
-    if (!has_room && Clock::now() - stream_->last_write() > kAnswerLimit)
-      co_return fail(ErrorKind::kTimeout, "the embedded broker has not read for 10 s");
+    const auto deadline = Clock::now() + kPatience;
+    (void)co_await stream_->wait_for_room_until(kPublishRoomBytes, deadline);
   }
   if (lost_) co_return std::unexpected(*lost_);
   co_return Result<void>();
@@ -372,7 +359,7 @@ Task<Result<UniqueFd>> open_socket(std::filesystem::path path) {
   std::memcpy(address.sun_path, path.c_str(), path.string().size());
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) co_return fail_errno("cannot make a socket", errno);
-  const auto deadline = Clock::now() + kAnswerLimit;
+  const auto deadline = Clock::now() + kPatience;
   while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
          0) {
     const int reason = errno;

@@ -33,7 +33,6 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   [[nodiscard]] Task<Result<Frame>> read();
   /// Drops the connection and what is unsent.
   void close();
-  [[nodiscard]] bool is_closed() const { return is_closed_; }
   /// When bytes last went out: progress, for those who wait for room.
   [[nodiscard]] std::chrono::steady_clock::time_point last_write() const { return last_write_; }
 

@@ -28,6 +28,7 @@
 #include "base/asio.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "broker/broker.h"
 #include "broker/embedded/frame_stream.h"
 #include "broker/embedded/queue_store.h"
@@ -129,6 +130,8 @@ Result<void> Core::listen(const std::filesystem::path& socket) {
   }
   boost::system::error_code error;
   acceptor_.open(Protocol{}, error);
+  // Or the listener and its tests would hold the socket open after our end.
+  if (!error) close_on_exec(acceptor_.native_handle());
   if (!error) acceptor_.bind(Protocol::endpoint(socket.string()), error);
   if (!error) acceptor_.listen(kBacklog, error);
   if (error)
@@ -162,6 +165,7 @@ Task<void> Core::accept_peers(std::shared_ptr<Core> self) {
 }
 
 void Core::admit(Protocol::socket socket) {
+  close_on_exec(socket.native_handle());
   const std::optional<uid_t> user = peer_user(socket.native_handle());
   if (user != ::geteuid()) {
     log::warning("the embedded broker refused a connection of user {}",
