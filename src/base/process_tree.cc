@@ -175,7 +175,7 @@ void Cgroup::remove_abandoned() {
     const std::string owner = name.substr(pid + 1, slot - pid - 1);
     const bool is_number =
         !owner.empty() && std::ranges::all_of(owner, [](char c) { return c >= '0' && c <= '9'; });
-    if (is_number && !fs::exists("/proc/" + owner, error)) abandoned.push_back(it->path());
+    if (is_number && !read_entry(owner)) abandoned.push_back(it->path());
   }
   for (const fs::path& path : abandoned) const Cgroup removed{path};
 }

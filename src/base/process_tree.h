@@ -36,8 +36,8 @@ class Cgroup {
   /// Nullopt where the system gives us no writable cgroup v2 with cgroup.kill (kernel 5.14);
   /// callers fall back to kill_tree.
   [[nodiscard]] static std::optional<Cgroup> make(const std::string& name);
-  /// Kills and removes the cgroups "gorgon-…-PID-SLOT" beside ours whose process PID is gone: left
-  /// by a killed listener.
+  /// Kills and removes the cgroups "gorgon-…-PID-SLOT" beside ours whose process PID is gone, or a
+  /// zombie: left by a killed listener.
   static void remove_abandoned();
   Cgroup(Cgroup&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
   Cgroup& operator=(Cgroup&& other) noexcept;

@@ -68,10 +68,13 @@ class Subprocess {
   /// SIGTERM, then the whole tree by SIGKILL when it still runs after `grace`.
   [[nodiscard]] Task<ExitStatus> stop(std::chrono::steady_clock::duration grace);
 
+  /// What the destructor does: afterwards not even a zombie is left. For an owner who cannot drop
+  /// the object, because a coroutine waits on it.
+  void kill_and_reap();
+
  private:
   Subprocess(pid_t pid, std::shared_ptr<asio::posix::stream_descriptor> pidfd)
       : pid_(pid), pidfd_(std::move(pidfd)) {}
-  void kill_and_reap();
   pid_t pid_ = -1;
   std::shared_ptr<asio::posix::stream_descriptor>
       pidfd_;  ///< Readable when the child has ended. Null: moved from.

@@ -39,7 +39,11 @@ Result<std::unique_ptr<LocalCluster>> LocalCluster::start(const asio::any_io_exe
   return cluster;
 }
 
-LocalCluster::~LocalCluster() { *alive_ = nullptr; }
+LocalCluster::~LocalCluster() {
+  *alive_ = nullptr;
+  // watch_listener() holds it, too, and may never run again.
+  if (listener_) listener_->kill_and_reap();
+}
 
 broker::Address LocalCluster::address() const { return broker_->address(); }
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstddef>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "harness.h"
@@ -52,6 +53,20 @@ TEST_F(FaultTest, WorkerThatSomebodyTerminatesIsReplaced) {
   const auto workers = listener.workers();
   ASSERT_EQ(workers.size(), 2U);
   for (const pid_t worker : workers) ::kill(worker, SIGTERM);
+  expect_complete(run);
+}
+
+TEST_F(FaultTest, LongAlarmOfTheBrokerLosesNobody) {
+  cluster().start_listener();
+  files_ = 8;
+  const Project project = cluster().add_slow_project(files_, 0.5);
+  cluster().configure(project, R"("timeouts": {"start": 2})");
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() >= 2; }));
+  ASSERT_TRUE(shared_rabbit().raise_memory_alarm());
+  // Workers that are silent for 30 s would be given up: what is under test is this very time.
+  std::this_thread::sleep_for(40s);
+  ASSERT_TRUE(shared_rabbit().clear_memory_alarm());
   expect_complete(run);
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -272,6 +273,28 @@ TEST_F(LocalTest, RunnerThatEndsBadlyAfterItsTestsFailsTheRun) {
     EXPECT_NE(run.report.notice_text().find(words), string::npos) << hook << "\n"
                                                                   << run.report.notice_text();
   }
+}
+
+TEST_F(LocalTest, SuspendedRunGoesOnWhereItWas) {
+  const Project project = cluster().add_project("");
+  const auto gate = cluster().folder() / "gate";
+  for (const char* name : {"a", "b", "c"}) {
+    project.write("spec/" + string(name) + "_spec.rb",
+                  "RSpec.describe('x') { it('y') { sleep 0.02 until File.exist?('" + gate.string() +
+                      "') } }\n");
+  }
+  Program& run = cluster().start_run(project, {"-j", "2"});
+  ASSERT_TRUE(has_started(run, 2));
+  ::kill(run.pid(), SIGSTOP);
+  Project(cluster().folder()).write("gate", "");
+  // Longer than a broker may take for an answer (10 s) and than a worker may be silent (30 s): what
+  // is under test is this very time.
+  std::this_thread::sleep_for(32s);
+  ::kill(run.pid(), SIGCONT);
+  const FinishedRun finished = cluster().finish(run);
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason;
+  EXPECT_EQ(finished.report.units.size(), 3U);
+  EXPECT_EQ(finished.report.notice_text(), "");
 }
 
 TEST_F(LocalTest, KilledWorkerLosesNothing) {
