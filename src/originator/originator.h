@@ -91,7 +91,6 @@ class Originator {
   [[nodiscard]] Task<Result<void>> restore_job();
   [[nodiscard]] protocol::JobDefinition definition() const;
   [[nodiscard]] std::string cluster() const;
-  void forget_host(const std::string& host);
   static Task<void> read_broker(std::shared_ptr<Originator*> self,
                                 std::shared_ptr<broker::Connection> connection,
                                 std::uint64_t number);
@@ -104,6 +103,7 @@ class Originator {
   void handle(protocol::UnitFinished message);
   void handle(protocol::HostState message);
   void handle(protocol::WorkerDone message);
+  void forget_host(const std::string& host);
   void welcome(const protocol::ListenerUp& listener);
   void accept(results::UnitResult result, const std::string& run, std::size_t earlier_cases);
   void check_workers();

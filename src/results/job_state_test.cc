@@ -25,7 +25,7 @@ TEST(JobStateTest, IsCompleteWhenEveryUnitHasAVerdict) {
   EXPECT_TRUE(state.is_complete());
 }
 
-TEST(JobStateTest, TheFirstVerdictWinsAndLaterOnesAreCounted) {
+TEST(JobStateTest, TheFirstVerdictWins) {
   JobState state = two_units();
   UnitResult failed = passed("1");
   failed.verdict = Verdict::kFailed;

@@ -41,9 +41,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kPublishRoomBytes = std::size_t{1} * 1024 * 1024;
 /// post() drops its message while more than this has not gone out.
 constexpr std::size_t kMaxPostBytes = std::size_t{16} * 1024 * 1024;
-/// The broker is the originator, on this machine: its end shows itself at once, and while it is
-/// suspended (Ctrl-Z) its workers wait with it.
-constexpr auto kPatience = std::chrono::hours(24 * 365);
+
+// Nothing here has a limit of its own: the broker is the originator, on this machine. Its end shows
+// itself at once, and while it is suspended (Ctrl-Z) its workers wait with it.
 
 /// What the Connection and the coroutines that wait in it share.
 class Session : public std::enable_shared_from_this<Session> {
@@ -110,10 +110,6 @@ class Session : public std::enable_shared_from_this<Session> {
 
 Task<Result<void>> Session::open(std::string name) {
   stream_->send(Hello{.name = std::move(name)});
-  asio::steady_timer limit(executor_, kPatience);
-  limit.async_wait([weak = stream_->weak_from_this()](const boost::system::error_code& error) {
-    if (const auto silent = weak.lock(); silent && !error) silent->close();
-  });
   const Result<Frame> answer = co_await stream_->read();
   const Reply* reply = answer ? std::get_if<Reply>(&*answer) : nullptr;
   if (reply == nullptr) {
@@ -249,10 +245,8 @@ Task<Result<void>> Session::wait_for_window(std::shared_ptr<PublishBatch> batch,
 }
 
 Task<Result<void>> Session::wait_for_room() {
-  while (!lost_ && stream_->unsent_bytes() > kPublishRoomBytes) {
-    const auto deadline = Clock::now() + kPatience;
-    (void)co_await stream_->wait_for_room_until(kPublishRoomBytes, deadline);
-  }
+  while (!lost_ && stream_->unsent_bytes() > kPublishRoomBytes)
+    co_await stream_->wait_for_room(kPublishRoomBytes);
   if (lost_) co_return std::unexpected(*lost_);
   co_return Result<void>();
 }
@@ -359,11 +353,10 @@ Task<Result<UniqueFd>> open_socket(std::filesystem::path path) {
   std::memcpy(address.sun_path, path.c_str(), path.string().size());
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) co_return fail_errno("cannot make a socket", errno);
-  const auto deadline = Clock::now() + kPatience;
   while (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
          0) {
     const int reason = errno;
-    if (reason != EAGAIN || Clock::now() > deadline) {
+    if (reason != EAGAIN) {  // EAGAIN: its backlog is full for now.
       co_return fail(ErrorKind::kUnavailable,
                      fmt::format("cannot connect to the embedded broker at {}: {}; is its gorgon "
                                  "start still running?",

@@ -37,7 +37,6 @@ void FrameStream::send(const Frame& frame) {
     // delivery consists of.
     boost::system::error_code ignored;
     written = socket_.write_some(asio::buffer(bytes), ignored);
-    last_write_ = std::chrono::steady_clock::now();
     if (written == bytes.size()) return;
     front_offset_ = written;
     is_flushing_ = true;
@@ -67,7 +66,6 @@ Task<void> FrameStream::flush([[maybe_unused]] std::shared_ptr<FrameStream> self
 }
 
 void FrameStream::count_written(std::size_t count) {
-  last_write_ = std::chrono::steady_clock::now();
   unsent_bytes_ -= count;
   front_offset_ += count;
   if (front_offset_ == unsent_.front().size()) {

@@ -33,8 +33,6 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   [[nodiscard]] Task<Result<Frame>> read();
   /// Drops the connection and what is unsent.
   void close();
-  /// When bytes last went out: progress, for those who wait for room.
-  [[nodiscard]] std::chrono::steady_clock::time_point last_write() const { return last_write_; }
 
  private:
   [[nodiscard]] Task<void> flush(std::shared_ptr<FrameStream> self);
@@ -48,7 +46,6 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   bool is_flushing_ = false;
   bool is_closed_ = false;
   bool is_write_broken_ = false;
-  std::chrono::steady_clock::time_point last_write_ = std::chrono::steady_clock::now();
   Signal written_;
   std::string received_;
   std::size_t received_offset_ = 0;  ///< Start of the frames in received_ not handed out yet.
