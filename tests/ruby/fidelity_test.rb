@@ -16,7 +16,8 @@ class FidelityTest < HostCase
   end
 
   def alone(project, *command)
-    environment = { 'RUBYOPT' => nil, 'SPEC_OPTS' => nil, 'TESTOPTS' => nil, 'SEED' => nil }
+    # One thread: what parallel cases of Minitest print would mix in one line, and could not be read.
+    environment = { 'RUBYOPT' => nil, 'SPEC_OPTS' => nil, 'TESTOPTS' => nil, 'SEED' => nil, 'MT_CPU' => '1', 'N' => '1' }
     Open3.capture3(environment, *command, chdir: project.directory).first.force_encoding('UTF-8')
   end
 
