@@ -103,7 +103,7 @@ module Gorgon
       case name
       when 'RSpec' then group.descendants.any? { |one| one.examples.any? }
       when 'Minitest' then group.public_instance_methods.any? { |method| method.start_with?('test_') }
-      else group.public_instance_methods.any? { |method| TestUnitAdapter.test?(group, method.to_s) }
+      else group.public_instance_methods.any? { |method| Test::Unit::TestSuiteCreator.test_method?(group, method.to_s) }
       end
     end
   end

@@ -86,11 +86,24 @@ module Gorgon
       end
 
       def deprecation_stream=(value)
+        return @deprecation_stream = value unless @reporter
+
+        value = open_file(value) unless value.respond_to?(:puts)
         @deprecation_stream = value
+        return if RSpec.configuration.instance_variable_get(:@preferred_options).key?(:deprecation_stream)
+
         send(:formatter_loader).formatters.grep(RSpec::Core::Formatters::DeprecationFormatter).each do |formatter|
           formatter.instance_variable_set(:@deprecation_stream, value)
           formatter.instance_variable_set(:@printer, nil)
         end
+      end
+
+      private
+
+      def open_file(path)
+        require 'fileutils'
+        FileUtils.mkdir_p(File.dirname(path))
+        File.open(path, 'w')
       end
     end
 

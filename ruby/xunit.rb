@@ -65,6 +65,8 @@ module Gorgon
     rescue Exception => e # rubocop:disable Lint/RescueException
       report.error(Wire.error('load', e))
       nil
+    ensure
+      self.class.disarm # before a test forks a child that ends in autorun's at_exit
     end
 
     # In a project that also has RSpec files, RSpec's `describe` stands at the top level and in modules, before the one of
@@ -123,8 +125,9 @@ module Gorgon
     end
 
     def include(*modules)
+      fresh = modules - ancestors # a class may say again what it has
       super.tap do
-        modules.flat_map(&:public_instance_methods).each { |name| MethodRecorder.current&.note(self, name) }
+        fresh.flat_map(&:public_instance_methods).each { |name| MethodRecorder.current&.note(self, name) }
       end
     end
   end

@@ -88,7 +88,7 @@ void JobRun::end() {
   changed_.notify();
 }
 
-void JobRun::tell(protocol::HostState::State state, std::string stage, std::string message) {
+void JobRun::tell(protocol::HostState::State state, std::string stage, const std::string& message) {
   machine_.tell(job_.reply_queue,
                 protocol::HostState{.job = job_.id,
                                     .epoch = job_.epoch,
@@ -391,7 +391,7 @@ void JobRun::judge_end(const WorkerSlot& worker, const ExitStatus& status) {
     if (++unusable_slots_ == machine_.slots.count()) {
       // Why, each of them has told the originator.
       const Error error{ErrorKind::kCallback, "no worker can start here"};
-      fail("slots", error);
+      fail(std::string(protocol::kSlotsStage), error);
     }
   } else if (status.code == worker::kOriginatorGone || status.code == worker::kBrokerGone) {
     log::warning("job {}: worker {} has nobody to work for", job_.id, worker.slot);

@@ -60,7 +60,8 @@ class JobRun {
   [[nodiscard]] Task<void> finish();
   /// This machine is out of the job.
   void fail(std::string stage, const Error& error);
-  void tell(protocol::HostState::State state, std::string stage = {}, std::string message = {});
+  void tell(protocol::HostState::State state, std::string stage = {},
+            const std::string& message = {});
 
   [[nodiscard]] Task<void> run_worker(std::uint32_t slot);
   [[nodiscard]] Result<void> spawn_worker(WorkerSlot& worker);

@@ -174,9 +174,11 @@ void Originator::handle_dead_letter(const results::Unit& unit) {
 
 void Originator::handle(protocol::HostState message) {
   using State = protocol::HostState::State;
+  // From before the queues were published anew. A refusal knows no epoch: the job was not read.
+  if (message.epoch < epoch_ && message.state != State::kRefused)
+    return hosts_.seen(message.host, Clock::now());
   // After the last verdict a failing hook changes what the run is worth, not what the host has
   // done.
-  if (message.epoch < epoch_) return hosts_.seen(message.host, Clock::now());
   const bool is_after = message.stage == "after_creating_workers";
   const bool is_slot = message.workers > 0;
   const auto what = [&] {
@@ -191,7 +193,8 @@ void Originator::handle(protocol::HostState message) {
   }
   // A host with no slot left is out of the job for the reason that its slots had.
   const auto slot = slot_failures_.find(message.host);
-  if (message.state == State::kFailed && slot != slot_failures_.end()) {
+  if (message.state == State::kFailed && message.stage == protocol::kSlotsStage &&
+      slot != slot_failures_.end()) {
     message.stage = slot->second.stage;
     message.message += "; " + slot->second.message;
   }
@@ -221,6 +224,7 @@ void Originator::forget_host(const std::string& host) {
 
 void Originator::handle(protocol::WorkerDone message) {
   state_.worker_left(message.host, message.worker);
+  if (outcome_) return;  // Hooks that were cut off with the run are no news.
   for (const results::Failure& failure : message.errors) {
     ++errors_after_units_;
     notice(Notice::Level::kError, "worker " + message.worker + " on " + message.host + ": " +
@@ -238,7 +242,7 @@ void Originator::welcome(const protocol::ListenerUp& listener) {
 void Originator::check_workers() {
   const auto now = Clock::now();
   if (now < next_check_) return;
-  const bool is_deaf = was_deaf(now);
+  const bool is_deaf = was_deaf(next_check_, now);
   next_check_ = now + kCheckInterval;
   if (!local_ && broker_ && !is_probing_ && now >= next_probe_) {
     next_probe_ = now + kProbeInterval;
@@ -287,12 +291,13 @@ void Originator::check_workers() {
   show_reason(std::move(reason));
 }
 
-/// True when the silence of others since the last check says nothing of them: the broker held
+/// At `now`, for a check that was `due`. True when the silence of others since the last one says
+/// nothing of them: the broker held
 /// messages back (an alarm), or this process itself stood still (Ctrl-Z, a laptop that slept).
-bool Originator::was_deaf(Clock::time_point now) {
+bool Originator::was_deaf(Clock::time_point due, Clock::time_point now) {
   const bool is_blocked = broker_ && broker_->blocked_reason().has_value();
   const bool was_blocked = std::exchange(was_blocked_, is_blocked);
-  return is_blocked || was_blocked || now > next_check_ + kStandstill;
+  return is_blocked || was_blocked || now > due + kStandstill;
 }
 
 /// A broker in need of memory or disk says so to those who publish, and that is all it does:

@@ -55,7 +55,13 @@ Task<void> Originator::take_back_tree() {
   if (outcome_) co_return co_await within(kCancelLimit, std::move(taking));
   using asio::experimental::awaitable_operators::operator||;
   std::string reason = "for the file server to remove the tree";
-  co_await (std::move(taking) || ended_.wait() || show_waiting(std::move(reason), kNoLimit));
+  co_await (std::move(taking) || until_cancel_limit() || show_waiting(std::move(reason), kNoLimit));
+}
+
+/// Waits for the run to be cancelled, and then as long as others get to tidy up.
+Task<void> Originator::until_cancel_limit() {
+  co_await ended_.wait();
+  co_await sleep_for(kCancelLimit);
 }
 
 /// Workers notice that the file queue is gone and say goodbye; on a cancellation, also one that
@@ -93,13 +99,21 @@ Task<void> Originator::delete_reply_queue() {
 /// there says so when the goodbye starts; those who do not have died before. Ends also when the run
 /// is cancelled meanwhile.
 Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
-  const auto started = Clock::now();
+  auto started = Clock::now();
   const bool was_cancelled = outcome_.has_value();
-  bool has_said = false;
   while ((state_.worker_count() > 0 || hosts_.at_work() > 0) && Clock::now() < started + limit &&
          !is_connection_lost_ && outcome_.has_value() == was_cancelled) {
-    co_await handle_inputs_until(std::min(started + limit, Clock::now() + kTick));
+    const auto before = Clock::now();
+    const auto due = std::min(started + limit, before + kTick);
+    co_await handle_inputs_until(due);
     const auto now = Clock::now();
+    if (was_deaf(due, now)) {
+      state_.all_seen(now);
+      hosts_.all_seen(now);
+      if (!was_cancelled) started += now - before;
+      show_reason(with_alarm("for the broker"));
+      continue;
+    }
     const auto silent_since = now > started + kGoodbyeAnswer
                                   ? std::max(started, now - kSilenceLimit)
                                   : now - kSilenceLimit;
@@ -110,11 +124,8 @@ Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
       for (const auto& [host, worker] : state_.drop_silent_workers(Clock::time_point::max()))
         miss_goodbye("worker " + worker + " on " + host);
     }
-    if (!has_said && now > started + kNoticeableWait) {
-      has_said = true;
-      reporter_.on(
-          results::Waiting{.reason = "for workers to say goodbye (after_complete, suite hooks)"});
-    }
+    if (now > started + kNoticeableWait)
+      show_reason("for workers to say goodbye (after_complete, suite hooks)");
   }
 }
 

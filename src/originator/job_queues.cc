@@ -177,7 +177,8 @@ Task<void> Originator::keep_queues() {
     // them.
     if (published) to_republish_.clear();
   }
-  // Queues that are consumed do not expire, and no answer would come now.
+  // No answer would come now. Queues that are consumed do not expire; one that no worker was left
+  // to consume is published anew by check_idle_workers().
   if (Clock::now() < next_renewal_ || broker_->blocked_reason()) co_return;
   next_renewal_ = Clock::now() + kRenewalInterval;
   auto renewing = declare_job_queues();

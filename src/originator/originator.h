@@ -62,6 +62,7 @@ class Originator {
   [[nodiscard]] Task<void> collect();
   [[nodiscard]] Task<void> close_job();
   [[nodiscard]] Task<void> take_back_tree();
+  [[nodiscard]] Task<void> until_cancel_limit();
   [[nodiscard]] Task<void> say_goodbye();
   [[nodiscard]] Task<void> wait_for_goodbyes(Clock::duration limit);
   void miss_goodbye(const std::string& who);
@@ -107,7 +108,7 @@ class Originator {
   void welcome(const protocol::ListenerUp& listener);
   void accept(results::UnitResult result, const std::string& run, std::size_t earlier_cases);
   void check_workers();
-  [[nodiscard]] bool was_deaf(Clock::time_point now);
+  [[nodiscard]] bool was_deaf(Clock::time_point due, Clock::time_point now);
   [[nodiscard]] Task<void> probe_broker();
   void check_idle_workers();
   void show_reason(std::string reason);

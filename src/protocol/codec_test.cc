@@ -95,6 +95,18 @@ TEST(CodecTest, AJobIdThatCouldLeaveItsDirectoryIsRefused) {
   EXPECT_FALSE(decode(encode(job)));
 }
 
+TEST(CodecTest, HostStateOfBeforeHasNoEpoch) {
+  const auto old = decode(R"({"v":1,"type":"host_state","job":"a","host":"h","state":"left"})");
+  ASSERT_TRUE(old);
+  EXPECT_EQ(std::get<HostState>(*old).epoch, 0U);
+  const auto received = decode(encode(HostState{.job = "a", .epoch = 3, .host = "h"}));
+  ASSERT_TRUE(received);
+  EXPECT_EQ(std::get<HostState>(*received).epoch, 3U);
+  const auto probe = decode(encode(Probe{.job = "a"}));
+  ASSERT_TRUE(probe);
+  EXPECT_EQ(std::get<Probe>(*probe).job, "a");
+}
+
 TEST(CodecTest, HostileBytesEndInAnError) {
   EXPECT_FALSE(decode(""));
   EXPECT_FALSE(decode("[]"));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -94,6 +95,9 @@ struct UnitFinished {
   std::uint32_t earlier_cases = 0;  ///< How many cases UnitCases messages of this run carried.
   results::UnitResult result;       ///< The remaining cases.
 };
+/// The stage of a host that is out of a job because none of its slots could be used; why, each slot
+/// has told.
+inline constexpr std::string_view kSlotsStage = "slots";
 struct HostState {
   enum class State { kPreparing, kReady, kFailed, kLeft, kRefused };
   std::string job;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -90,8 +91,9 @@ Task<Result<void>> RunnerHost::finish() {
     Error failed{ErrorKind::kCallback, reason->stage + " failed: " + describe(reason->error)};
     co_return std::unexpected(with_output(std::move(failed)));
   }
-  // Its at_exit hooks are the project's; they get the time that callbacks get.
-  const auto ended = co_await process_.wait_until(deadline);
+  // For at_exit hooks, as long as a runner has for its own.
+  const auto exit_by = std::min(deadline, std::chrono::steady_clock::now() + kExitLimit);
+  const auto ended = co_await process_.wait_until(exit_by);
   if (!ended) co_await process_.stop(std::chrono::seconds(5));
   co_return Result<void>();
 }

@@ -29,8 +29,6 @@ constexpr std::size_t kMaxUnitOutputBytes = 1024 * 1024;
 /// How long a killed process may take to be reaped: SIGKILL is prompt unless it hangs in the
 /// kernel.
 constexpr auto kKillLimit = std::chrono::seconds(5);
-/// For at_exit hooks, among them those that merge and write coverage.
-constexpr auto kExitLimit = std::chrono::seconds(30);
 /// Of what a runner said when it ended badly.
 constexpr std::size_t kShownOutputLines = 40;
 
@@ -349,6 +347,21 @@ Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt,
 Task<std::vector<results::Failure>> RunnerProcess::stop(steady_clock::duration grace) {
   std::vector<results::Failure> errors;
   if (ended_) co_return errors;
+  // One that ended while it waited for work never came to its hooks. That its host died and took it
+  // along is the host's affair, as it is in the middle of a unit.
+  while (auto event = streams_->events.try_pop()) {
+    if (const auto* ended = std::get_if<Ended>(&*event)) ended_ = *ended;
+  }
+  if (ended_) {
+    if (ended_->status) {
+      errors.push_back({.stage = "suite",
+                        .exception_class = "",
+                        .message = "the runner ended with " + gorgon::describe(*ended_->status) +
+                                   " between two files, before its suite hooks",
+                        .backtrace = {}});
+    }
+    co_return errors;
+  }
   auto deadline = steady_clock::now() + grace;
   const std::int64_t output_before = output_size();
   const std::string line = stop_line();
@@ -380,7 +393,7 @@ std::optional<results::Failure> RunnerProcess::closing_failure(bool has_stopped,
   if (!ended_) {
     failure.stage = has_stopped ? "suite" : "after_complete";
     failure.message = has_stopped
-                          ? "the runner did not exit within 30 s after its suite hooks (at_exit?) "
+                          ? "the runner did not exit in time after its suite hooks (at_exit?) "
                             "and was killed"
                           : "the runner did not end in time and was killed";
     return failure;

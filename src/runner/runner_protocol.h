@@ -2,6 +2,7 @@
 // runner host. Bytes of a runner are input: anything unexpected is kProtocol, never a crash.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -18,6 +19,10 @@
 #include "results/verdict.h"
 
 namespace gorgon::runner {
+
+/// How long a host or runner may take to exit once it has said its last word: for at_exit hooks,
+/// among them those that merge and write coverage.
+inline constexpr std::chrono::seconds kExitLimit{30};
 
 /// A line of a runner longer than this ends the conversation: messages and backtraces are capped
 /// far below it.

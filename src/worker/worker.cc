@@ -322,6 +322,7 @@ Task<std::optional<ExitCode>> Worker::start_runner() {
 void Worker::report_slot_failure(const Error& error) {
   protocol::HostState state{
       .job = settings_.job.id,
+      .epoch = settings_.job.epoch,
       .host = settings_.host,
       .state = protocol::HostState::State::kFailed,
       .workers = 1,
@@ -465,14 +466,15 @@ Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result)
   const std::string run =
       settings_.host + ":" + std::to_string(settings_.worker) + ":" + random_id(8);
   // What is left of a result that the broker does not take.
-  protocol::UnitFinished bare{.job = settings_.job.id, .run = run};
+  // A run of its own: cases that came through belong to the other.
+  protocol::UnitFinished bare{.job = settings_.job.id, .run = run + "-bare"};
   bare.result.unit = result.unit;
   bare.result.verdict = result.verdict;
   bare.result.seconds = result.seconds;
   bare.result.attempt = result.attempt;
   bare.result.host = result.host;
   bare.result.worker = result.worker;
-  bool is_bare = false;
+  int refusals = 0;
   const auto earlier = split_cases(settings_.job.id, run, result);
   protocol::UnitFinished finished{.job = settings_.job.id, .run = run};
   std::vector<broker::Message> messages;
@@ -489,8 +491,8 @@ Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result)
     if (published) co_return std::nullopt;
     if (published.error().kind == ErrorKind::kUnroutable) co_return kOriginatorGone;
     log::warning("cannot publish a result: {}", published.error().message);
-    if (published.error().kind == ErrorKind::kRefused && !is_bare) {
-      is_bare = true;
+    if (published.error().kind == ErrorKind::kRefused && refusals++ < 2) {
+      if (refusals == 1) continue;  // It may have been short of something for a moment.
       messages = {{broker::to_queue(settings_.job.reply_queue),
                    protocol::encode(bare_result(std::move(bare), published.error().message))}};
       continue;
@@ -528,7 +530,13 @@ Task<void> Worker::leave_job() {
     auto errors = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
     std::ranges::move(errors, std::back_inserter(done.errors));
   }
-  if (const auto called = co_await call_after_complete(); !called) {
+  const auto called = co_await call_after_complete();
+  if (is_stopping_) {
+    done.errors.push_back({.stage = "suite",
+                           .exception_class = "",
+                           .message = "the worker was stopped before its hooks had ended",
+                           .backtrace = {}});
+  } else if (!called) {
     done.errors.push_back({.stage = "after_complete",
                            .exception_class = "",
                            .message = called.error().message,
@@ -538,6 +546,7 @@ Task<void> Worker::leave_job() {
   const protocol::WorkerComplete complete{
       .job = settings_.job.id, .worker = done.worker, .units = units_run_};
   (void)broker_->post({broker::to_queue(settings_.listener_queue), protocol::encode(complete)});
+  has_said_goodbye_ = true;
   std::vector<broker::Message> goodbye;
   goodbye.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
   (void)co_await broker_->publish(std::move(goodbye));  // The originator may have left already.
@@ -578,7 +587,7 @@ Task<void> Worker::read_broker(std::shared_ptr<Worker*> self,
 }
 
 Task<void> Worker::show_alive(std::shared_ptr<Worker*> self) {
-  while (*self != nullptr) {
+  while (*self != nullptr && !(*self)->has_said_goodbye_) {
     Worker& worker = **self;
     const protocol::WorkerAlive alive{.job = worker.settings_.job.id,
                                       .host = worker.settings_.host,

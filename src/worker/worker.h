@@ -95,6 +95,7 @@ class Worker {
   std::uint32_t units_run_ = 0;
   bool was_before_start_called_ = false;
   bool was_told_to_leave_ = false;
+  bool has_said_goodbye_ = false;
   bool is_stopping_ = false;
 };
 

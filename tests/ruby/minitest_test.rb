@@ -226,6 +226,13 @@ class MinitestTest < HostCase
     assert_equal ['XTest#test_b'], runner.run('test/b_test.rb').statuses.keys
   end
 
+  def test_module_that_a_class_has_already
+    shared = "#{HELPER}module Shared; def test_s; end; end unless defined?(Shared)\nclass XTest < Minitest::Test; include Shared; "
+    runner = runner('test/a_test.rb' => "#{shared} end", 'test/b_test.rb' => "#{shared} def test_b; end; end")
+    assert_equal ['XTest#test_s'], runner.run('test/a_test.rb').statuses.keys
+    assert_equal ['XTest#test_b'], runner.run('test/b_test.rb').statuses.keys
+  end
+
   def test_tests_of_another_framework_do_not_pass_unseen
     runner = runner({ 'test/x_test.rb' => "require 'test/unit'\nclass XTest < Test::Unit::TestCase; def test_x; end; end",
                       'test/y_test.rb' => "require 'rspec'\nRSpec.describe('y') { it('z') {} }" }, framework: 'minitest')

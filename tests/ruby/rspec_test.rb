@@ -419,6 +419,19 @@ class RSpecTest < HostCase
     assert_equal({ 'x y' => 'failed' }, runner.run('spec/x_spec.rb').statuses)
   end
 
+  def test_deprecations_that_go_to_a_file
+    runner = runner(spec("require 'spec_helper'\nRSpec.describe('x') { it('y') { RSpec.deprecate('old') } }")
+                      .merge('spec/spec_helper.rb' => "RSpec.configure { |c| c.deprecation_stream = 'log/old.txt' }"))
+    assert_equal 'passed', runner.run('spec/x_spec.rb').verdict
+    assert_empty runner.stop.first['errors']
+  end
+
+  def test_base_classes_of_other_frameworks_are_no_tests
+    files = { 'spec/helper.rb' => "require 'test/unit'; require 'minitest'; class A < Test::Unit::TestCase; end; class B < Minitest::Test; end",
+              'spec/empty_spec.rb' => "require 'helper'\nRSpec.describe('empty') {}" }
+    assert_equal 'passed', runner(files).run('spec/empty_spec.rb').verdict
+  end
+
   def test_autorun_does_nothing
     runner = runner(spec("require 'rspec/autorun'\n#{GOOD}"))
     assert_equal 'passed', runner.run('spec/x_spec.rb').verdict
