@@ -494,7 +494,7 @@ Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result)
     if (published.error().kind == ErrorKind::kRefused && refusals++ < 2) {
       if (refusals == 1) continue;  // It may have been short of something for a moment.
       messages = {{broker::to_queue(settings_.job.reply_queue),
-                   protocol::encode(bare_result(std::move(bare), published.error().message))}};
+                   protocol::encode(bare_result(bare, published.error().message))}};
       continue;
     }
     if (is_stopping_) co_return kJobComplete;
