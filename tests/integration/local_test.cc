@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "harness.h"
 
 namespace gorgon::test {
@@ -54,10 +55,10 @@ TEST_F(LocalTest, FailedFilesAndRuntimesAreWritten) {
        {"spec/statuses_spec.rb", "test/mini_stack_test.rb", "test/unit/unit_stack_test.rb"})
     EXPECT_NE(project.read("tmp/failed.json").find(failed), string::npos);
   EXPECT_EQ(project.read("tmp/failed.json").find("stack_spec.rb"), string::npos);
-  const string runtimes = project.read("tmp/runtimes.json");
-  EXPECT_NE(runtimes.find("test/unit/unit_stack_test.rb"), string::npos);
-  EXPECT_EQ(runtimes.find("gone_spec"), string::npos) << "files that are gone are dropped";
-  EXPECT_EQ(runtimes.find("50"), string::npos) << "the newest runtime counts";
+  const Json runtimes = parse_json(project.read("tmp/runtimes.json")).value();
+  EXPECT_TRUE(runtimes.contains("test/unit/unit_stack_test.rb"));
+  EXPECT_FALSE(runtimes.contains("spec/gone_spec.rb")) << "files that are gone are dropped";
+  EXPECT_LT(runtimes.at("spec/stack_spec.rb").get<double>(), 50) << "the newest runtime counts";
 
   EXPECT_EQ(cluster().run(project, {"spec/stack_spec.rb"}).exit_code, 0);
   EXPECT_NE(project.read("tmp/runtimes.json").find("test/unit/unit_stack_test.rb"), string::npos)
