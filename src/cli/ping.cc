@@ -7,6 +7,7 @@
 
 #include "base/asio.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/ask_listeners.h"
 #include "cli/commands.h"
 #include "config/project_config.h"
@@ -23,13 +24,14 @@ void print_lines(const std::vector<protocol::Pong>& hosts) {
   std::uint32_t slots = 0;
   std::uint32_t free_slots = 0;
   for (const protocol::Pong& host : hosts) {
-    std::printf("%-*s  %-8s  %3u slots  %3u free\n", static_cast<int>(width), host.host.c_str(),
-                host.version.c_str(), host.slots, host.free_slots);
+    std::printf("%-*s  %-8s  %3u %-5s  %3u free\n", static_cast<int>(width), host.host.c_str(),
+                host.version.c_str(), host.slots, host.slots == 1 ? "slot" : "slots",
+                host.free_slots);
     slots += host.slots;
     free_slots += host.free_slots;
   }
-  std::printf("%zu host%s, %u slots, %u free\n", hosts.size(), hosts.size() == 1 ? "" : "s", slots,
-              free_slots);
+  std::printf("%s, %s, %u free\n", count_of(hosts.size(), "host").c_str(),
+              count_of(slots, "slot").c_str(), free_slots);
 }
 
 void print_json(const std::vector<protocol::Pong>& hosts) {

@@ -1,11 +1,11 @@
 // Originator: the job on the broker, published, kept alive, and restored after a reconnect.
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -44,8 +44,8 @@ constexpr std::uint16_t kReplyPrefetch = 500;
 std::string user_and_host() {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
-  const char* user = std::getenv("USER");
-  return std::string(user != nullptr ? user : "somebody") + "@" + host.data();
+  const passwd* user = ::getpwuid(::geteuid());
+  return (user != nullptr ? user->pw_name : std::to_string(::geteuid())) + "@" + host.data();
 }
 
 }  // namespace

@@ -126,6 +126,8 @@ Result<std::vector<std::string>> find_below(const std::string& folder, const Sel
 
 Result<std::vector<std::string>> find_argument(const std::string& argument,
                                                const Selection& selection) {
+  // An unset variable of a script must not become the whole suite.
+  if (argument.empty()) return fail(ErrorKind::kUsage, "an empty argument names no test file");
   const fs::path& base = selection.working_directory;
   std::error_code ignored;
   // A name on disk goes before its meaning as a pattern: "a[1]_spec.rb" may be a file.

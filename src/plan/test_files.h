@@ -33,8 +33,9 @@ struct Selection {
 /// Of the arguments, a file is taken even if no glob matches it; a folder stands for the files
 /// below it that the globs match, or, when there are none, that are named *_spec.rb or *_test.rb;
 /// anything else is a glob, and "!glob" takes away.
-/// kNotFound: nothing matches, or an argument matches nothing; the message names it. kUsage: a path
-/// outside of the project, a pattern with too many braces, a file name that is not UTF-8.
+/// kNotFound: nothing matches, or an argument matches nothing; the message names it. kUsage: an
+/// empty argument, a path outside of the project, a pattern with too many braces, a file name that
+/// is not UTF-8.
 [[nodiscard]] Result<std::vector<TestFile>> select_test_files(const Selection& selection);
 
 }  // namespace gorgon::plan

@@ -123,6 +123,7 @@ TEST_F(TestFilesTest, WhatMatchesNothingIsNamed) {
   EXPECT_EQ(error_of({}, {"spec/z*"}).message, "no file matches spec/z*");
   EXPECT_THAT(error_of({}, {"empty"}).message, HasSubstr("there are no test files in empty"));
   EXPECT_THAT(error_of({}, {"spec", "!spec"}).message, HasSubstr("taken away"));
+  EXPECT_EQ(error_of({}, {""}).kind, ErrorKind::kUsage);
   const Error nothing = error_of({"features/**/*.rb", "!x"}, {});
   EXPECT_EQ(nothing.kind, ErrorKind::kNotFound);
   EXPECT_THAT(nothing.message, HasSubstr("no test file matches features/**/*.rb, !x in "));

@@ -66,7 +66,7 @@ std::string seconds_text(double seconds) {
 std::string_view phrase_of_stage(std::string_view stage) {
   if (stage == "load") return "while loading the file";
   if (stage == "suite") return "in a hook around the suite";
-  if (stage == "exit") return "at exit";
+  if (stage == "exit") return "when the process ended";
   return "outside the test cases";
 }
 
