@@ -12,7 +12,9 @@
 #include <functional>
 #include <string>
 #include <thread>
-#include <utility>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace gorgon::cli {
 

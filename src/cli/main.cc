@@ -87,7 +87,10 @@ CLI::Option* add_number(CLI::App& app, const std::string& names, Target& target,
       .add_option_function<std::string>(
           names,
           [&target](const std::string& text) {
-            if (const auto value = number_of<Number>(text)) target = *value;
+            const std::optional<Number> value = number_of<Number>(text);
+            if (!value) return;
+            const Number number = *value;
+            target = number;
           },
           what)
       ->check(CLI::Validator(check, ""))

@@ -29,6 +29,7 @@
 #include "report/reporter.h"
 #include "report/terminal.h"
 #include "results/exit_code.h"
+#include "results/run_event.h"
 
 namespace gorgon::cli {
 

@@ -1,4 +1,6 @@
 // Originator: what machines and workers say while the job runs, and who falls silent.
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -90,8 +92,8 @@ void Originator::handle(const broker::Delivery& delivery) {
   if (!message)
     return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
   const auto now = Clock::now();
-  if (auto* started = std::get_if<protocol::UnitStarted>(&*message)) {
-    handle(std::move(*started));
+  if (const auto* started = std::get_if<protocol::UnitStarted>(&*message)) {
+    handle(*started);
   } else if (auto* cases = std::get_if<protocol::UnitCases>(&*message)) {
     state_.add_cases(cases->unit, cases->run, cases->part, std::move(cases->cases));
   } else if (auto* finished = std::get_if<protocol::UnitFinished>(&*message)) {
@@ -101,8 +103,8 @@ void Originator::handle(const broker::Delivery& delivery) {
   } else if (const auto* alive = std::get_if<protocol::WorkerAlive>(&*message)) {
     state_.worker_seen(alive->host, alive->worker, now);
     hosts_.seen(alive->host, now);
-  } else if (auto* done = std::get_if<protocol::WorkerDone>(&*message)) {
-    handle(std::move(*done));
+  } else if (const auto* done = std::get_if<protocol::WorkerDone>(&*message)) {
+    handle(*done);
   } else if (const auto* listener = std::get_if<protocol::ListenerUp>(&*message)) {
     welcome(*listener);
   } else if (const auto* unit = std::get_if<protocol::UnitMessage>(&*message)) {
@@ -110,7 +112,7 @@ void Originator::handle(const broker::Delivery& delivery) {
   }
 }
 
-void Originator::handle(protocol::UnitStarted message) {
+void Originator::handle(const protocol::UnitStarted& message) {
   const auto now = Clock::now();
   hosts_.seen(message.host, now);
   if (!state_.unit_started(message.unit, message.host, message.worker, now)) return;
@@ -218,17 +220,18 @@ void Originator::handle(protocol::HostState message) {
 /// not said so themselves, died in their goodbyes.
 void Originator::forget_host(const std::string& host) {
   for (const auto& [name, worker] : state_.drop_host(host)) {
-    if (state_.is_complete()) miss_goodbye("worker " + worker + " on " + name);
+    if (state_.is_complete()) miss_goodbye(fmt::format("worker {} on {}", worker, name));
   }
 }
 
-void Originator::handle(protocol::WorkerDone message) {
+void Originator::handle(const protocol::WorkerDone& message) {
   state_.worker_left(message.host, message.worker);
   if (outcome_) return;  // Hooks that were cut off with the run are no news.
   for (const results::Failure& failure : message.errors) {
     ++errors_after_units_;
-    notice(Notice::Level::kError, "worker " + message.worker + " on " + message.host + ": " +
-                                      failure.stage + ": " + runner::describe(failure));
+    notice(Notice::Level::kError,
+           fmt::format("worker {} on {}: {}: {}", message.worker, message.host, failure.stage,
+                       runner::describe(failure)));
   }
 }
 
@@ -257,8 +260,9 @@ void Originator::check_workers() {
     return;
   }
   for (const auto& [host, worker] : state_.drop_silent_workers(now - kSilenceLimit)) {
-    notice(Notice::Level::kWarning,
-           "worker " + worker + " on " + host + " stopped answering; what it ran is run again");
+    notice(
+        Notice::Level::kWarning,
+        fmt::format("worker {} on {} stopped answering; what it ran is run again", worker, host));
   }
   for (const std::string& host : hosts_.drop_silent(now - kSilenceLimit)) {
     notice(Notice::Level::kWarning, host + " stopped answering");

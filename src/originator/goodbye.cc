@@ -1,4 +1,6 @@
 // Originator: the end of the job on the machines, in good order or by cancellation.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
@@ -15,7 +17,6 @@
 #include "protocol/codec.h"
 #include "protocol/messages.h"
 #include "protocol/names.h"
-#include "report/reporter.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
@@ -118,11 +119,11 @@ Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
                                   ? std::max(started, now - kSilenceLimit)
                                   : now - kSilenceLimit;
     for (const auto& [host, worker] : state_.drop_silent_workers(silent_since))
-      miss_goodbye("worker " + worker + " on " + host);
+      miss_goodbye(fmt::format("worker {} on {}", worker, host));
     for (const std::string& host : hosts_.drop_silent(silent_since)) miss_goodbye(host);
     if (is_connection_lost_) {
       for (const auto& [host, worker] : state_.drop_silent_workers(Clock::time_point::max()))
-        miss_goodbye("worker " + worker + " on " + host);
+        miss_goodbye(fmt::format("worker {} on {}", worker, host));
     }
     if (now > started + kNoticeableWait)
       show_reason("for workers to say goodbye (after_complete, suite hooks)");

@@ -1,7 +1,5 @@
 #include "originator/originator.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
@@ -18,7 +16,6 @@
 #include "base/process_tree.h"
 #include "base/result.h"
 #include "base/text.h"
-#include "broker/broker.h"
 #include "config/project_config.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
@@ -200,8 +197,7 @@ Task<Result<T>> Originator::unless_ended(Task<Result<T>> step, std::string reaso
   auto done = co_await (std::move(step) || ended_.wait() || show_waiting(reason, limit));
   if (done.index() == 0) co_return std::get<0>(std::move(done));
   if (done.index() == 1) co_return fail(ErrorKind::kCancelled, "interrupted");
-  co_return fail(ErrorKind::kTimeout,
-                 "waited " + human_duration(limit) + " " + with_alarm(std::move(reason)));
+  co_return fail(ErrorKind::kTimeout, "waited " + human_duration(limit) + " " + with_alarm(reason));
 }
 
 /// Ends after `limit`.
@@ -217,7 +213,7 @@ Task<void> Originator::show_waiting(std::string reason, Clock::duration limit) {
 }
 
 /// While the broker is short of memory or disk, it answers nothing.
-std::string Originator::with_alarm(std::string reason) const {
+std::string Originator::with_alarm(const std::string& reason) const {
   const auto blocked = broker_ ? broker_->blocked_reason() : std::nullopt;
   return blocked ? reason + ": it takes no messages now (" + *blocked + ")" : reason;
 }

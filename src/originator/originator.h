@@ -74,7 +74,7 @@ class Originator {
   [[nodiscard]] Task<Result<T>> unless_ended(Task<Result<T>> step, std::string reason,
                                              Clock::duration limit);
   [[nodiscard]] Task<void> show_waiting(std::string reason, Clock::duration limit);
-  [[nodiscard]] std::string with_alarm(std::string reason) const;
+  [[nodiscard]] std::string with_alarm(const std::string& reason) const;
   [[nodiscard]] Task<void> within(Clock::duration limit, Task<void> step);
   [[nodiscard]] Task<int> finish();
   void record();
@@ -100,10 +100,10 @@ class Originator {
   [[nodiscard]] Task<void> handle_inputs_until(Clock::time_point deadline);
   void handle(const broker::Delivery& delivery);
   void handle_dead_letter(const results::Unit& unit);
-  void handle(protocol::UnitStarted message);
+  void handle(const protocol::UnitStarted& message);
   void handle(protocol::UnitFinished message);
   void handle(protocol::HostState message);
-  void handle(protocol::WorkerDone message);
+  void handle(const protocol::WorkerDone& message);
   void forget_host(const std::string& host);
   void welcome(const protocol::ListenerUp& listener);
   void accept(results::UnitResult result, const std::string& run, std::size_t earlier_cases);

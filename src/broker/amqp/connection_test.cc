@@ -1,5 +1,5 @@
 // What only a RabbitMQ can do to a connection: refuse it, die, hang, come back, raise alarms.
-#include "broker/amqp/connection.h"
+#include "broker/amqp/connection.h"  // IWYU pragma: keep
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
