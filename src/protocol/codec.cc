@@ -2,10 +2,24 @@
 #include "protocol/codec.h"
 
 #include <array>
+#include <chrono>
+#include <cstdint>
+#include <expected>
 #include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "base/json.h"
+#include "base/result.h"
+#include "config/project_config.h"
+#include "config/runner_settings.h"
+#include "config/source_location.h"
+#include "protocol/messages.h"
+#include "results/verdict.h"
 
 namespace gorgon::protocol {
 
@@ -13,7 +27,6 @@ namespace {
 
 using results::Failure;
 using results::TestCase;
-using results::Unit;
 using results::UnitResult;
 
 std::uint32_t read_count(ObjectReader& in, std::string_view key, std::uint32_t fallback = 0) {

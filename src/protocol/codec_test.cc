@@ -2,6 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <variant>
+
+#include "base/result.h"
+#include "config/project_config.h"
+#include "protocol/messages.h"
+#include "results/verdict.h"
+
 namespace gorgon::protocol {
 namespace {
 

@@ -1,5 +1,9 @@
 #include "protocol/names.h"
 
+#include <cstdint>
+#include <string>
+#include <string_view>
+
 namespace gorgon::protocol {
 
 namespace {
@@ -24,7 +28,7 @@ std::string queue(std::string_view kind, std::string_view job) {
   return name;
 }
 
-std::string of_epoch(std::string name, std::uint32_t epoch) {
+std::string of_epoch(const std::string& name, std::uint32_t epoch) {
   return epoch == 0 ? name : name + "." + std::to_string(epoch);
 }
 

@@ -1,9 +1,16 @@
 #include "results/job_state.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
+#include "results/verdict.h"
 
 namespace gorgon::results {
 

@@ -2,11 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "results/verdict.h"
+
 namespace gorgon::results {
 namespace {
 
 using namespace std::chrono_literals;
-const JobState::TimePoint kStart{};
+constexpr JobState::TimePoint kStart{};
 
 JobState two_units() {
   return JobState({{.id = "1", .file = "a_spec.rb"}, {.id = "2", .file = "b_spec.rb"}});

@@ -1,6 +1,7 @@
 #include "results/verdict.h"
 
-#include <array>
+#include <optional>
+#include <string_view>
 
 namespace gorgon::results {
 

@@ -1,16 +1,22 @@
 #include "runner/callbacks.h"
 
 #include <chrono>
+#include <cstddef>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/asio.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "config/project_config.h"
+#include "results/verdict.h"
 #include "runner/embedded_files.h"
 #include "runner/runner_host.h"
 #include "runner/runner_protocol.h"

@@ -1,4 +1,7 @@
+#include <filesystem>
+
 #include "base/files.h"
+#include "base/result.h"
 #include "runner/embedded_files.h"
 
 namespace gorgon::runner {

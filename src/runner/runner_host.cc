@@ -1,14 +1,31 @@
 #include "runner/runner_host.h"
 
 #include <fcntl.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <expected>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "base/asio.h"
 #include "base/files.h"
-#include "base/process_tree.h"
+#include "base/result.h"
+#include "base/subprocess.h"
+#include "base/unique_fd.h"
 #include "runner/embedded_files.h"
+#include "runner/runner_protocol.h"
 
 namespace gorgon::runner {
 

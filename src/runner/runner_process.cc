@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,12 +12,27 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
+#include "base/asio.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process_tree.h"
+#include "base/result.h"
+#include "base/subprocess.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
+#include "results/verdict.h"
+#include "runner/runner_protocol.h"
 
 namespace gorgon::runner {
 

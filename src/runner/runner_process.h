@@ -94,7 +94,6 @@ class RunnerProcess {
   RunnerOptions options_;
   std::shared_ptr<Streams> streams_;  ///< Shared with the two coroutines that read.
   UniqueFd output_;
-  pid_t pid_ = 0;
   bool usable_ = true;
   std::optional<Ended> ended_;
 };

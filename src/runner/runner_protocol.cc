@@ -1,6 +1,17 @@
 #include "runner/runner_protocol.h"
 
+#include <time.h>
+
+#include <cstdint>
+#include <expected>
+#include <utility>
+#include <vector>
+
 #include "base/json.h"
+#include "base/result.h"
+#include "base/subprocess.h"
+#include "config/runner_settings.h"
+#include "results/verdict.h"
 
 namespace gorgon::runner {
 

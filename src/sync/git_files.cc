@@ -1,5 +1,6 @@
 #include "sync/git_files.h"
 
+#include <bits/ranges_algo.h>
 #include <sys/stat.h>
 
 #include <algorithm>

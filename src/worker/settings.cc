@@ -1,7 +1,15 @@
 #include "worker/settings.h"
 
+#include <cstdint>
+#include <utility>
+#include <variant>
+
 #include "base/json.h"
+#include "base/result.h"
+#include "broker/broker.h"
+#include "config/connection.h"
 #include "protocol/codec.h"
+#include "protocol/messages.h"
 
 namespace gorgon::worker {
 

@@ -6,16 +6,30 @@
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <cstddef>
+#include <cstdint>
+#include <expected>
 #include <iterator>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "base/asio.h"
 #include "base/log.h"
+#include "base/result.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
+#include "broker/broker.h"
+#include "config/project_config.h"
 #include "protocol/codec.h"
+#include "protocol/messages.h"
+#include "results/verdict.h"
 #include "runner/callbacks.h"
+#include "runner/runner_process.h"
+#include "worker/settings.h"
 
 namespace gorgon::worker {
 

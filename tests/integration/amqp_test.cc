@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "harness.h"
+#include "program.h"
+#include "run_report.h"
 #include "support/rabbitmq.h"
 
 namespace gorgon::test {

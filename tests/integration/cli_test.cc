@@ -1,8 +1,11 @@
 // What the command line says and with which code it ends: usage, configuration, selections, set-up
 // commands.
 #include <string>
+#include <vector>
 
 #include "harness.h"
+#include "program.h"
+#include "run_report.h"
 
 namespace gorgon::test {
 namespace {

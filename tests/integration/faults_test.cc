@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <string>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "harness.h"
+#include "program.h"
+#include "run_report.h"
 #include "support/rabbitmq.h"
 
 namespace gorgon::test {

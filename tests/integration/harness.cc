@@ -1,19 +1,29 @@
 #include "harness.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <memory>
+#include <optional>
+#include <set>
 #include <sstream>
-#include <string_view>
+#include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/files.h"
+#include "base/subprocess.h"
 #include "base/text.h"
+#include "program.h"
+#include "run_report.h"
 #include "support/rabbitmq.h"
 
 namespace gorgon::test {

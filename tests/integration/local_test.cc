@@ -1,5 +1,7 @@
 // Runs on the embedded broker, in place: verdicts, exit codes, what is written, callbacks, poison.
+#include <algorithm>
 #include <csignal>
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -11,6 +13,8 @@
 
 #include "base/json.h"
 #include "harness.h"
+#include "program.h"
+#include "run_report.h"
 
 namespace gorgon::test {
 namespace {

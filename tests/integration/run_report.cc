@@ -1,13 +1,22 @@
 #include "run_report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <expected>
+#include <filesystem>
 #include <iterator>
+#include <map>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/result.h"
 
 namespace gorgon::test {
 
@@ -122,20 +131,21 @@ void compare_cases(const std::string& file, const ExpectedUnit& expected, const 
   for (const ReportedCase& row : report.cases) {
     if (row.unit != file) continue;
     if (!came.emplace(row.name, row.status).second)
-      text += file + ": two results for \"" + row.name + "\"\n";
+      text += fmt::format("{}: two results for \"{}\"\n", file, row.name);
     messages += row.message + "\n";
   }
   for (const auto& [name, status] : expected.cases) {
     const auto found = came.find(name);
     const std::string is = found == came.end() ? "missing" : found->second;
-    if (is != status) text += file + ": \"" + name + "\" is " + is + ", expected " + status + "\n";
+    if (is != status)
+      text += fmt::format("{}: \"{}\" is {}, expected {}\n", file, name, is, status);
   }
   for (const auto& [name, status] : came) {
     if (!expected.cases.contains(name))
-      text += file + ": \"" + name + "\" (" + status + ") was not expected\n";
+      text += fmt::format("{}: \"{}\" ({}) was not expected\n", file, name, status);
   }
   if (messages.find(expected.case_message) == std::string::npos)
-    text += file + ": no failure says \"" + expected.case_message + "\":\n" + messages;
+    text += fmt::format("{}: no failure says \"{}\":\n{}", file, expected.case_message, messages);
 }
 
 std::string joined(const CaseRow& row) {

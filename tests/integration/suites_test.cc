@@ -1,10 +1,15 @@
 // Suites that nobody wrote for us, from Debian packages: names and statuses of all cases are those
 // of the framework's own run, on every transport. A missing package is a failure.
+#include <cstddef>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "harness.h"
+#include "program.h"
+#include "run_report.h"
 #include "support/sshd.h"
 
 namespace gorgon::test {
@@ -12,7 +17,7 @@ namespace {
 
 using std::string;
 
-const string kProgram = string(GORGON_INTEGRATION) + "/real_suite.rb";
+constexpr const char* kProgram = GORGON_INTEGRATION "/real_suite.rb";
 
 /// One suite's own verdicts, found out once for all tests of this program.
 const std::vector<CaseRow>& own_verdicts(Cluster& cluster, const string& suite,
