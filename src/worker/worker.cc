@@ -197,7 +197,7 @@ Task<Result<void>> Worker::connect() {
     if (has_waited_enough()) co_return fail(ErrorKind::kUnavailable, "the broker stays away");
     co_await pause_in_outage();
   } else {
-    outage_.emplace();
+    outage_ = Outage{};
   }
   for (;;) {
     std::string name =
