@@ -1,4 +1,6 @@
 // Runs on the embedded broker, in place: verdicts, exit codes, what is written, callbacks, poison.
+#include <sys/types.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstddef>
