@@ -296,8 +296,8 @@ void Originator::check_workers() {
 }
 
 /// At `now`, for a check that was `due`. True when the silence of others since the last one says
-/// nothing of them: the broker held
-/// messages back (an alarm), or this process itself stood still (Ctrl-Z, a laptop that slept).
+/// nothing of them: the broker held messages back (an alarm), or this process itself stood still
+/// (Ctrl-Z, a laptop that slept).
 bool Originator::was_deaf(Clock::time_point due, Clock::time_point now) {
   const bool is_blocked = broker_ && broker_->blocked_reason().has_value();
   const bool was_blocked = std::exchange(was_blocked_, is_blocked);
