@@ -90,12 +90,13 @@ void RunningListener::kill() {
   (void)program->wait(10s);
 }
 
-Cluster::Cluster(TestBroker broker) : broker_(broker), id_("t" + random_id(8)) {
+Cluster::Cluster(TestBroker broker, Site site)
+    : broker_(broker), site_(std::move(site)), id_("t" + random_id(8)) {
   std::string pattern = (fs::temp_directory_path() / "gorgon-it-XXXXXX").string();
   folder_ = ::mkdtemp(pattern.data());
   for (const char* name : {"home", "tmp", "logs", "sanitizer"})
     fs::create_directory(folder_ / name);
-  if (broker_ == TestBroker::kRabbitMq) (void)shared_rabbit();
+  if (broker_ == TestBroker::kRabbitMq) (void)rabbit();
 }
 
 Cluster::~Cluster() {
@@ -165,8 +166,12 @@ ExpectedUnits Cluster::slow_units(std::size_t files) {
 }
 
 std::string Cluster::connection_key() const {
-  return fmt::format(R"("connection": {{"host": "127.0.0.1", "port": {}, "heartbeat": 5}})",
-                     shared_rabbit().connection().port);
+  return fmt::format(R"("connection": {{"host": "{}", "port": {}, "heartbeat": {}}})",
+                     site_.broker_address, rabbit().connection().port, site_.heartbeat.count());
+}
+
+PrivateRabbit& Cluster::rabbit() const {
+  return site_.rabbit == nullptr ? shared_rabbit() : *site_.rabbit;
 }
 
 void Cluster::configure(const Project& project, const std::string& keys) const {
@@ -186,6 +191,7 @@ RunningListener& Cluster::start_listener(ListenerSetup setup) {
   write_text(listener.home / "gorgon_listener.json", "{" + keys + "}\n");
   std::vector<std::string> argv = {GORGON_BINARY, "listen"};
   argv.insert(argv.end(), setup.arguments.begin(), setup.arguments.end());
+  if (site_.place) argv = site_.place(setup.name, std::move(argv));
   listener.program = std::make_unique<Program>(Program::Options{
       .argv = std::move(argv),
       .environment = environment(listener.home),
@@ -225,6 +231,7 @@ Program& Cluster::start_gorgon(const std::vector<std::string>& arguments, const 
                                const fs::path& home) {
   std::vector<std::string> argv = {GORGON_BINARY};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
+  if (site_.place) argv = site_.place("originator", std::move(argv));
   return start(std::move(argv), directory, home, arguments.empty() ? "gorgon" : arguments.front());
 }
 
@@ -299,7 +306,7 @@ std::set<std::string> Cluster::jobs() const {
 }
 
 std::vector<std::string> Cluster::job_queues() const {
-  auto listed = shared_rabbit().rabbitmqctl({"-q", "list_queues", "name", "--no-table-headers"});
+  auto listed = rabbit().rabbitmqctl({"-q", "list_queues", "name", "--no-table-headers"});
   if (!listed) {
     ADD_FAILURE() << listed.error().message;
     return {};
@@ -328,7 +335,7 @@ void Cluster::check_nothing_is_left() {
   check_sanitizers_are_silent();
 }
 
-/// While the listeners still run: their end would hide what they forgot.
+/// The listeners' end would hide what they forgot.
 void Cluster::check_jobs_are_gone() {
   if (broker_ == TestBroker::kRabbitMq) {
     std::vector<std::string> queues;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <list>
 #include <memory>
@@ -16,6 +17,7 @@
 
 #include "program.h"
 #include "run_report.h"
+#include "support/rabbitmq.h"
 
 namespace gorgon::test {
 
@@ -73,9 +75,20 @@ struct FinishedRun {
 
 enum class TestBroker { kEmbedded, kRabbitMq };
 
+/// Where the programs of a cluster run, and their RabbitMQ. By itself: here, with the shared one.
+struct Site {
+  PrivateRabbit* rabbit = nullptr;
+  std::string broker_address = "127.0.0.1";
+  std::chrono::seconds heartbeat = 5s;
+  /// The arguments that start `argv` on a host: a listener's name, or "originator". Null: as they
+  /// are.
+  std::function<std::vector<std::string>(const std::string& host, std::vector<std::string> argv)>
+      place = nullptr;
+};
+
 class Cluster {
  public:
-  explicit Cluster(TestBroker broker);
+  explicit Cluster(TestBroker broker, Site site = {});
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
   ~Cluster();
@@ -132,8 +145,16 @@ class Cluster {
   FinishedRun other_program(std::vector<std::string> argv, const std::filesystem::path& directory,
                             std::chrono::steady_clock::duration limit = 120s);
 
+  [[nodiscard]] PrivateRabbit& rabbit() const;
+  /// Ids of all jobs of this test.
+  [[nodiscard]] std::set<std::string> jobs() const;
+  [[nodiscard]] std::list<RunningListener>& listeners() { return listeners_; }
+
   /// Names of this broker's queues that belong to jobs of this test.
   [[nodiscard]] std::vector<std::string> job_queues() const;
+  /// Fails the test for what its jobs have left while their listeners run on: queues, processes.
+  void check_jobs_are_gone();
+  void check_cgroups_are_gone() const;
   /// Stops what runs, and fails the test for everything that is left: queues, processes, folders,
   /// cgroups, and what a sanitizer has reported.
   void check_nothing_is_left();
@@ -145,16 +166,13 @@ class Cluster {
   [[nodiscard]] Program& start(std::vector<std::string> argv,
                                const std::filesystem::path& directory,
                                const std::filesystem::path& home, const std::string& name);
-  /// Ids of all jobs of this test.
-  [[nodiscard]] std::set<std::string> jobs() const;
-  void check_jobs_are_gone();
   void stop_listeners();
   void check_processes_are_gone() const;
   void check_folders_are_empty() const;
-  void check_cgroups_are_gone() const;
   void check_sanitizers_are_silent() const;
 
   TestBroker broker_;
+  Site site_;
   std::string id_;  ///< Marks this test's processes; with RabbitMQ the name of its cluster, too.
   std::filesystem::path folder_;
   std::list<RunningListener> listeners_;

@@ -30,6 +30,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "config/connection.h"
+#include "support/network.h"
 
 namespace gorgon::test {
 
@@ -52,11 +53,11 @@ sockaddr_in loopback(std::uint16_t port) {
 /// Ports that were free a moment ago, all different. Another program may take one before the broker
 /// does; the start then fails with a clear message.
 template <std::size_t count>
-Result<std::array<std::uint16_t, count>> free_ports() {
+Result<std::array<std::uint16_t, count>> free_ports(const NetworkNamespace* network) {
   std::array<std::uint16_t, count> ports{};
   std::array<UniqueFd, count> sockets;
   for (std::size_t i = 0; i < count; ++i) {
-    sockets[i] = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockets[i] = tcp_socket(network);
     sockaddr_in address = loopback(0);
     socklen_t length = sizeof(address);
     if (::bind(sockets[i].get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
@@ -67,17 +68,15 @@ Result<std::array<std::uint16_t, count>> free_ports() {
   return ports;
 }
 
-/// Whether something listens on `port`.
-bool accepts(std::uint16_t port) {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+/// Whether something listens on `port` of loopback, where `socket` belongs.
+bool accepts(const UniqueFd& socket, std::uint16_t port) {
   const sockaddr_in address = loopback(port);
   return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
 }
 
 /// Whether an AMQP server answers on `port`: a wrong protocol header makes it send its own and
 /// hang up.
-bool answers_amqp(std::uint16_t port) {
-  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+bool answers_amqp(const UniqueFd& socket, std::uint16_t port) {
   const sockaddr_in address = loopback(port);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
     return false;
@@ -94,7 +93,7 @@ bool answers_amqp(std::uint16_t port) {
 Result<std::unique_ptr<PrivateRabbit>> PrivateRabbit::start(RabbitOptions options) {
   std::unique_ptr<PrivateRabbit> rabbit(new PrivateRabbit(std::move(options)));
   GORGON_TRY_ASSIGN(rabbit->folder_, TempDir::make("gorgon-rabbit-"));
-  GORGON_TRY_ASSIGN(const auto ports, free_ports<4>());
+  GORGON_TRY_ASSIGN(const auto ports, free_ports<4>(rabbit->options_.network));
   rabbit->port_ = ports[0];
   rabbit->distribution_port_ = ports[1];
   rabbit->epmd_port_ = ports[2];
@@ -130,6 +129,8 @@ Result<void> PrivateRabbit::write_configuration() {
         options_.require_client_certificate ? "verify_peer" : "verify_none",
         options_.require_client_certificate);
   }
+  if (!options_.address.empty())
+    text += fmt::format("listeners.tcp.2 = {}:{}\n", options_.address, port_);
   for (const std::string& line : options_.configuration) text += line + "\n";
   const std::filesystem::path& folder = folder_.path();
   GORGON_TRY(write_file(folder / "rabbitmq.conf", text));
@@ -161,14 +162,14 @@ std::vector<std::pair<std::string, std::optional<std::string>>> PrivateRabbit::e
 
 Result<void> PrivateRabbit::start_epmd() {
   // Ours, in the foreground: one that Erlang starts by itself would outlive the test.
-  SpawnOptions options{.argv = {"epmd", "-port", std::to_string(epmd_port_)},
+  SpawnOptions options{.argv = command({"epmd", "-port", std::to_string(epmd_port_)}),
                        .environment = environment()};
   auto epmd = Subprocess::spawn(io_.get_executor(), options);
   if (!epmd) return std::unexpected(std::move(epmd).error());
   epmd_.emplace(*std::move(epmd));
   // The broker would start one of its own, which outlives it, when it found none.
   const auto deadline = Clock::now() + kStartLimit;
-  while (!accepts(epmd_port_)) {
+  while (!accepts(socket(), epmd_port_)) {
     io_.restart();
     const auto soon = Clock::now() + std::chrono::milliseconds(5);
     const auto ended = run_to_completion(io_, epmd_->wait_until(soon));
@@ -183,7 +184,7 @@ Result<void> PrivateRabbit::start_broker() {
       ::open((folder_.path() / "output").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   GORGON_TRY_ASSIGN(const Pipe input, make_pipe());
   // With input allowed, Erlang ends at the end of its input.
-  SpawnOptions options{.argv = {std::string(kPrograms) + "rabbitmq-server", "-noinput"},
+  SpawnOptions options{.argv = command({std::string(kPrograms) + "rabbitmq-server", "-noinput"}),
                        .environment = environment(),
                        .descriptors = {{1, output.get()}, {2, output.get()}}};
   auto broker = Subprocess::spawn(io_.get_executor(), options);
@@ -199,11 +200,15 @@ Result<void> PrivateRabbit::wait_until_usable() {
     io_.restart();
     // NOLINTNEXTLINE(bugprone-unchecked-optional-access): started by the caller.
     if (run_to_completion(io_, broker_->wait_until(soon))) break;
-    if (answers_amqp(port_)) return {};
+    if (answers_amqp(socket(), port_)) return {};
   }
   const auto output = read_file(folder_.path() / "output");
   return fail(ErrorKind::kUnavailable, "the private RabbitMQ did not start:\n" +
                                            (output ? last_lines(*output, 30) : std::string()));
+}
+
+std::vector<std::string> PrivateRabbit::command(std::vector<std::string> argv) const {
+  return options_.network == nullptr ? argv : options_.network->command(std::move(argv));
 }
 
 config::Connection PrivateRabbit::connection() const {
@@ -216,7 +221,7 @@ config::Connection PrivateRabbit::connection() const {
 Result<std::string> PrivateRabbit::rabbitmqctl(std::vector<std::string> arguments) {
   const std::string name = arguments.at(0);
   arguments.insert(arguments.begin(), std::string(kPrograms) + "rabbitmqctl");
-  RunOptions options{.spawn = {.argv = std::move(arguments), .environment = environment()},
+  RunOptions options{.spawn = {.argv = command(std::move(arguments)), .environment = environment()},
                      .timeout = std::chrono::seconds(120)};
   io_.restart();
   auto output = run_to_completion(io_, run(std::move(options)));

@@ -15,7 +15,9 @@
 #include "base/files.h"
 #include "base/result.h"
 #include "base/subprocess.h"
+#include "base/unique_fd.h"
 #include "config/connection.h"
+#include "support/network.h"
 
 namespace gorgon::test {
 
@@ -27,6 +29,10 @@ struct RabbitOptions {
   bool require_client_certificate = false;
   /// Further lines of rabbitmq.conf.
   std::vector<std::string> configuration = {};
+  /// Where it runs, and outlives it; null: where we are.
+  const NetworkNamespace* network = nullptr;
+  /// An address to listen on besides loopback; empty: none.
+  std::string address = {};
 };
 
 /// All calls block the caller's thread. One per test program is the idea: it takes about five
@@ -74,6 +80,9 @@ class PrivateRabbit {
   [[nodiscard]] Result<void> start_epmd();
   [[nodiscard]] Result<void> start_broker();
   [[nodiscard]] Result<void> wait_until_usable();
+  /// In the broker's network.
+  [[nodiscard]] std::vector<std::string> command(std::vector<std::string> argv) const;
+  [[nodiscard]] UniqueFd socket() const { return tcp_socket(options_.network); }
 
   RabbitOptions options_;
   asio::io_context io_;

@@ -1,0 +1,44 @@
+// A test on a cluster of its own, on the lab of its program.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/types.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "harness.h"
+#include "lab.h"
+
+namespace gorgon::test {
+
+/// The lab of this program, started by the first call and ended with it. A failure ends the
+/// program.
+[[nodiscard]] Lab& shared_lab();
+
+class LabTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+  /// Ends all faults, and checks that nothing is left.
+  void TearDown() override;
+
+  [[nodiscard]] Cluster& cluster() { return *cluster_; }
+  [[nodiscard]] static Net& net() { return shared_lab().net(); }
+  [[nodiscard]] static PrivateRabbit& rabbit() { return shared_lab().rabbit(); }
+
+  /// All three, and waits until they are connected.
+  void start_listeners();
+  [[nodiscard]] RunningListener& listener(const std::string& name);
+  /// A process of the job there, by a part of its command line, as soon as there is one.
+  [[nodiscard]] pid_t process_on(const std::string& host, const std::string& text);
+  /// Starts a run of the sample, and waits until `started` of its units have begun.
+  Program& start_run(const Sample& sample, std::size_t started = 6);
+  /// Waits for the run's end and asks the oracle.
+  FinishedRun expect_complete(Program& run, const Sample& sample);
+
+ private:
+  std::unique_ptr<Cluster> cluster_;
+};
+
+}  // namespace gorgon::test
