@@ -3,6 +3,7 @@
 require_relative 'wire'
 require_relative 'callbacks'
 require_relative 'frameworks'
+require_relative 'stacks'
 require_relative 'unit_report'
 
 # One runner: the conversation with a worker, from `ready` to `stopped`. Lives in a process of its own, forked by the
@@ -38,7 +39,7 @@ module Gorgon
         exit(1)
       end
       @base_rss_kb = rss_kb
-      @channel.tell('ready', 'pid' => Process.pid)
+      @channel.tell('ready', 'pid' => Process.pid, 'stacks_signal' => Stacks.install(@channel))
       converse
     end
 

@@ -9,6 +9,7 @@ module Gorgon
     def initialize(io)
       @io = io
       @pid = Process.pid
+      @lock = Mutex.new # so that messages of several threads do not mix
     end
 
     def own_process?
@@ -20,7 +21,8 @@ module Gorgon
     # parent reports too. When nobody listens any more there is nothing left to do either.
     def tell(type, fields = {})
       Process.exit!(0) unless own_process?
-      @io.write("#{Wire.generate({ 'type' => type }.merge(fields))}\n")
+      line = "#{Wire.generate({ 'type' => type }.merge(fields))}\n"
+      @lock.synchronize { @io.write(line) }
     rescue SystemCallError, IOError
       Process.exit!(1)
     end

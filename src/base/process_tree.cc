@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -130,6 +131,19 @@ std::vector<pid_t> descendants_of(pid_t root) { return tree_below(root, /*with_s
 void kill_tree(pid_t root) { kill_found(root, /*with_root=*/true); }
 
 void kill_descendants(pid_t root) { kill_found(root, /*with_root=*/false); }
+
+HeldTree::HeldTree(pid_t root) {
+  for (const pid_t pid : tree_below(root, /*with_session=*/true)) {
+    UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (pidfd) processes_.emplace_back(pid, std::move(pidfd));
+  }
+}
+
+void HeldTree::kill() const {
+  for (const auto& [pid, pidfd] : processes_) {
+    if (::syscall(SYS_pidfd_send_signal, pidfd.get(), 0, nullptr, 0) == 0) kill_tree(pid);
+  }
+}
 
 void kill_cgroup(const fs::path& path) {
   {

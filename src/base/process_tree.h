@@ -7,9 +7,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace gorgon {
 
@@ -24,6 +25,19 @@ namespace gorgon {
 void kill_tree(pid_t root);
 /// The same for the descendants of `root` only.
 void kill_descendants(pid_t root);
+
+/// What kill_tree would kill now, but for `root` itself: to be killed when that has ended, and
+/// nothing leads from it to them any more. Nobody else is taken for one of them, although numbers
+/// are used again.
+class HeldTree {
+ public:
+  explicit HeldTree(pid_t root);
+  /// Kills those that still live, with their own descendants.
+  void kill() const;
+
+ private:
+  std::vector<std::pair<pid_t, UniqueFd>> processes_;  ///< With their pidfds.
+};
 
 /// Kills every process in the cgroup at `path` and waits, at most half a second, until none is
 /// left.

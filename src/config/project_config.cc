@@ -171,6 +171,10 @@ const Table<Timeouts>& timeout_keys() {
        "A file that runs longer is killed, and its verdict is \"timed out\". 0: never. Default: "
        "900.",
        duration(&Timeouts::unit)},
+      {{"grace"},
+       "A file that is to be killed gets SIGTERM so long before, to clean up. 0: no SIGTERM. "
+       "Default: 5.",
+       duration(&Timeouts::grace)},
       {{"start"},
        "Give up (exit code 6) when no listener works on the job for so long. Default: 60.",
        duration(&Timeouts::start)},

@@ -85,6 +85,7 @@ protocol::JobDefinition Originator::definition() const {
                  .callbacks = config.job.callbacks,
                  .env = config.job.env},
       .unit_timeout = config.timeouts.unit,
+      .grace = config.timeouts.grace,
       .callback_timeout = config.timeouts.callback,
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
 }

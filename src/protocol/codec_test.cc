@@ -62,10 +62,20 @@ TEST(CodecTest, AJobSurvivesTheWire) {
   sent.runner.callbacks.commands[config::Callback::kBeforeStart] = "createdb";
   sent.runner.env = {{"RAILS_ENV", "test"}};
   sent.unit_timeout = std::chrono::duration<double>(12.5);
+  sent.grace = std::chrono::duration<double>(2.5);
   const auto received = decode(encode(sent));
   ASSERT_TRUE(received) << received.error().message;
   ASSERT_TRUE(std::holds_alternative<JobDefinition>(*received));
   EXPECT_EQ(std::get<JobDefinition>(*received), sent);
+}
+
+TEST(CodecTest, AJobOfBeforeHasFewerLimits) {
+  const auto old = decode(R"({"v":1,"type":"job","id":"k2x9","file_queue":"f","reply_queue":"r",)"
+                          R"("source":{"transport":"none","source":"/a"},"unit_timeout":9})");
+  ASSERT_TRUE(old) << old.error().message;
+  const auto& job = std::get<JobDefinition>(*old);
+  EXPECT_EQ(job.unit_timeout.count(), 9);
+  EXPECT_EQ(job.grace.count(), 0);
 }
 
 TEST(CodecTest, BytesThatAreNotUtf8BecomeReplacementCharacters) {

@@ -46,6 +46,10 @@ constexpr std::size_t kMaxUnitOutputBytes = 1024 * 1024;
 /// How long a killed process may take to be reaped: SIGKILL is prompt unless it hangs in the
 /// kernel.
 constexpr auto kKillLimit = std::chrono::seconds(5);
+/// How long a runner may take to say where its threads are. One that can say it at all does so
+/// within a time slice; one that cannot is stuck in native code.
+constexpr auto kStacksLimit = std::chrono::seconds(2);
+constexpr std::size_t kShownThreads = 20;
 /// Of what a runner said when it ended badly.
 constexpr std::size_t kShownOutputLines = 40;
 
@@ -156,6 +160,7 @@ struct RunnerProcess::UnitProgress {
   std::vector<ByteRange> case_ranges;
   std::size_t output_left = kMaxUnitOutputBytes;
   std::optional<CaseStarted> running;
+  std::optional<RunnerStacks> stacks;  ///< When it was over its limit.
 };
 
 RunnerProcess::RunnerProcess(RunnerOptions options, std::shared_ptr<Streams> streams,
@@ -194,7 +199,10 @@ Task<Result<std::unique_ptr<RunnerProcess>>> RunnerProcess::start(RunnerOptions 
                        " before it was ready" + (said.empty() ? "" : "\n  output:\n" + said));
   }
   if (const auto* message = std::get_if<RunnerMessage>(&*event)) {
-    if (std::holds_alternative<RunnerReady>(*message)) co_return runner;
+    if (const auto* ready = std::get_if<RunnerReady>(message)) {
+      runner->stacks_signal_ = ready->stacks_signal;
+      co_return runner;
+    }
     if (const auto* failed = std::get_if<RunnerFailed>(message)) {
       const std::string said = runner->captured(0, runner->output_size(), kMaxCaseOutputBytes);
       co_return fail(ErrorKind::kCallback, failed->error.stage +
@@ -302,6 +310,80 @@ Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress, steady_clock::ti
   }
 }
 
+/// Asks it where it is, and to end: tests stop servers and close browsers in their `ensure`s and
+/// `at_exit`s. Gives kTimedOut, or kStopped when nobody waits for it any more.
+Task<RunEnd> RunnerProcess::end_overdue(UnitProgress& progress,
+                                        std::chrono::duration<double> grace) {
+  const pid_t pid = streams_->pid;
+  if (pid <= 0) co_return RunEnd::kTimedOut;
+  if (stacks_signal_ > 0) {
+    ::kill(pid, stacks_signal_);
+    const auto deadline = steady_clock::now() + kStacksLimit;
+    const bool goes_on = co_await wait_for_end(deadline, &progress.stacks);
+    if (!goes_on) co_return RunEnd::kStopped;
+  }
+  if (ended_ || grace.count() <= 0) co_return RunEnd::kTimedOut;
+  // Where there is a cgroup, that knows them.
+  std::optional<HeldTree> children;
+  if (options_.fork.cgroup.empty()) children.emplace(pid);
+  ::kill(pid, SIGTERM);
+  const auto deadline = steady_clock::now() + std::chrono::ceil<steady_clock::duration>(grace);
+  const bool goes_on = co_await wait_for_end(deadline, nullptr);
+  if (children) children->kill();
+  co_return goes_on ? RunEnd::kTimedOut : RunEnd::kStopped;
+}
+
+/// Until the runner has ended, or has told its `stacks`, when they are asked for. Nothing else that
+/// it says counts any more. False when abandon() was called.
+Task<bool> RunnerProcess::wait_for_end(steady_clock::time_point deadline,
+                                       std::optional<RunnerStacks>* stacks) {
+  while (!ended_) {
+    auto event = co_await next_event(deadline);
+    if (!event) break;
+    if (std::holds_alternative<Abandoned>(*event)) co_return false;
+    auto* message = std::get_if<RunnerMessage>(&*event);
+    auto* told = message != nullptr ? std::get_if<RunnerStacks>(message) : nullptr;
+    if (stacks == nullptr || told == nullptr) continue;
+    *stacks = std::move(*told);
+    break;
+  }
+  co_return true;
+}
+
+/// The main thread's stack belongs to `failure`; the other threads are failures of their own.
+std::vector<results::Failure> RunnerProcess::with_stacks(results::Failure failure,
+                                                         const UnitProgress& progress) const {
+  std::vector<results::Failure> failures;
+  if (stacks_signal_ > 0 && !progress.stacks) {
+    failure.message +=
+        "\nIt did not say where it hangs: it is in native code that lets no other code run, or is "
+        "stopped.";
+  }
+  failures.push_back(std::move(failure));
+  if (!progress.stacks) return failures;
+  std::size_t left_out = 0;
+  for (const ThreadStack& thread : progress.stacks->threads) {
+    if (thread.is_main) {
+      failures.front().backtrace = thread.backtrace;
+    } else if (failures.size() > kShownThreads) {
+      ++left_out;
+    } else {
+      failures.push_back({.stage = "timeout",
+                          .exception_class = "",
+                          .message = "thread " + (thread.name.empty() ? "" : thread.name + " ") +
+                                     "(" + thread.status + ")",
+                          .backtrace = thread.backtrace});
+    }
+  }
+  if (left_out > 0) {
+    failures.push_back({.stage = "timeout",
+                        .exception_class = "",
+                        .message = "[" + count_of(left_out, "more thread") + " left out]",
+                        .backtrace = {}});
+  }
+  return failures;
+}
+
 void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
                                  const std::optional<ExitStatus>& status) const {
   if (end != RunEnd::kCrashed && end != RunEnd::kTimedOut) return;
@@ -319,31 +401,36 @@ void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
                                             progress.running->location + ")"
                      : progress.result.cases.empty() ? " while it loaded the file"
                                                      : " between two cases";
-  progress.result.errors.push_back(std::move(failure));
+  if (crashed) {
+    progress.result.errors.push_back(std::move(failure));
+  } else {
+    std::ranges::move(with_stacks(std::move(failure), progress),
+                      std::back_inserter(progress.result.errors));
+  }
 }
 
-Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt,
-                                 std::chrono::duration<double> timeout) {
+Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunLimits limits) {
   UnitProgress progress;
   progress.result.unit = unit.id;
   const auto started = steady_clock::now();
-  const auto deadline = timeout.count() > 0
-                            ? started + std::chrono::duration_cast<steady_clock::duration>(timeout)
-                            : steady_clock::time_point::max();
+  const auto deadline =
+      limits.unit.count() > 0
+          ? started + std::chrono::duration_cast<steady_clock::duration>(limits.unit)
+          : steady_clock::time_point::max();
   // Writers have the file open to append, so they go on at the new end.
   if (::ftruncate(output_.get(), 0) != 0)
     log::warning("cannot empty {}: errno {}", options_.output_file.string(), errno);
   const std::string line = run_line(unit, attempt, options_.framework);
   co_await asio::async_write(streams_->conversation, asio::buffer(line), as_value);
 
-  const RunEnd end = co_await follow_unit(progress, deadline);
+  RunEnd end = co_await follow_unit(progress, deadline);
+  const std::chrono::duration<double> seconds = steady_clock::now() - started;
+  if (end == RunEnd::kTimedOut) end = co_await end_overdue(progress, limits.grace);
   std::optional<ExitStatus> status;
   if (end != RunEnd::kFinished) {
     const Ended how = co_await kill();
     status = how.status;
-  }
-  if (end != RunEnd::kFinished) {
-    progress.result.seconds = std::chrono::duration<double>(steady_clock::now() - started).count();
+    progress.result.seconds = seconds.count();
   }
   describe_end(progress, end, status);
   // Outside cases: before the first, between, and after the last. After a crash that is the last

@@ -37,6 +37,11 @@ enum class RunEnd {
   kHostDied,  ///< The runner host ended and took the runner along: the unit is not to blame.
   kStopped,   ///< abandon() was called.
 };
+/// Zero: no such limit.
+struct RunLimits {
+  std::chrono::duration<double> unit{0};
+  std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL; zero: SIGKILL at once.
+};
 struct UnitRun {
   RunEnd end = RunEnd::kFinished;
   results::UnitResult
@@ -51,9 +56,9 @@ class RunnerProcess {
   /// Kills the runner and everything it started.
   ~RunnerProcess();
 
-  /// Runs one unit; ends at the latest a few seconds after `timeout` (zero: no limit).
-  [[nodiscard]] Task<UnitRun> run(results::Unit unit, std::uint32_t attempt,
-                                  std::chrono::duration<double> timeout);
+  /// Runs one unit. One that is over its limit is asked where it is, and ended with its whole tree:
+  /// a few seconds after the limit and the grace, at the latest.
+  [[nodiscard]] Task<UnitRun> run(results::Unit unit, std::uint32_t attempt, RunLimits limits);
   /// Lets it run after_complete and its suite hooks and exit, at most `grace`, then kills. Gives
   /// what went wrong.
   [[nodiscard]] Task<std::vector<results::Failure>> stop(std::chrono::steady_clock::duration grace);
@@ -86,6 +91,12 @@ class RunnerProcess {
   void take_case(UnitProgress& progress, CaseDone done) const;
   [[nodiscard]] Task<RunEnd> follow_unit(UnitProgress& progress,
                                          std::chrono::steady_clock::time_point deadline);
+  [[nodiscard]] Task<RunEnd> end_overdue(UnitProgress& progress,
+                                         std::chrono::duration<double> grace);
+  [[nodiscard]] Task<bool> wait_for_end(std::chrono::steady_clock::time_point deadline,
+                                        std::optional<RunnerStacks>* stacks);
+  [[nodiscard]] std::vector<results::Failure> with_stacks(results::Failure failure,
+                                                          const UnitProgress& progress) const;
   void describe_end(UnitProgress& progress, RunEnd end,
                     const std::optional<ExitStatus>& status) const;
   [[nodiscard]] std::optional<results::Failure> closing_failure(bool has_stopped,
@@ -94,6 +105,7 @@ class RunnerProcess {
   RunnerOptions options_;
   std::shared_ptr<Streams> streams_;  ///< Shared with the two coroutines that read.
   UniqueFd output_;
+  int stacks_signal_ = 0;
   bool usable_ = true;
   std::optional<Ended> ended_;
 };

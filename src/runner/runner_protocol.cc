@@ -1,5 +1,6 @@
 #include "runner/runner_protocol.h"
 
+#include <signal.h>
 #include <time.h>
 
 #include <cstdint>
@@ -30,6 +31,26 @@ std::vector<results::Failure> read_failures(ObjectReader& in, std::string_view k
   std::vector<results::Failure> failures;
   in.objects(key, [&](ObjectReader& element) { failures.push_back(read_failure(element)); });
   return failures;
+}
+
+RunnerReady read_ready(ObjectReader& in) {
+  const std::int64_t signal = in.integer_or("stacks_signal", 0);
+  if (signal < 0 || signal > SIGRTMAX) in.reject("stacks_signal", "the number of a signal");
+  return {.pid = static_cast<pid_t>(in.integer_or("pid", 0)),
+          .stacks_signal = static_cast<int>(signal)};
+}
+
+RunnerStacks read_stacks(ObjectReader& in) {
+  RunnerStacks stacks;
+  in.objects("threads", [&](ObjectReader& element) {
+    ThreadStack thread;
+    thread.is_main = element.boolean_or("main", false);
+    thread.name = element.text_or("name", "");
+    thread.status = element.text_or("status", "");
+    thread.backtrace = element.texts("backtrace");
+    stacks.threads.push_back(std::move(thread));
+  });
+  return stacks;
 }
 
 CaseDone read_case(ObjectReader& in, const Json& json) {
@@ -82,7 +103,10 @@ Result<RunnerMessage> parse_runner_line(std::string_view line) {
   ObjectReader in(json, "runner");
   const std::string type = in.text("type");
   GORGON_TRY(in.status());
-  if (type == "ready") return checked(in, RunnerReady{static_cast<pid_t>(in.integer_or("pid", 0))});
+  if (type == "ready") {
+    RunnerReady ready = read_ready(in);
+    return checked(in, ready);
+  }
   if (type == "failed") {
     RunnerFailed failed;
     in.object("error", [&](ObjectReader& error) { failed.error = read_failure(error); });
@@ -103,6 +127,10 @@ Result<RunnerMessage> parse_runner_line(std::string_view line) {
   if (type == "stopped") {
     RunnerStopped stopped{read_failures(in, "errors")};
     return checked(in, std::move(stopped));
+  }
+  if (type == "stacks") {
+    RunnerStacks stacks = read_stacks(in);
+    return checked(in, std::move(stacks));
   }
   return fail(ErrorKind::kProtocol, "a runner sent a message of unknown type \"" + type + "\"");
 }

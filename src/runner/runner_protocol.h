@@ -37,6 +37,7 @@ struct ByteRange {
 
 struct RunnerReady {
   pid_t pid = 0;
+  int stacks_signal = 0;  ///< The signal that makes it say RunnerStacks; 0: it cannot.
 };
 struct RunnerFailed {
   results::Failure error;
@@ -59,8 +60,17 @@ struct UnitDone {
 struct RunnerStopped {
   std::vector<results::Failure> errors;
 };
-using RunnerMessage =
-    std::variant<RunnerReady, RunnerFailed, CaseStarted, CaseDone, UnitDone, RunnerStopped>;
+struct ThreadStack {
+  bool is_main = false;
+  std::string name;    ///< May be empty.
+  std::string status;  ///< The language's own word: "run", "sleep".
+  std::vector<std::string> backtrace;
+};
+struct RunnerStacks {
+  std::vector<ThreadStack> threads;  ///< The main thread first.
+};
+using RunnerMessage = std::variant<RunnerReady, RunnerFailed, CaseStarted, CaseDone, UnitDone,
+                                   RunnerStopped, RunnerStacks>;
 
 [[nodiscard]] Result<RunnerMessage> parse_runner_line(std::string_view line);
 

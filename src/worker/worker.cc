@@ -432,7 +432,9 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Uni
                                         .worker = std::to_string(settings_.worker)};
     (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
     results::Unit copy = unit;
-    auto run = co_await runner_->run(std::move(copy), attempt, settings_.job.unit_timeout);
+    const runner::RunLimits limits{.unit = settings_.job.unit_timeout,
+                                   .grace = settings_.job.grace};
+    auto run = co_await runner_->run(std::move(copy), attempt, limits);
     if (run.end == runner::RunEnd::kStopped)
       co_return std::unexpected(is_stopping_ ? kStopped : kOriginatorGone);
     if (run.end != runner::RunEnd::kHostDied) co_return std::move(run.result);

@@ -1,0 +1,96 @@
+// Limits on the worker's side: what is asked and told before a unit is killed.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "harness.h"
+#include "run_report.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+
+using LimitsTest = LocalTest;
+
+/// A file of a case before, and of one with this body.
+string spec_with(const string& body) {
+  return "def wait_for_good = sleep\n"
+         "RSpec.describe('x') do\n"
+         "  it('comes before') {}\n"
+         "  it('hangs') do\n" +
+         body + "\n  end\nend\n";
+}
+
+bool contains(const string& text, const string& part) { return text.find(part) != string::npos; }
+
+TEST_F(LimitsTest, AKilledUnitSaysWhereItHangs) {
+  const Project project = cluster().add_project("");
+  project.write("spec/sleep_spec.rb", spec_with("wait_for_good"));
+  project.write("spec/loop_spec.rb", spec_with("nil while true"));
+  project.write("spec/lock_spec.rb",
+                spec_with("lock = Mutex.new.tap(&:lock)\n"
+                          "Thread.new { Thread.current.name = 'pool'; lock.synchronize {} }\n"
+                          "wait_for_good"));
+  const FinishedRun run = cluster().run(project, {"--timeout", "3"});
+  EXPECT_EQ(run.exit_code, 1);
+  for (const char* name : {"sleep", "loop", "lock"}) {
+    const ReportedUnit* unit = run.report.unit("spec/" + string(name) + "_spec.rb");
+    ASSERT_NE(unit, nullptr);
+    EXPECT_EQ(unit->verdict, "timed_out");
+    EXPECT_TRUE(contains(unit->errors, "killed at the time limit in \"x hangs\"")) << unit->errors;
+    EXPECT_FALSE(contains(unit->errors, "did not say")) << unit->errors;
+  }
+  EXPECT_TRUE(contains(run.output, "sleep_spec.rb:1:in `wait_for_good'")) << run.output;
+  EXPECT_TRUE(contains(run.output, "loop_spec.rb:5:in `block")) << run.output;
+  EXPECT_TRUE(contains(run.report.unit("spec/lock_spec.rb")->errors, "thread pool (sleep)"));
+  EXPECT_TRUE(contains(run.output, "lock_spec.rb:6:in `synchronize'")) << run.output;
+}
+
+TEST_F(LimitsTest, OneThatCannotSayWhereItHangsIsKilledAllTheSame) {
+  const Project project = cluster().add_project("");
+  cluster().configure(project, R"("timeouts": {"unit": 3, "grace": 1})");
+  // Both see no signal but SIGKILL: the first is in C code that keeps Ruby's lock for minutes.
+  project.write("spec/native_spec.rb", spec_with("'x'.crypt('$6$rounds=999999999$saltsalt$')"));
+  project.write("spec/stopped_spec.rb", spec_with("Process.kill(:STOP, Process.pid)"));
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(run.exit_code, 1);
+  ASSERT_EQ(run.report.units.size(), 2U);
+  for (const auto& [file, unit] : run.report.units) {
+    EXPECT_EQ(unit.verdict, "timed_out") << file;
+    EXPECT_TRUE(contains(unit.errors, "did not say where it hangs")) << unit.errors;
+    EXPECT_LT(unit.seconds, 4) << "the time for its end is not the test's";
+  }
+}
+
+TEST_F(LimitsTest, AUnitMayCleanUpBeforeItIsKilled) {
+  const Project project = cluster().add_project("");
+  project.write("spec/tidy_spec.rb",
+                spec_with("at_exit { File.write('left', '') }\n"
+                          "begin; system('sleep 300 & exec setsid sleep 300')\n"
+                          "ensure; File.write('cleaned', ''); end"));
+  EXPECT_EQ(cluster().run(project, {"--timeout", "2"}).exit_code, 1);
+  EXPECT_TRUE(project.has("cleaned"));
+  EXPECT_TRUE(project.has("left"));
+
+  const Project strict = cluster().add_project("");
+  cluster().configure(strict, R"("timeouts": {"unit": 2, "grace": 0})");
+  strict.write("spec/tidy_spec.rb",
+               spec_with("begin; sleep; ensure; File.write('cleaned', ''); end"));
+  EXPECT_EQ(cluster().run(strict).exit_code, 1);
+  EXPECT_FALSE(strict.has("cleaned")) << "without grace there is no SIGTERM";
+}
+
+TEST_F(LimitsTest, AnInterruptDoesNotWaitForTheGrace) {
+  const Project project = cluster().add_project("");
+  cluster().configure(project, R"("timeouts": {"unit": 1, "grace": 600})");
+  project.write("spec/deaf_spec.rb",
+                spec_with("trap(:TERM) { File.write('asked', '') }\nsleep 0.1 while true"));
+  Program& program = cluster().start_run(project);
+  ASSERT_TRUE(eventually(60s, [&] { return project.has("asked"); })) << cluster().logs();
+  program.signal(SIGINT);
+  EXPECT_EQ(cluster().finish(program, 30s).exit_code, 130);
+}
+
+}  // namespace
+}  // namespace gorgon::test
