@@ -140,6 +140,8 @@ constexpr std::array kHabits = std::to_array<Habit>({
     {"start", "--slots", "--jobs"},
     {"start", "-n", "--jobs"},
     {"start", "-c", "--config"},
+    {"start", "--unit-timeout", "--timeout"},
+    {"start", "--test-timeout", "--case-timeout"},
     {"listen", "-c", "--config"},
     {"listen", "-f", "--foreground"},
     {"listen", "--jobs", "--slots"},
@@ -220,6 +222,9 @@ class CommandLine {
                             "Use at most N worker slots", "N");
     add_number<double>(*app, "--timeout", start_.unit_timeout, 0, 1e9,
                        "Kill a test file after this long; 0: never", "SECONDS");
+    add_number<double>(*app, "--case-timeout", start_.case_timeout, 0, 1e9,
+                       "Kill a test case after this long, and run the others of its file; 0: never",
+                       "SECONDS");
     add_number<double>(*app, "--start-timeout", start_.start_timeout, 0, 1e9,
                        "Give up when no listener works on the job for this long", "SECONDS");
     app->add_flag("--dry-run", start_.dry_run, "Show what would run, in order, and run nothing");

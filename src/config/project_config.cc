@@ -171,6 +171,10 @@ const Table<Timeouts>& timeout_keys() {
        "A file that runs longer is killed, and its verdict is \"timed out\". 0: never. Default: "
        "900.",
        duration(&Timeouts::unit)},
+      {{"case"},
+       "A test case that runs longer is killed; the others of its file run. The file's verdict is "
+       "\"timed out\". 0: never. Default: 0.",
+       duration(&Timeouts::test_case)},
       {{"grace"},
        "A file that is to be killed gets SIGTERM so long before, to clean up. 0: no SIGTERM. "
        "Default: 5.",

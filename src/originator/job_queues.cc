@@ -85,6 +85,7 @@ protocol::JobDefinition Originator::definition() const {
                  .callbacks = config.job.callbacks,
                  .env = config.job.env},
       .unit_timeout = config.timeouts.unit,
+      .case_timeout = config.timeouts.test_case,
       .grace = config.timeouts.grace,
       .callback_timeout = config.timeouts.callback,
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};

@@ -73,14 +73,11 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
   for (const results::Unit& unit : state.units()) {
     const results::UnitResult* result = state.result(unit.id);
     if (result == nullptr) continue;
-    // A crash says nothing about how long the file takes; a kill at the limit says that it takes
-    // at least that.
-    if (result->verdict == Verdict::kPassed || result->verdict == Verdict::kFailed) {
+    // A crash says nothing about how long the file takes; a kill at a limit says that it takes at
+    // least that.
+    if (result->verdict == Verdict::kPassed || result->verdict == Verdict::kFailed ||
+        result->verdict == Verdict::kTimedOut)
       measured[unit.file] += std::chrono::duration<double>(result->seconds);
-    } else if (result->verdict == Verdict::kTimedOut) {
-      measured[unit.file] +=
-          std::max(options.config.timeouts.unit, std::chrono::duration<double>(result->seconds));
-    }
     if (result->verdict != Verdict::kPassed) failed.push_back(unit.file);
   }
   std::string problems;

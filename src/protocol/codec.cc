@@ -172,6 +172,7 @@ struct Codec<JobDefinition> {
             {"source", protocol::write(m.source)},
             {"runner", protocol::write(m.runner)},
             {"unit_timeout", m.unit_timeout.count()},
+            {"case_timeout", m.case_timeout.count()},
             {"grace", m.grace.count()},
             {"callback_timeout", m.callback_timeout.count()},
             {"expires_at", m.expires_at}};
@@ -191,6 +192,7 @@ struct Codec<JobDefinition> {
     }
     in.object("runner", [&](ObjectReader& runner) { m.runner = read_runner(runner); });
     m.unit_timeout = std::chrono::duration<double>(in.number_or("unit_timeout", 0));
+    m.case_timeout = std::chrono::duration<double>(in.number_or("case_timeout", 0));
     m.grace = std::chrono::duration<double>(in.number_or("grace", 0));
     m.callback_timeout = std::chrono::duration<double>(in.number_or("callback_timeout", 0));
     m.expires_at = in.integer_or("expires_at", 0);

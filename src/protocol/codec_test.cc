@@ -62,6 +62,7 @@ TEST(CodecTest, AJobSurvivesTheWire) {
   sent.runner.callbacks.commands[config::Callback::kBeforeStart] = "createdb";
   sent.runner.env = {{"RAILS_ENV", "test"}};
   sent.unit_timeout = std::chrono::duration<double>(12.5);
+  sent.case_timeout = std::chrono::duration<double>(3.5);
   sent.grace = std::chrono::duration<double>(2.5);
   const auto received = decode(encode(sent));
   ASSERT_TRUE(received) << received.error().message;
@@ -75,6 +76,7 @@ TEST(CodecTest, AJobOfBeforeHasFewerLimits) {
   ASSERT_TRUE(old) << old.error().message;
   const auto& job = std::get<JobDefinition>(*old);
   EXPECT_EQ(job.unit_timeout.count(), 9);
+  EXPECT_EQ(job.case_timeout.count(), 0);
   EXPECT_EQ(job.grace.count(), 0);
 }
 

@@ -34,6 +34,7 @@ struct JobDefinition {
   config::SourceLocation source;
   config::RunnerSettings runner;
   std::chrono::duration<double> unit_timeout{0};  ///< 0: none.
+  std::chrono::duration<double> case_timeout{0};  ///< 0: none.
   std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL for a unit over its limit.
   std::chrono::duration<double> callback_timeout{0};  ///< 0: none.
   std::int64_t expires_at = 0;  ///< Unix seconds; a listener drops the job after it.

@@ -196,7 +196,8 @@ void FailureWriter::add_ended_unit(const Problem& problem) {
     line("while running: " + safe_line(result.running_case));
   }
   if (const std::size_t finished = problem.cases.total(); finished > 0) {
-    line(fmt::format("{} had finished before", count_of(finished, "case")), Style::kDim);
+    const std::string_view when = result.running_case.empty() ? "" : " before";
+    line(fmt::format("{} had finished{}", count_of(finished, "case"), when), Style::kDim);
   }
   output("last output:", result.output);
 }

@@ -79,6 +79,10 @@ bool read_available(int fd, std::string& into) {
   }
 }
 
+std::string title_of(const CaseStarted& test_case) {
+  return "\"" + test_case.name + "\" (" + test_case.location + ")";
+}
+
 }  // namespace
 
 /// The conversation and the status pipe, read by two coroutines that outlive the RunnerProcess by a
@@ -156,10 +160,11 @@ struct RunnerProcess::Streams {
 
 /// One unit on its way through the runner.
 struct RunnerProcess::UnitProgress {
+  RunLimits limits;
+  UnitClock clock;
   results::UnitResult result;
   std::vector<ByteRange> case_ranges;
   std::size_t output_left = kMaxUnitOutputBytes;
-  std::optional<CaseStarted> running;
   std::optional<RunnerStacks> stacks;  ///< When it was over its limit.
 };
 
@@ -267,7 +272,7 @@ std::string RunnerProcess::captured(std::int64_t from, std::int64_t to,
 }
 
 void RunnerProcess::take_case(UnitProgress& progress, CaseDone done) const {
-  progress.running.reset();
+  progress.clock.end_case(done.test_case.id);
   if (done.output && done.output->to > done.output->from) {
     progress.case_ranges.push_back(*done.output);
     const std::size_t limit = std::min(kMaxCaseOutputBytes, progress.output_left);
@@ -277,10 +282,15 @@ void RunnerProcess::take_case(UnitProgress& progress, CaseDone done) const {
   progress.result.cases.push_back(std::move(done.test_case));
 }
 
-Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress, steady_clock::time_point deadline) {
+Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress) {
   for (;;) {
-    auto event = co_await next_event(deadline);
-    if (!event) co_return RunEnd::kTimedOut;
+    auto event = co_await next_event(progress.clock.next());
+    if (!event) {
+      const UnitClock::Due due = progress.clock.due(steady_clock::now());
+      if (due == UnitClock::Due::kUnitLimit) co_return RunEnd::kTimedOut;
+      if (due == UnitClock::Due::kCaseLimit) co_return RunEnd::kCaseTimedOut;
+      continue;
+    }
     if (std::holds_alternative<Abandoned>(*event)) co_return RunEnd::kStopped;
     if (const auto* ended = std::get_if<Ended>(&*event))
       co_return ended->status ? RunEnd::kCrashed : RunEnd::kHostDied;
@@ -291,46 +301,51 @@ Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress, steady_clock::ti
       continue;
     }
     auto& message = std::get<RunnerMessage>(*event);
-    if (auto* started = std::get_if<CaseStarted>(&message)) progress.running = std::move(*started);
+    if (auto* started = std::get_if<CaseStarted>(&message))
+      progress.clock.start_case(std::move(*started), steady_clock::now());
     if (auto* done = std::get_if<CaseDone>(&message)) take_case(progress, std::move(*done));
     auto* finished = std::get_if<UnitDone>(&message);
     // A unit that is not ours is a late word about an earlier one.
     if (finished == nullptr || finished->unit != progress.result.unit) continue;
-    progress.result.seconds = finished->seconds;
-    if (finished->replace) usable_ = false;
-    const bool cases_passed =
-        std::ranges::none_of(progress.result.cases, [](const results::TestCase& test_case) {
-          return test_case.status == results::CaseStatus::kFailed ||
-                 test_case.status == results::CaseStatus::kError;
-        });
-    const bool passed = finished->passed && cases_passed && progress.result.errors.empty();
-    progress.result.verdict = passed ? results::Verdict::kPassed : results::Verdict::kFailed;
-    std::ranges::move(finished->errors, std::back_inserter(progress.result.errors));
+    take_unit_end(progress, std::move(*finished));
     co_return RunEnd::kFinished;
   }
 }
 
+void RunnerProcess::take_unit_end(UnitProgress& progress, UnitDone done) {
+  progress.result.seconds = done.seconds;
+  if (done.replace) usable_ = false;
+  const bool cases_passed =
+      std::ranges::none_of(progress.result.cases, [](const results::TestCase& test_case) {
+        return test_case.status == results::CaseStatus::kFailed ||
+               test_case.status == results::CaseStatus::kError;
+      });
+  const bool passed = done.passed && cases_passed && progress.result.errors.empty();
+  progress.result.verdict = passed ? results::Verdict::kPassed : results::Verdict::kFailed;
+  std::ranges::move(done.errors, std::back_inserter(progress.result.errors));
+}
+
 /// Asks it where it is, and to end: tests stop servers and close browsers in their `ensure`s and
-/// `at_exit`s. Gives kTimedOut, or kStopped when nobody waits for it any more.
-Task<RunEnd> RunnerProcess::end_overdue(UnitProgress& progress,
-                                        std::chrono::duration<double> grace) {
+/// `at_exit`s. False when nobody waits for it any more.
+Task<bool> RunnerProcess::end_overdue(UnitProgress& progress) {
   const pid_t pid = streams_->pid;
-  if (pid <= 0) co_return RunEnd::kTimedOut;
+  if (pid <= 0) co_return true;
   if (stacks_signal_ > 0) {
     ::kill(pid, stacks_signal_);
     const auto deadline = steady_clock::now() + kStacksLimit;
     const bool goes_on = co_await wait_for_end(deadline, &progress.stacks);
-    if (!goes_on) co_return RunEnd::kStopped;
+    if (!goes_on) co_return false;
   }
-  if (ended_ || grace.count() <= 0) co_return RunEnd::kTimedOut;
+  if (ended_ || progress.limits.grace.count() <= 0) co_return true;
   // Where there is a cgroup, that knows them.
   std::optional<HeldTree> children;
   if (options_.fork.cgroup.empty()) children.emplace(pid);
   ::kill(pid, SIGTERM);
-  const auto deadline = steady_clock::now() + std::chrono::ceil<steady_clock::duration>(grace);
+  const auto deadline =
+      steady_clock::now() + std::chrono::ceil<steady_clock::duration>(progress.limits.grace);
   const bool goes_on = co_await wait_for_end(deadline, nullptr);
   if (children) children->kill();
-  co_return goes_on ? RunEnd::kTimedOut : RunEnd::kStopped;
+  co_return goes_on;
 }
 
 /// Until the runner has ended, or has told its `stacks`, when they are asked for. Nothing else that
@@ -384,12 +399,33 @@ std::vector<results::Failure> RunnerProcess::with_stacks(results::Failure failur
   return failures;
 }
 
+/// It is an error in its own right, and the unit says why it was not simply failed.
+void RunnerProcess::describe_overdue_case(UnitProgress& progress) const {
+  const UnitClock::RunningCase* overdue = progress.clock.oldest();
+  const std::string how =
+      "killed at the time limit of a case, " + human_duration(progress.limits.test_case);
+  progress.result.verdict = results::Verdict::kTimedOut;
+  auto failures = with_stacks(
+      {.stage = "timeout", .exception_class = "", .message = how, .backtrace = {}}, progress);
+  progress.result.cases.push_back({.id = overdue->started.id,
+                                   .name = overdue->started.name,
+                                   .location = overdue->started.location,
+                                   .status = results::CaseStatus::kError,
+                                   .seconds = progress.limits.test_case.count(),
+                                   .failure = failures.front()});
+  failures.front().message = title_of(overdue->started) + " was " + how;
+  failures.front().backtrace.clear();
+  std::ranges::move(failures, std::back_inserter(progress.result.errors));
+}
+
 void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
                                  const std::optional<ExitStatus>& status) const {
+  if (end == RunEnd::kCaseTimedOut) return describe_overdue_case(progress);
   if (end != RunEnd::kCrashed && end != RunEnd::kTimedOut) return;
+  const UnitClock::RunningCase* running = progress.clock.newest();
   const bool crashed = end == RunEnd::kCrashed;
   progress.result.verdict = crashed ? results::Verdict::kCrashed : results::Verdict::kTimedOut;
-  if (progress.running) progress.result.running_case = progress.running->name;
+  if (running != nullptr) progress.result.running_case = running->started.name;
   results::Failure failure;
   failure.stage = crashed ? "crash" : "timeout";
   if (crashed && status) {
@@ -397,8 +433,7 @@ void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
   } else {
     failure.message = "killed at the time limit";
   }
-  failure.message += progress.running ? " in \"" + progress.running->name + "\" (" +
-                                            progress.running->location + ")"
+  failure.message += running != nullptr              ? " in " + title_of(running->started)
                      : progress.result.cases.empty() ? " while it loaded the file"
                                                      : " between two cases";
   if (crashed) {
@@ -410,22 +445,21 @@ void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
 }
 
 Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunLimits limits) {
-  UnitProgress progress;
-  progress.result.unit = unit.id;
   const auto started = steady_clock::now();
-  const auto deadline =
-      limits.unit.count() > 0
-          ? started + std::chrono::duration_cast<steady_clock::duration>(limits.unit)
-          : steady_clock::time_point::max();
+  UnitProgress progress{.limits = limits, .clock = UnitClock(limits, started)};
+  progress.result.unit = unit.id;
   // Writers have the file open to append, so they go on at the new end.
   if (::ftruncate(output_.get(), 0) != 0)
     log::warning("cannot empty {}: errno {}", options_.output_file.string(), errno);
   const std::string line = run_line(unit, attempt, options_.framework);
   co_await asio::async_write(streams_->conversation, asio::buffer(line), as_value);
 
-  RunEnd end = co_await follow_unit(progress, deadline);
+  RunEnd end = co_await follow_unit(progress);
   const std::chrono::duration<double> seconds = steady_clock::now() - started;
-  if (end == RunEnd::kTimedOut) end = co_await end_overdue(progress, limits.grace);
+  if (end == RunEnd::kTimedOut || end == RunEnd::kCaseTimedOut) {
+    const bool goes_on = co_await end_overdue(progress);
+    if (!goes_on) end = RunEnd::kStopped;
+  }
   std::optional<ExitStatus> status;
   if (end != RunEnd::kFinished) {
     const Ended how = co_await kill();

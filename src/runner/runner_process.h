@@ -16,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "results/verdict.h"
 #include "runner/runner_protocol.h"
+#include "runner/unit_clock.h"
 
 namespace gorgon::runner {
 
@@ -31,16 +32,12 @@ struct RunnerOptions {
 };
 
 enum class RunEnd {
-  kFinished,  ///< The runner gave a verdict.
-  kCrashed,   ///< The runner ended without one: the unit is to blame.
-  kTimedOut,  ///< Killed at the time limit.
-  kHostDied,  ///< The runner host ended and took the runner along: the unit is not to blame.
-  kStopped,   ///< abandon() was called.
-};
-/// Zero: no such limit.
-struct RunLimits {
-  std::chrono::duration<double> unit{0};
-  std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL; zero: SIGKILL at once.
+  kFinished,      ///< The runner gave a verdict.
+  kCrashed,       ///< The runner ended without one: the unit is to blame.
+  kTimedOut,      ///< Killed at the unit's time limit.
+  kCaseTimedOut,  ///< Killed at a case's time limit; that case is the last in the result.
+  kHostDied,      ///< The runner host ended and took the runner along: the unit is not to blame.
+  kStopped,       ///< abandon() was called.
 };
 struct UnitRun {
   RunEnd end = RunEnd::kFinished;
@@ -89,14 +86,14 @@ class RunnerProcess {
                                      std::size_t max_bytes) const;
   [[nodiscard]] std::int64_t output_size() const;
   void take_case(UnitProgress& progress, CaseDone done) const;
-  [[nodiscard]] Task<RunEnd> follow_unit(UnitProgress& progress,
-                                         std::chrono::steady_clock::time_point deadline);
-  [[nodiscard]] Task<RunEnd> end_overdue(UnitProgress& progress,
-                                         std::chrono::duration<double> grace);
+  [[nodiscard]] Task<RunEnd> follow_unit(UnitProgress& progress);
+  void take_unit_end(UnitProgress& progress, UnitDone done);
+  [[nodiscard]] Task<bool> end_overdue(UnitProgress& progress);
   [[nodiscard]] Task<bool> wait_for_end(std::chrono::steady_clock::time_point deadline,
                                         std::optional<RunnerStacks>* stacks);
   [[nodiscard]] std::vector<results::Failure> with_stacks(results::Failure failure,
                                                           const UnitProgress& progress) const;
+  void describe_overdue_case(UnitProgress& progress) const;
   void describe_end(UnitProgress& progress, RunEnd end,
                     const std::optional<ExitStatus>& status) const;
   [[nodiscard]] std::optional<results::Failure> closing_failure(bool has_stopped,

@@ -113,7 +113,7 @@ Result<RunnerMessage> parse_runner_line(std::string_view line) {
     return checked(in, std::move(failed));
   }
   if (type == "case_started") {
-    CaseStarted started{in.text("name"), in.text_or("location", "")};
+    CaseStarted started{in.text_or("id", ""), in.text("name"), in.text_or("location", "")};
     return checked(in, std::move(started));
   }
   if (type == "case") {

@@ -43,6 +43,7 @@ struct RunnerFailed {
   results::Failure error;
 };
 struct CaseStarted {
+  std::string id;
   std::string name;
   std::string location;
 };

@@ -29,7 +29,9 @@
 #include "results/verdict.h"
 #include "runner/callbacks.h"
 #include "runner/runner_process.h"
+#include "runner/unit_clock.h"
 #include "worker/settings.h"
+#include "worker/unit_parts.h"
 
 namespace gorgon::worker {
 
@@ -421,8 +423,14 @@ Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
 Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Unit unit,
                                                                     std::uint32_t attempt) {
   UniqueFd turn;
-  for (bool is_suspect = false;; is_suspect = true) {
-    if (is_suspect) turn = co_await take_suspects_turn();
+  const runner::RunLimits limits{.unit = settings_.job.unit_timeout,
+                                 .test_case = settings_.job.case_timeout,
+                                 .grace = settings_.job.grace};
+  UnitParts parts(unit, limits);
+  bool is_suspect = false;
+  bool goes_on = false;
+  for (;;) {
+    if (is_suspect && !turn) turn = co_await take_suspects_turn();
     if (is_stopping_) co_return std::unexpected(kJobComplete);
     if (const auto end = co_await renew_runner()) co_return std::unexpected(*end);
     const protocol::UnitStarted started{.job = settings_.job.id,
@@ -430,22 +438,22 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Uni
                                         .attempt = attempt,
                                         .host = settings_.host,
                                         .worker = std::to_string(settings_.worker)};
-    (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
-    results::Unit copy = unit;
-    const runner::RunLimits limits{.unit = settings_.job.unit_timeout,
-                                   .grace = settings_.job.grace};
-    auto run = co_await runner_->run(std::move(copy), attempt, limits);
+    if (!std::exchange(goes_on, false))
+      (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
+    results::Unit rest = parts.rest();
+    auto run = co_await runner_->run(std::move(rest), attempt, parts.limits());
     if (run.end == runner::RunEnd::kStopped)
       co_return std::unexpected(is_stopping_ ? kStopped : kOriginatorGone);
-    if (run.end != runner::RunEnd::kHostDied) co_return std::move(run.result);
-    if (!is_suspect) continue;
-    run.result.unit = unit.id;
-    run.result.verdict = results::Verdict::kCrashed;
-    run.result.errors.push_back({.stage = "crash",
-                                 .exception_class = "",
-                                 .message = "the runner host died twice while it ran",
-                                 .backtrace = {}});
-    co_return std::move(run.result);
+    if (run.end == runner::RunEnd::kHostDied) {
+      if (!std::exchange(is_suspect, true)) continue;
+      run.result.verdict = results::Verdict::kCrashed;
+      run.result.errors.push_back({.stage = "crash",
+                                   .exception_class = "",
+                                   .message = "the runner host died twice while it ran",
+                                   .backtrace = {}});
+    }
+    goes_on = parts.add(std::move(run));
+    if (!goes_on) co_return parts.take_result();
   }
 }
 

@@ -1,6 +1,7 @@
 // Limits on the worker's side: what is asked and told before a unit is killed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "harness.h"
@@ -90,6 +91,72 @@ TEST_F(LimitsTest, AnInterruptDoesNotWaitForTheGrace) {
   ASSERT_TRUE(eventually(60s, [&] { return project.has("asked"); })) << cluster().logs();
   program.signal(SIGINT);
   EXPECT_EQ(cluster().finish(program, 30s).exit_code, 130);
+}
+
+// ---- test cases ----
+
+const ReportedCase* case_named(const FinishedRun& run, const string& name) {
+  const auto found = std::ranges::find(run.report.cases, name, &ReportedCase::name);
+  return found == run.report.cases.end() ? nullptr : &*found;
+}
+
+/// "passed", "error", …; empty when it is not reported, or more than once.
+string status_of(const FinishedRun& run, const string& name) {
+  const auto count = std::ranges::count(run.report.cases, name, &ReportedCase::name);
+  return count == 1 ? case_named(run, name)->status : string();
+}
+
+TEST_F(LimitsTest, ACaseOverItsLimitIsAnErrorAndTheOthersRun) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb",
+                "RSpec.describe('a') do\n  it('first') {}\n  it('sleeps') { sleep }\n"
+                "  it('loops') { nil while true }\n  it('fails') { raise 'oh' }\n"
+                "  it('last') {}\nend\n");
+  project.write("test/b_test.rb",
+                "require 'minitest/autorun'\nclass BTest < Minitest::Test\n"
+                "  def test_1; end\n  def test_2; sleep; end\n  def test_3; end\nend\n");
+  project.write("test/unit/c_test.rb",
+                "require 'test/unit'\nclass CTest < Test::Unit::TestCase\n"
+                "  def test_1; end\n  def test_2; sleep; end\n  def test_3; end\nend\n");
+  project.write("spec/d_spec.rb", "RSpec.describe('d') { it('is quick') {} }\n");
+  const FinishedRun run = cluster().run(project, {"--case-timeout", "2", "-j", "2"});
+  EXPECT_EQ(run.exit_code, 1);
+  for (const char* name : {"a first", "a last", "BTest#test_1", "BTest#test_3", "CTest#test_1",
+                           "CTest#test_3", "d is quick"})
+    EXPECT_EQ(status_of(run, name), "passed") << name;
+  EXPECT_EQ(status_of(run, "a fails"), "failed");
+  for (const char* name : {"a sleeps", "a loops", "BTest#test_2", "CTest#test_2"}) {
+    EXPECT_EQ(status_of(run, name), "error") << name;
+    EXPECT_TRUE(contains(case_named(run, name)->message, "killed at the time limit of a case"));
+  }
+  for (const char* file : {"spec/a_spec.rb", "test/b_test.rb", "test/unit/c_test.rb"}) {
+    EXPECT_EQ(run.report.unit(file)->verdict, "timed_out") << file;
+    EXPECT_EQ(run.report.starts.at(file), 1) << file;
+  }
+  EXPECT_EQ(run.report.unit("spec/d_spec.rb")->verdict, "passed");
+  EXPECT_TRUE(contains(run.output, "a_spec.rb:3:in `sleep'")) << run.output;
+  EXPECT_TRUE(contains(run.output, "b_test.rb:4:in `sleep'"));
+}
+
+TEST_F(LimitsTest, TheUnitsLimitIsForAllItsParts) {
+  const Project project = cluster().add_project("");
+  cluster().configure(project, R"("timeouts": {"unit": 7, "case": 2})");
+  project.write("spec/a_spec.rb",
+                "RSpec.describe('a') { 20.times { |i| it(\"sleeps #{i}\") { sleep } } }\n");
+  const FinishedRun run = cluster().run(project);
+  const ReportedUnit* unit = run.report.unit("spec/a_spec.rb");
+  ASSERT_NE(unit, nullptr);
+  EXPECT_EQ(unit->verdict, "timed_out");
+  EXPECT_GE(run.report.cases.size(), 1U);
+  EXPECT_LE(run.report.cases.size(), 3U);
+  EXPECT_LT(unit->seconds, 8);
+}
+
+TEST_F(LimitsTest, CasesThatEndInTimeAreLeftAlone) {
+  const Project project = cluster().add_project("mixed");
+  const FinishedRun run = cluster().run(project, {"--case-timeout", "30", "-j", "2"});
+  EXPECT_EQ(differences(expected_units("mixed"), run.report), "");
+  EXPECT_EQ(run.exit_code, 1);
 }
 
 }  // namespace

@@ -1,0 +1,49 @@
+// When a unit, or one of its cases, has run for too long. Decides; the RunnerProcess acts.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "runner/runner_protocol.h"
+
+namespace gorgon::runner {
+
+/// Zero: no such limit.
+struct RunLimits {
+  std::chrono::duration<double> unit{0};
+  std::chrono::duration<double> test_case{0};
+  std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL; zero: SIGKILL at once.
+};
+
+class UnitClock {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  UnitClock(const RunLimits& limits, TimePoint now);
+
+  void start_case(CaseStarted started, TimePoint now);
+  /// A case that was not started ends whatever runs: runners need not give ids before the end.
+  void end_case(const std::string& id);
+
+  enum class Due { kNothing, kCaseLimit, kUnitLimit };
+  [[nodiscard]] Due due(TimePoint now) const;
+  /// When due() will say something new, if nothing happens before.
+  [[nodiscard]] TimePoint next() const;
+
+  struct RunningCase {
+    CaseStarted started;
+    TimePoint since;
+  };
+  /// The one that has run for longest; null: none. Cases may run side by side.
+  [[nodiscard]] const RunningCase* oldest() const;
+  /// The one that was started last; null: none.
+  [[nodiscard]] const RunningCase* newest() const;
+
+ private:
+  TimePoint unit_limit_ = TimePoint::max();
+  std::chrono::steady_clock::duration case_limit_ = std::chrono::steady_clock::duration::max();
+  std::vector<RunningCase> running_;  ///< In the order of their start.
+};
+
+}  // namespace gorgon::runner

@@ -1,0 +1,70 @@
+#include "runner/unit_clock.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "runner/runner_protocol.h"
+
+namespace gorgon::runner {
+namespace {
+
+using namespace std::chrono_literals;
+using Due = UnitClock::Due;
+
+constexpr UnitClock::TimePoint kStart{1000s};
+
+CaseStarted case_named(const std::string& id) {
+  return {.id = id, .name = "does " + id, .location = "a_spec.rb:1"};
+}
+
+TEST(UnitClock, WithoutLimitsNothingIsEverDue) {
+  UnitClock clock({}, kStart);
+  clock.start_case(case_named("a"), kStart);
+  EXPECT_EQ(clock.due(kStart + 1000h), Due::kNothing);
+  EXPECT_EQ(clock.next(), UnitClock::TimePoint::max());
+}
+
+TEST(UnitClock, AUnitHasItsLimitWhateverItsCasesDo) {
+  UnitClock clock({.unit = 10s, .test_case = 20s}, kStart);
+  clock.start_case(case_named("a"), kStart + 1s);
+  EXPECT_EQ(clock.next(), kStart + 10s);
+  EXPECT_EQ(clock.due(kStart + 9s), Due::kNothing);
+  EXPECT_EQ(clock.due(kStart + 10s), Due::kUnitLimit);
+}
+
+TEST(UnitClock, EachCaseHasALimitOfItsOwn) {
+  UnitClock clock({.unit = 100s, .test_case = 5s}, kStart);
+  EXPECT_EQ(clock.next(), kStart + 100s) << "loading the file is no case";
+  clock.start_case(case_named("a"), kStart + 10s);
+  EXPECT_EQ(clock.next(), kStart + 15s);
+  clock.end_case("a");
+  EXPECT_EQ(clock.due(kStart + 15s), Due::kNothing);
+  clock.start_case(case_named("b"), kStart + 14s);
+  EXPECT_EQ(clock.due(kStart + 18s), Due::kNothing);
+  EXPECT_EQ(clock.due(kStart + 19s), Due::kCaseLimit);
+  EXPECT_EQ(clock.oldest()->started.id, "b");
+}
+
+TEST(UnitClock, OfCasesSideBySideTheOldestIsDue) {
+  UnitClock clock({.test_case = 5s}, kStart);
+  clock.start_case(case_named("a"), kStart);
+  clock.start_case(case_named("b"), kStart + 1s);
+  clock.start_case(case_named("c"), kStart + 2s);
+  clock.end_case("a");
+  EXPECT_EQ(clock.next(), kStart + 6s);
+  EXPECT_EQ(clock.oldest()->started.id, "b");
+  EXPECT_EQ(clock.newest()->started.id, "c");
+}
+
+TEST(UnitClock, ACaseOfWhichOnlyTheEndHasAnIdEndsTheOneThatRan) {
+  UnitClock clock({.test_case = 5s}, kStart);
+  clock.start_case({.id = "", .name = "does a", .location = ""}, kStart);
+  clock.end_case("a");
+  EXPECT_EQ(clock.newest(), nullptr);
+  EXPECT_EQ(clock.due(kStart + 10s), Due::kNothing);
+}
+
+}  // namespace
+}  // namespace gorgon::runner
