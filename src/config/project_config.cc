@@ -175,6 +175,10 @@ const Table<Timeouts>& timeout_keys() {
        "A test case that runs longer is killed; the others of its file run. The file's verdict is "
        "\"timed out\". 0: never. Default: 0.",
        duration(&Timeouts::test_case)},
+      {{"slow"},
+       "A file or test case that has run for so long is told of while it runs, and again whenever "
+       "that has doubled. 0: never. Default: 60.",
+       duration(&Timeouts::slow)},
       {{"grace"},
        "A file that is to be killed gets SIGTERM so long before, to clean up. 0: no SIGTERM. "
        "Default: 5.",

@@ -69,6 +69,7 @@ struct Callbacks {
 struct Timeouts {
   std::chrono::duration<double> unit{900};      ///< A unit is killed after it. 0: never.
   std::chrono::duration<double> test_case{0};   ///< A test case is killed after it. 0: never.
+  std::chrono::duration<double> slow{60};       ///< What runs for longer is told of. 0: never.
   std::chrono::duration<double> grace{5};       ///< From SIGTERM to SIGKILL. 0: no SIGTERM.
   std::chrono::duration<double> start{60};      ///< Without any listener for so long: exit 6.
   std::chrono::duration<double> callback{600};  ///< One callback.

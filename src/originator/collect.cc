@@ -94,6 +94,8 @@ void Originator::handle(const broker::Delivery& delivery) {
   const auto now = Clock::now();
   if (const auto* started = std::get_if<protocol::UnitStarted>(&*message)) {
     handle(*started);
+  } else if (auto* slow = std::get_if<protocol::UnitSlow>(&*message)) {
+    handle(std::move(*slow));
   } else if (auto* cases = std::get_if<protocol::UnitCases>(&*message)) {
     state_.add_cases(cases->unit, cases->run, cases->part, std::move(cases->cases));
   } else if (auto* finished = std::get_if<protocol::UnitFinished>(&*message)) {
@@ -129,6 +131,18 @@ void Originator::handle(const protocol::UnitStarted& message) {
                                     .host = message.host,
                                     .worker = message.worker,
                                     .attempt = tries});
+}
+
+void Originator::handle(protocol::UnitSlow message) {
+  const results::Unit* unit = state_.unit(message.unit);
+  if (unit == nullptr || state_.result(message.unit) != nullptr) return;
+  reporter_.on(results::UnitSlow{.unit = unit->id,
+                                 .file = unit->file,
+                                 .host = std::move(message.host),
+                                 .worker = std::move(message.worker),
+                                 .seconds = message.seconds,
+                                 .running_case = std::move(message.running_case),
+                                 .case_seconds = message.case_seconds});
 }
 
 void Originator::handle(protocol::UnitFinished message) {

@@ -86,6 +86,7 @@ protocol::JobDefinition Originator::definition() const {
                  .env = config.job.env},
       .unit_timeout = config.timeouts.unit,
       .case_timeout = config.timeouts.test_case,
+      .slow_after = config.timeouts.slow,
       .grace = config.timeouts.grace,
       .callback_timeout = config.timeouts.callback,
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};

@@ -101,6 +101,7 @@ class Originator {
   void handle(const broker::Delivery& delivery);
   void handle_dead_letter(const results::Unit& unit);
   void handle(const protocol::UnitStarted& message);
+  void handle(protocol::UnitSlow message);
   void handle(protocol::UnitFinished message);
   void handle(protocol::HostState message);
   void handle(const protocol::WorkerDone& message);

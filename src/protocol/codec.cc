@@ -173,6 +173,7 @@ struct Codec<JobDefinition> {
             {"runner", protocol::write(m.runner)},
             {"unit_timeout", m.unit_timeout.count()},
             {"case_timeout", m.case_timeout.count()},
+            {"slow_after", m.slow_after.count()},
             {"grace", m.grace.count()},
             {"callback_timeout", m.callback_timeout.count()},
             {"expires_at", m.expires_at}};
@@ -193,6 +194,7 @@ struct Codec<JobDefinition> {
     in.object("runner", [&](ObjectReader& runner) { m.runner = read_runner(runner); });
     m.unit_timeout = std::chrono::duration<double>(in.number_or("unit_timeout", 0));
     m.case_timeout = std::chrono::duration<double>(in.number_or("case_timeout", 0));
+    m.slow_after = std::chrono::duration<double>(in.number_or("slow_after", 0));
     m.grace = std::chrono::duration<double>(in.number_or("grace", 0));
     m.callback_timeout = std::chrono::duration<double>(in.number_or("callback_timeout", 0));
     m.expires_at = in.integer_or("expires_at", 0);
@@ -288,6 +290,34 @@ struct Codec<UnitStarted> {
     m.attempt = read_count(in, "attempt", 1);
     m.host = in.text("host");
     m.worker = in.text("worker");
+    return m;
+  }
+};
+
+template <>
+struct Codec<UnitSlow> {
+  static constexpr std::string_view kName = "unit_slow";
+  static Json write(const UnitSlow& m) {
+    Json json = {{"job", m.job},
+                 {"unit", m.unit},
+                 {"host", m.host},
+                 {"worker", m.worker},
+                 {"seconds", m.seconds}};
+    if (!m.running_case.empty()) {
+      json["running_case"] = m.running_case;
+      json["case_seconds"] = m.case_seconds;
+    }
+    return json;
+  }
+  static UnitSlow read(ObjectReader& in) {
+    UnitSlow m;
+    m.job = in.text("job");
+    m.unit = in.text("unit");
+    m.host = in.text("host");
+    m.worker = in.text("worker");
+    m.seconds = in.number_or("seconds", 0);
+    m.running_case = in.text_or("running_case", "");
+    m.case_seconds = in.number_or("case_seconds", 0);
     return m;
   }
 };

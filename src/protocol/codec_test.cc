@@ -63,6 +63,7 @@ TEST(CodecTest, AJobSurvivesTheWire) {
   sent.runner.env = {{"RAILS_ENV", "test"}};
   sent.unit_timeout = std::chrono::duration<double>(12.5);
   sent.case_timeout = std::chrono::duration<double>(3.5);
+  sent.slow_after = std::chrono::duration<double>(30);
   sent.grace = std::chrono::duration<double>(2.5);
   const auto received = decode(encode(sent));
   ASSERT_TRUE(received) << received.error().message;
@@ -77,7 +78,28 @@ TEST(CodecTest, AJobOfBeforeHasFewerLimits) {
   const auto& job = std::get<JobDefinition>(*old);
   EXPECT_EQ(job.unit_timeout.count(), 9);
   EXPECT_EQ(job.case_timeout.count(), 0);
+  EXPECT_EQ(job.slow_after.count(), 0);
   EXPECT_EQ(job.grace.count(), 0);
+}
+
+TEST(CodecTest, ASlowUnitSurvivesTheWire) {
+  const auto received = decode(encode(UnitSlow{.job = "j",
+                                               .unit = "u",
+                                               .host = "h",
+                                               .worker = "2",
+                                               .seconds = 61.5,
+                                               .running_case = "a b",
+                                               .case_seconds = 60}));
+  ASSERT_TRUE(received) << received.error().message;
+  const auto& slow = std::get<UnitSlow>(*received);
+  EXPECT_EQ(slow.unit, "u");
+  EXPECT_EQ(slow.seconds, 61.5);
+  EXPECT_EQ(slow.running_case, "a b");
+  EXPECT_EQ(slow.case_seconds, 60);
+  const auto between =
+      decode(R"({"v":1,"type":"unit_slow","job":"j","unit":"u","host":"h","worker":"2"})");
+  ASSERT_TRUE(between);
+  EXPECT_EQ(std::get<UnitSlow>(*between).running_case, "");
 }
 
 TEST(CodecTest, BytesThatAreNotUtf8BecomeReplacementCharacters) {

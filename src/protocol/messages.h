@@ -35,6 +35,7 @@ struct JobDefinition {
   config::RunnerSettings runner;
   std::chrono::duration<double> unit_timeout{0};  ///< 0: none.
   std::chrono::duration<double> case_timeout{0};  ///< 0: none.
+  std::chrono::duration<double> slow_after{0};    ///< A unit or case is told of. 0: never.
   std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL for a unit over its limit.
   std::chrono::duration<double> callback_timeout{0};  ///< 0: none.
   std::int64_t expires_at = 0;  ///< Unix seconds; a listener drops the job after it.
@@ -82,6 +83,16 @@ struct UnitStarted {
   std::uint32_t attempt = 1;  ///< As the broker counts.
   std::string host;
   std::string worker;
+};
+/// A unit runs for longer than `slow_after`; comes again when that has doubled, and so on.
+struct UnitSlow {
+  std::string job;
+  std::string unit;
+  std::string host;
+  std::string worker;
+  double seconds = 0;
+  std::string running_case;  ///< The one that has run for longest; empty: none runs.
+  double case_seconds = 0;
 };
 /// Cases of a unit that did not fit in one message with the others; comes before its UnitFinished.
 struct UnitCases {
@@ -150,7 +161,7 @@ struct WorkerComplete {
 };
 
 using Message = std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, ListenerUp,
-                             UnitMessage, UnitStarted, UnitCases, UnitFinished, HostState,
+                             UnitMessage, UnitStarted, UnitSlow, UnitCases, UnitFinished, HostState,
                              WorkerAlive, WorkerDone, Probe, Pong, CommandOutput, WorkerComplete>;
 
 }  // namespace gorgon::protocol

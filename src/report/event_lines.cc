@@ -106,6 +106,18 @@ std::string started_line(const results::RunStarted& event, const Look& look) {
   return text + "\n";
 }
 
+std::string slow_line(const results::UnitSlow& event, const Look& look) {
+  const std::string running_case =
+      event.running_case.empty() ? std::string()
+                                 : fmt::format("in \"{}\" for {}", safe_line(event.running_case),
+                                               seconds_text(event.case_seconds));
+  const std::string tail = joined({"runs for " + seconds_text(event.seconds), running_case,
+                                   place_of(look, event.host, event.worker)},
+                                  ", ");
+  return fmt::format("{}  {}{}\n", painted(look, Style::kYellow, pad_right("SLOW", kWordColumns)),
+                     safe_line(event.file), painted(look, Style::kDim, "  " + tail));
+}
+
 std::string unit_line(const results::Unit& unit, const UnitResult& result, const Look& look) {
   const std::string word = pad_right(std::string(word_of(result.verdict)), kWordColumns);
   const std::string attempt =

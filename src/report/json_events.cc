@@ -112,6 +112,20 @@ OrderedJson json_of(const results::UnitStarted& event) {
   return json;
 }
 
+OrderedJson json_of(const results::UnitSlow& event) {
+  OrderedJson json;
+  json["event"] = "unit_slow";
+  add_unit(json, event.file, event.unit);
+  json["seconds"] = event.seconds;
+  json["host"] = event.host;
+  json["worker"] = event.worker;
+  if (!event.running_case.empty()) {
+    json["running_case"] = event.running_case;
+    json["case_seconds"] = event.case_seconds;
+  }
+  return json;
+}
+
 OrderedJson json_of(const results::CaseFinished& event) {
   const results::TestCase& test_case = *event.test_case;
   OrderedJson json;

@@ -79,6 +79,20 @@ TEST_F(JsonEventsTest, WritesTheDocumentedFieldsInOrder) {
 )");
 }
 
+TEST_F(JsonEventsTest, TellsWhatIsSlowAndInWhichCase) {
+  results::UnitSlow slow{.unit = "u1", .file = "a_spec.rb", .host = "b", .worker = "2"};
+  slow.seconds = 61;
+  reporter_.on(slow);
+  slow.running_case = "A works";
+  slow.case_seconds = 60;
+  reporter_.on(slow);
+  EXPECT_EQ(
+      reader_.take(),
+      R"({"event":"unit_slow","unit":"a_spec.rb","unit_id":"u1","seconds":61.0,"host":"b","worker":"2"}
+{"event":"unit_slow","unit":"a_spec.rb","unit_id":"u1","seconds":61.0,"host":"b","worker":"2","running_case":"A works","case_seconds":60.0}
+)");
+}
+
 TEST_F(JsonEventsTest, TellsFailuresErrorsAndHosts) {
   run_everything(run_);
   const std::vector<Json> events = events_in(reader_.take());

@@ -115,6 +115,8 @@ void TerminalReporter::on(const results::RunEvent& event) {
     if (is_failure || (!is_quiet && !is_shown_live)) print(host_lines(*host, look_));
   } else if (const auto* unit = std::get_if<results::UnitFinished>(&event)) {
     on_unit_finished(*unit);
+  } else if (const auto* slow = std::get_if<results::UnitSlow>(&event)) {
+    if (!is_quiet) print(slow_line(*slow, look_));
   } else if (const auto* notice = std::get_if<Notice>(&event)) {
     if (!is_quiet || notice->level != Notice::Level::kInfo) print(notice_lines(*notice, look_));
   } else if (std::holds_alternative<results::RunFinished>(event)) {

@@ -171,6 +171,21 @@ TEST_F(TerminalReporterTest, AGoodRunEndsInFewLines) {
             "gorgon: passed, 1 file, 1 case, 1.50 s\n");
 }
 
+TEST_F(TerminalReporterTest, WhatIsSlowIsToldWithItsCase) {
+  TerminalReporter& reporter = make();
+  results::UnitSlow slow{.unit = "u1", .file = "spec/a_spec.rb", .host = "b", .worker = "2"};
+  slow.seconds = 125;
+  reporter.on(slow);
+  slow.running_case = "A\tworks";
+  slow.case_seconds = 60;
+  reporter.on(slow);
+  EXPECT_THAT(reader_.take(), AllOf(HasSubstr("SLOW     spec/a_spec.rb  runs for 2 min 05 s, "),
+                                    HasSubstr("in \"A works\" for 1 min 00 s, ")));
+  TerminalReporter& quiet = make({.verbosity = Verbosity::kQuiet});
+  quiet.on(slow);
+  EXPECT_EQ(reader_.take(), "");
+}
+
 TEST_F(TerminalReporterTest, ARunThatNeverBeganSaysWhy) {
   TerminalReporter& reporter = make();
   SyntheticRun run(reporter);

@@ -40,6 +40,16 @@ struct UnitStarted {
   std::string worker;
   std::uint32_t attempt = 1;
 };
+/// A unit that takes its time.
+struct UnitSlow {
+  std::string unit;
+  std::string file;
+  std::string host;
+  std::string worker;
+  double seconds = 0;        ///< It has run for so long.
+  std::string running_case;  ///< The one that has run for longest; empty: none runs.
+  double case_seconds = 0;
+};
 /// A case of a unit that has its final verdict; all cases of a unit come right before its
 /// UnitFinished.
 struct CaseFinished {
@@ -66,7 +76,7 @@ struct RunFinished {
   std::string reason;  ///< Why the exit code is not 0 or 1; empty otherwise.
 };
 
-using RunEvent = std::variant<RunStarted, Waiting, HostChanged, UnitStarted, CaseFinished,
+using RunEvent = std::variant<RunStarted, Waiting, HostChanged, UnitStarted, UnitSlow, CaseFinished,
                               UnitFinished, Notice, RunFinished>;
 
 }  // namespace gorgon::results

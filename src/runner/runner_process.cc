@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -162,6 +163,7 @@ struct RunnerProcess::Streams {
 struct RunnerProcess::UnitProgress {
   RunLimits limits;
   UnitClock clock;
+  std::function<void(const SlowUnit&)> on_slow;
   results::UnitResult result;
   std::vector<ByteRange> case_ranges;
   std::size_t output_left = kMaxUnitOutputBytes;
@@ -286,9 +288,11 @@ Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress) {
   for (;;) {
     auto event = co_await next_event(progress.clock.next());
     if (!event) {
-      const UnitClock::Due due = progress.clock.due(steady_clock::now());
+      const auto now = steady_clock::now();
+      const UnitClock::Due due = progress.clock.due(now);
       if (due == UnitClock::Due::kUnitLimit) co_return RunEnd::kTimedOut;
       if (due == UnitClock::Due::kCaseLimit) co_return RunEnd::kCaseTimedOut;
+      if (due == UnitClock::Due::kSlow) progress.on_slow(progress.clock.tell_slow(now));
       continue;
     }
     if (std::holds_alternative<Abandoned>(*event)) co_return RunEnd::kStopped;
@@ -444,9 +448,11 @@ void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
   }
 }
 
-Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunLimits limits) {
+Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunLimits limits,
+                                 std::function<void(const SlowUnit&)> on_slow) {
   const auto started = steady_clock::now();
-  UnitProgress progress{.limits = limits, .clock = UnitClock(limits, started)};
+  UnitProgress progress{
+      .limits = limits, .clock = UnitClock(limits, started), .on_slow = std::move(on_slow)};
   progress.result.unit = unit.id;
   // Writers have the file open to append, so they go on at the new end.
   if (::ftruncate(output_.get(), 0) != 0)

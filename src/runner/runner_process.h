@@ -54,8 +54,10 @@ class RunnerProcess {
   ~RunnerProcess();
 
   /// Runs one unit. One that is over its limit is asked where it is, and ended with its whole tree:
-  /// a few seconds after the limit and the grace, at the latest.
-  [[nodiscard]] Task<UnitRun> run(results::Unit unit, std::uint32_t attempt, RunLimits limits);
+  /// a few seconds after the limit and the grace, at the latest. `on_slow` hears of one that takes
+  /// its time.
+  [[nodiscard]] Task<UnitRun> run(results::Unit unit, std::uint32_t attempt, RunLimits limits,
+                                  std::function<void(const SlowUnit&)> on_slow);
   /// Lets it run after_complete and its suite hooks and exit, at most `grace`, then kills. Gives
   /// what went wrong.
   [[nodiscard]] Task<std::vector<results::Failure>> stop(std::chrono::steady_clock::duration grace);

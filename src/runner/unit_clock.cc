@@ -21,13 +21,20 @@ steady_clock::duration limited(std::chrono::duration<double> limit) {
 
 }  // namespace
 
-UnitClock::UnitClock(const RunLimits& limits, TimePoint now) {
+UnitClock::UnitClock(const RunLimits& limits, TimePoint now) : start_(now) {
+  if (limits.slow.count() > 0) {
+    slow_ = limited(limits.slow);
+    unit_slow_at_ = now + slow_;
+  }
   if (limits.unit.count() > 0) unit_limit_ = now + limited(limits.unit);
   if (limits.test_case.count() > 0) case_limit_ = limited(limits.test_case);
 }
 
 void UnitClock::start_case(CaseStarted started, TimePoint now) {
-  running_.push_back({.started = std::move(started), .since = now});
+  const bool can_be_slow = slow_ != steady_clock::duration::max();
+  running_.push_back({.started = std::move(started),
+                      .since = now,
+                      .slow_at = can_be_slow ? now + slow_ : TimePoint::max()});
 }
 
 void UnitClock::end_case(const std::string& id) {
@@ -43,12 +50,35 @@ void UnitClock::end_case(const std::string& id) {
 UnitClock::Due UnitClock::due(TimePoint now) const {
   if (now >= unit_limit_) return Due::kUnitLimit;
   if (!running_.empty() && now - running_.front().since >= case_limit_) return Due::kCaseLimit;
-  return Due::kNothing;
+  const bool is_slow =
+      now >= unit_slow_at_ ||
+      std::ranges::any_of(running_, [&](const RunningCase& one) { return now >= one.slow_at; });
+  return is_slow ? Due::kSlow : Due::kNothing;
 }
 
 UnitClock::TimePoint UnitClock::next() const {
-  if (running_.empty() || case_limit_ == steady_clock::duration::max()) return unit_limit_;
-  return std::min(unit_limit_, running_.front().since + case_limit_);
+  TimePoint next = std::min(unit_limit_, unit_slow_at_);
+  for (const RunningCase& one : running_) next = std::min(next, one.slow_at);
+  if (!running_.empty() && case_limit_ != steady_clock::duration::max())
+    next = std::min(next, running_.front().since + case_limit_);
+  return next;
+}
+
+SlowUnit UnitClock::tell_slow(TimePoint now) {
+  const auto double_if_due = [now](TimePoint& at, TimePoint since) {
+    while (now >= at) at = since + 2 * (at - since);
+  };
+  const auto seconds_since = [now](TimePoint since) {
+    return std::chrono::duration<double>(now - since).count();
+  };
+  double_if_due(unit_slow_at_, start_);
+  for (RunningCase& one : running_) double_if_due(one.slow_at, one.since);
+  SlowUnit slow{.seconds = seconds_since(start_)};
+  if (const RunningCase* one = oldest()) {
+    slow.running_case = one->started.name;
+    slow.case_seconds = seconds_since(one->since);
+  }
+  return slow;
 }
 
 const UnitClock::RunningCase* UnitClock::oldest() const {

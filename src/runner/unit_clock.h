@@ -14,6 +14,14 @@ struct RunLimits {
   std::chrono::duration<double> unit{0};
   std::chrono::duration<double> test_case{0};
   std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL; zero: SIGKILL at once.
+  std::chrono::duration<double> slow{0};   ///< Told of, and again when it has taken twice as long.
+};
+
+/// What there is to tell of a unit that takes its time.
+struct SlowUnit {
+  double seconds = 0;
+  std::string running_case;  ///< The one that has run for longest; empty: none runs.
+  double case_seconds = 0;
 };
 
 class UnitClock {
@@ -26,14 +34,18 @@ class UnitClock {
   /// A case that was not started ends whatever runs: runners need not give ids before the end.
   void end_case(const std::string& id);
 
-  enum class Due { kNothing, kCaseLimit, kUnitLimit };
+  enum class Due { kNothing, kSlow, kCaseLimit, kUnitLimit };
   [[nodiscard]] Due due(TimePoint now) const;
   /// When due() will say something new, if nothing happens before.
   [[nodiscard]] TimePoint next() const;
 
+  /// To be told when kSlow is due. The unit, or the case, is due again when its time has doubled.
+  [[nodiscard]] SlowUnit tell_slow(TimePoint now);
+
   struct RunningCase {
     CaseStarted started;
     TimePoint since;
+    TimePoint slow_at;
   };
   /// The one that has run for longest; null: none. Cases may run side by side.
   [[nodiscard]] const RunningCase* oldest() const;
@@ -41,6 +53,9 @@ class UnitClock {
   [[nodiscard]] const RunningCase* newest() const;
 
  private:
+  TimePoint start_;
+  TimePoint unit_slow_at_ = TimePoint::max();
+  std::chrono::steady_clock::duration slow_ = std::chrono::steady_clock::duration::max();
   TimePoint unit_limit_ = TimePoint::max();
   std::chrono::steady_clock::duration case_limit_ = std::chrono::steady_clock::duration::max();
   std::vector<RunningCase> running_;  ///< In the order of their start.

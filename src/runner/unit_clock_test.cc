@@ -58,6 +58,38 @@ TEST(UnitClock, OfCasesSideBySideTheOldestIsDue) {
   EXPECT_EQ(clock.newest()->started.id, "c");
 }
 
+TEST(UnitClock, WhatTakesItsTimeIsToldAtGrowingIntervals) {
+  UnitClock clock({.slow = 60s}, kStart);
+  EXPECT_EQ(clock.next(), kStart + 60s);
+  EXPECT_EQ(clock.due(kStart + 60s), Due::kSlow);
+  EXPECT_EQ(clock.tell_slow(kStart + 60s).seconds, 60);
+  EXPECT_EQ(clock.due(kStart + 119s), Due::kNothing);
+  EXPECT_EQ(clock.next(), kStart + 120s);
+  (void)clock.tell_slow(kStart + 250s);
+  EXPECT_EQ(clock.next(), kStart + 480s) << "what was missed is not told later";
+}
+
+TEST(UnitClock, ACaseThatHangsInALongUnitIsToldOfOnItsOwn) {
+  UnitClock clock({.slow = 60s}, kStart);
+  (void)clock.tell_slow(kStart + 700s);
+  EXPECT_EQ(clock.next(), kStart + 960s);
+  clock.start_case(case_named("a"), kStart + 710s);
+  EXPECT_EQ(clock.next(), kStart + 770s);
+  EXPECT_EQ(clock.due(kStart + 770s), Due::kSlow);
+  const SlowUnit slow = clock.tell_slow(kStart + 770s);
+  EXPECT_EQ(slow.seconds, 770);
+  EXPECT_EQ(slow.running_case, "does a");
+  EXPECT_EQ(slow.case_seconds, 60);
+  EXPECT_EQ(clock.next(), kStart + 830s);
+  clock.end_case("a");
+  EXPECT_EQ(clock.next(), kStart + 960s);
+}
+
+TEST(UnitClock, ALimitIsMoreUrgentThanAWord) {
+  UnitClock clock({.unit = 60s, .slow = 60s}, kStart);
+  EXPECT_EQ(clock.due(kStart + 60s), Due::kUnitLimit);
+}
+
 TEST(UnitClock, ACaseOfWhichOnlyTheEndHasAnIdEndsTheOneThatRan) {
   UnitClock clock({.test_case = 5s}, kStart);
   clock.start_case({.id = "", .name = "does a", .location = ""}, kStart);

@@ -18,6 +18,8 @@ class UnitParts {
   /// What is still to run. Its limit is what those before have left of the unit's.
   [[nodiscard]] const results::Unit& rest() const { return rest_; }
   [[nodiscard]] const runner::RunLimits& limits() const { return limits_; }
+  /// Of the parts so far.
+  [[nodiscard]] double seconds() const { return result_.seconds; }
   /// Takes a part's result. True when there is a rest to run.
   [[nodiscard]] bool add(runner::UnitRun run);
   [[nodiscard]] results::UnitResult take_result() { return std::move(result_); }

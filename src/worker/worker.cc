@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -425,7 +426,8 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Uni
   UniqueFd turn;
   const runner::RunLimits limits{.unit = settings_.job.unit_timeout,
                                  .test_case = settings_.job.case_timeout,
-                                 .grace = settings_.job.grace};
+                                 .grace = settings_.job.grace,
+                                 .slow = settings_.job.slow_after};
   UnitParts parts(unit, limits);
   bool is_suspect = false;
   bool goes_on = false;
@@ -441,7 +443,11 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Uni
     if (!std::exchange(goes_on, false))
       (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
     results::Unit rest = parts.rest();
-    auto run = co_await runner_->run(std::move(rest), attempt, parts.limits());
+    std::function<void(const runner::SlowUnit&)> on_slow = [&](runner::SlowUnit slow) {
+      slow.seconds += parts.seconds();
+      tell_slow(unit.id, slow);
+    };
+    auto run = co_await runner_->run(std::move(rest), attempt, parts.limits(), std::move(on_slow));
     if (run.end == runner::RunEnd::kStopped)
       co_return std::unexpected(is_stopping_ ? kStopped : kOriginatorGone);
     if (run.end == runner::RunEnd::kHostDied) {
@@ -455,6 +461,17 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Uni
     goes_on = parts.add(std::move(run));
     if (!goes_on) co_return parts.take_result();
   }
+}
+
+void Worker::tell_slow(const std::string& unit, const runner::SlowUnit& slow) {
+  const protocol::UnitSlow message{.job = settings_.job.id,
+                                   .unit = unit,
+                                   .host = settings_.host,
+                                   .worker = std::to_string(settings_.worker),
+                                   .seconds = slow.seconds,
+                                   .running_case = slow.running_case,
+                                   .case_seconds = slow.case_seconds};
+  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(message)});
 }
 
 /// A lock that one suspect's worker of this job holds at a time.

@@ -16,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "broker/broker.h"
 #include "runner/runner_process.h"
+#include "runner/unit_clock.h"
 #include "worker/settings.h"
 
 namespace gorgon::worker {
@@ -60,6 +61,7 @@ class Worker {
   [[nodiscard]] Task<std::optional<ExitCode>> run_unit(broker::Delivery delivery);
   [[nodiscard]] Task<std::expected<results::UnitResult, ExitCode>> try_unit(results::Unit unit,
                                                                             std::uint32_t attempt);
+  void tell_slow(const std::string& unit, const runner::SlowUnit& slow);
   [[nodiscard]] Task<UniqueFd> take_suspects_turn();
   [[nodiscard]] Task<std::optional<ExitCode>> renew_runner();
   [[nodiscard]] Task<void> give_back_untried(std::uint64_t tag);

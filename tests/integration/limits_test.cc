@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "harness.h"
 #include "run_report.h"
@@ -150,6 +151,24 @@ TEST_F(LimitsTest, TheUnitsLimitIsForAllItsParts) {
   EXPECT_GE(run.report.cases.size(), 1U);
   EXPECT_LE(run.report.cases.size(), 3U);
   EXPECT_LT(unit->seconds, 8);
+}
+
+TEST_F(LimitsTest, WhatTakesItsTimeIsToldOfWhileItRuns) {
+  const Project project = cluster().add_project("");
+  cluster().configure(project, R"("timeouts": {"slow": 0.5})");
+  project.write("spec/a_spec.rb", spec_with("sleep 0.01 until File.exist?('go')"));
+  Program& program = cluster().start_run(project);
+  const string event = R"("event":"unit_slow","unit":"spec/a_spec.rb")";
+  ASSERT_TRUE(eventually(60s, [&] {
+    const string output = program.output();
+    const auto first = output.find(event);
+    return first != string::npos && output.find(event, first + 1) != string::npos;
+  })) << cluster().logs();
+  EXPECT_TRUE(contains(program.output(), R"("running_case":"x hangs")"));
+  project.write("go", "");
+  const FinishedRun run = cluster().finish(program);
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(run.report.notices, std::vector<string>()) << "it is no warning";
 }
 
 TEST_F(LimitsTest, CasesThatEndInTimeAreLeftAlone) {
