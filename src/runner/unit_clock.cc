@@ -65,8 +65,10 @@ UnitClock::TimePoint UnitClock::next() const {
 }
 
 SlowUnit UnitClock::tell_slow(TimePoint now) {
-  const auto double_if_due = [now](TimePoint& at, TimePoint since) {
-    while (now >= at) at = since + 2 * (at - since);
+  // A unit and its first case are due at nearly the same time: told once.
+  const TimePoint soon = now + slow_ / 2;
+  const auto double_if_due = [soon](TimePoint& at, TimePoint since) {
+    while (soon >= at) at = since + 2 * (at - since);
   };
   const auto seconds_since = [now](TimePoint since) {
     return std::chrono::duration<double>(now - since).count();

@@ -85,6 +85,15 @@ TEST(UnitClock, ACaseThatHangsInALongUnitIsToldOfOnItsOwn) {
   EXPECT_EQ(clock.next(), kStart + 960s);
 }
 
+TEST(UnitClock, AUnitAndItsOnlyCaseAreToldOfAtOnce) {
+  UnitClock clock({.slow = 60s}, kStart);
+  clock.start_case(case_named("a"), kStart + 2s);
+  for (const auto age : {60s, 120s, 240s}) {
+    EXPECT_EQ(clock.next(), kStart + age);
+    (void)clock.tell_slow(kStart + age);
+  }
+}
+
 TEST(UnitClock, ALimitIsMoreUrgentThanAWord) {
   UnitClock clock({.unit = 60s, .slow = 60s}, kStart);
   EXPECT_EQ(clock.due(kStart + 60s), Due::kUnitLimit);

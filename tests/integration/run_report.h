@@ -34,8 +34,9 @@ struct Report {
   std::size_t planned = 0;  ///< As run_started says.
   std::map<std::string, ReportedUnit> units;
   std::vector<ReportedCase> cases;
-  std::map<std::string, int> starts;         ///< unit_started events per unit.
-  std::map<std::string, std::string> hosts;  ///< The last state of each.
+  std::map<std::string, int> starts;                     ///< unit_started events per unit.
+  std::map<std::string, std::vector<std::string>> slow;  ///< Per unit: the running cases told of.
+  std::map<std::string, std::string> hosts;              ///< The last state of each.
   std::vector<std::string> notices;
   std::vector<std::string> waiting;  ///< Reasons.
   std::optional<int> exit_code;      ///< As run_finished says; nullopt: the run has not ended.
