@@ -66,11 +66,21 @@ module Gorgon
       started = Wire.now
       unit = Unit.new(message, @settings.seed || Random.new_seed % SEEDS)
       report = UnitReport.new(@channel, @output, unit.file)
-      prepare(unit)
-      replace = run_guarded(unit, report)
+      replace = unit.inside? ? prepare_and_run(unit, report) : refuse(unit, report)
       @channel.tell('unit_finished', 'unit' => unit.id, 'verdict' => report.verdict, 'errors' => report.errors,
                                      'seconds' => Wire.now - started, 'rss_kb' => rss_kb, 'seed' => unit.seed,
                                      'replace' => replace || grown?)
+    end
+
+    def prepare_and_run(unit, report)
+      prepare(unit)
+      run_guarded(unit, report)
+    end
+
+    # Whoever may name units may run what is in the workspace, and nothing else on this machine.
+    def refuse(unit, report)
+      report.error(Wire.plain_error('load', 'ArgumentError', "#{unit.file.inspect} is not a path within the workspace"))
+      false
     end
 
     # Undoes what an earlier file may have changed and what every file may count on.
@@ -132,6 +142,11 @@ module Gorgon
       @attempt = message['attempt'] || 1
       @framework = message['framework']
       @seed = seed
+    end
+
+    # Whether the file can only be one of the workspace, links in it aside.
+    def inside?
+      !file.empty? && !file.start_with?('/') && !file.include?("\0") && !file.split('/').include?('..')
     end
 
     def all?

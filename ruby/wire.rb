@@ -11,6 +11,7 @@ module Gorgon
     MESSAGE_BYTES = 64 * 1024
     NAME_BYTES = 4 * 1024
     BACKTRACE_LINES = 200
+    LEVELS = 64
     OWN_FRAMES = "#{__dir__}/"
 
     TOKEN = /[{}\[\],:]|"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null|\S/m.freeze
@@ -45,7 +46,8 @@ module Gorgon
       end
     end
 
-    # Strict enough for a peer we trust: raises ParseError for anything that is not exactly one JSON value.
+    # Strict enough for a peer we trust: raises ParseError for anything that is not exactly one JSON value, or nests
+    # deeper than LEVELS. Of a key that stands twice the last value counts, as in src/base/json.h.
     def parse(source)
       tokens = source.scan(TOKEN)
       value, rest = read_value(tokens, 0)
@@ -127,11 +129,11 @@ module Gorgon
       "\"#{string.gsub(NEEDS_ESCAPE) { |char| ESCAPES[char] || format('\u%04x', char.ord) }}\""
     end
 
-    def read_value(tokens, index)
+    def read_value(tokens, index, level = 0)
       token = tokens[index] or raise ParseError, 'the JSON text ends early'
       case token[0]
-      when '{' then read_object(tokens, index + 1)
-      when '[' then read_array(tokens, index + 1)
+      when '{' then read_object(tokens, index + 1, deeper(level))
+      when '[' then read_array(tokens, index + 1, deeper(level))
       when '"' then [unquote(token), index + 1]
       when '-', '0'..'9' then [token.match?(/[.eE]/) ? token.to_f : Integer(token, 10), index + 1]
       else
@@ -141,7 +143,13 @@ module Gorgon
       end
     end
 
-    def read_object(tokens, index)
+    def deeper(level)
+      raise ParseError, "more than #{LEVELS} levels" if level == LEVELS
+
+      level + 1
+    end
+
+    def read_object(tokens, index, level)
       result = {}
       return [result, index + 1] if tokens[index] == '}'
 
@@ -150,19 +158,19 @@ module Gorgon
         raise ParseError, "expected ':', got #{tokens[index + 1].inspect}" unless tokens[index + 1] == ':'
 
         key = unquote(tokens[index])
-        result[key], index = read_value(tokens, index + 2)
+        result[key], index = read_value(tokens, index + 2, level)
         return [result, index + 1] if tokens[index] == '}'
 
         index = after_comma(tokens, index)
       end
     end
 
-    def read_array(tokens, index)
+    def read_array(tokens, index, level)
       result = []
       return [result, index + 1] if tokens[index] == ']'
 
       loop do
-        value, index = read_value(tokens, index)
+        value, index = read_value(tokens, index, level)
         result << value
         return [result, index + 1] if tokens[index] == ']'
 

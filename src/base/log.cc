@@ -1,15 +1,19 @@
 #include "base/log.h"
 
+#include <fmt/format.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/result.h"
+#include "base/text.h"
 
 namespace gorgon::log {
 
@@ -46,6 +50,27 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::err;
 }
 
+/// `text` as one entry: what other machines say is in it, and must neither speak to a terminal nor
+/// look like an entry of its own.
+std::string as_entry(std::string_view text) {
+  std::string entry;
+  const std::string valid = valid_utf8(text);
+  for (std::size_t i = 0; i < valid.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(valid[i]);
+    const bool is_c1 = byte == 0xC2 && static_cast<unsigned char>(valid[i + 1]) < 0xA0;
+    if (byte == '\n') {
+      entry += "\n    ";
+    } else if ((byte < 0x20 && byte != '\t') || byte == 0x7F) {
+      entry += fmt::format("\\x{:02x}", byte);
+    } else if (is_c1) {
+      entry += fmt::format("\\u{:04x}", static_cast<unsigned char>(valid[++i]));
+    } else {
+      entry += valid[i];
+    }
+  }
+  return entry;
+}
+
 }  // namespace
 
 Result<void> open(const std::filesystem::path& file, Level level) {
@@ -71,7 +96,8 @@ void set_name(std::string_view name) { process_name() = name; }
 void write(Level level, std::string_view line) {
   if (!logger()->should_log(to_spdlog(level))) return;
   const std::string_view name = process_name();
-  logger()->log(to_spdlog(level), "{}{}{}", name, name.empty() ? "" : ": ", line);
+  const std::string entry = as_entry(line);
+  logger()->log(to_spdlog(level), "{}{}{}", name, name.empty() ? "" : ": ", entry);
 }
 
 }  // namespace gorgon::log

@@ -64,6 +64,16 @@ std::string find_program(const std::string& name) {
   return {};
 }
 
+/// Where C would end a string early, and something else than what was meant would run.
+bool holds_nul(const SpawnOptions& options) {
+  const auto has_nul = [](const std::string& text) { return text.contains('\0'); };
+  return std::ranges::any_of(options.argv, has_nul) ||
+         has_nul(options.working_directory.string()) || has_nul(options.cgroup.string()) ||
+         std::ranges::any_of(options.environment, [&](const auto& variable) {
+           return has_nul(variable.first) || (variable.second && has_nul(*variable.second));
+         });
+}
+
 std::vector<std::string> changed_environment(const SpawnOptions& options) {
   std::map<std::string, std::string> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -182,6 +192,10 @@ std::string describe_failed_step(char step, const SpawnOptions& options) {
 
 Result<Subprocess> Subprocess::spawn(const asio::any_io_executor& executor,
                                      const SpawnOptions& options) {
+  if (holds_nul(options)) {
+    return fail(ErrorKind::kUsage, "cannot start " + std::string(options.argv.at(0).c_str()) +
+                                       ": an argument, a folder or the environment holds a NUL");
+  }
   const std::string program = find_program(options.argv.at(0));
   if (program.empty()) {
     return fail(ErrorKind::kNotFound,

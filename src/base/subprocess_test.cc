@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "base/asio.h"
 #include "base/unique_fd.h"
@@ -41,6 +42,20 @@ TEST(Subprocess, ADeadlineEndsNoWaitButItsOwn) {
   while (!patient && io.run_one_for(10s) > 0) continue;
   ASSERT_TRUE(patient);
   EXPECT_EQ(patient->code, 0);
+}
+
+TEST(Subprocess, NothingIsStartedWithHalfOfItsArguments) {
+  asio::io_context io(1);
+  const std::string half("a\0b", 3);
+  for (const SpawnOptions& options :
+       {SpawnOptions{.argv = {"true", half}}, SpawnOptions{.argv = {half}},
+        SpawnOptions{.argv = {"true"}, .environment = {{"A", half}}},
+        SpawnOptions{.argv = {"true"}, .environment = {{half, std::nullopt}}},
+        SpawnOptions{.argv = {"true"}, .working_directory = half}}) {
+    const auto process = Subprocess::spawn(io.get_executor(), options);
+    ASSERT_FALSE(process);
+    EXPECT_TRUE(process.error().message.contains("holds a NUL")) << process.error().message;
+  }
 }
 
 }  // namespace

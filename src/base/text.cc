@@ -79,6 +79,8 @@ std::optional<std::string> nearest(std::string_view word,
       std::min<std::size_t>(2, (word.size() + 1) / 2 - (word.empty() ? 0 : 1));
   if (word.size() >= 4) best_distance = 2;
   for (const std::string_view candidate : candidates) {
+    // Not worth the look: so many letters would have to be added. A word may be a megabyte long.
+    if (word.size() > candidate.size() + best_distance) continue;
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < best_distance || (distance == best_distance && !best)) {
       best = candidate;
@@ -105,7 +107,8 @@ std::string valid_utf8(std::string_view text) {
 }
 
 std::string human_duration(std::chrono::duration<double> duration) {
-  const double seconds = std::max(0.0, duration.count());
+  constexpr double kMost = 1e12;  // Far below what llround() can give.
+  const double seconds = std::clamp(duration.count(), 0.0, kMost);
   if (seconds < 9.995) return fmt::format("{:.2f} s", seconds);
   if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<long long>(std::llround(seconds));

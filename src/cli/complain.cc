@@ -1,7 +1,9 @@
 #include <cstdio>
+#include <string>
 
 #include "base/result.h"
 #include "cli/commands.h"
+#include "report/display_text.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {
@@ -34,7 +36,10 @@ int exit_code_of(ErrorKind kind) {
 }  // namespace
 
 int complain(const Error& error) {
-  std::fprintf(stderr, "gorgon: %s\n", error.message.c_str());
+  // What other machines and processes said may be in it.
+  std::string text;
+  for (const std::string& line : report::safe_lines(error.message)) text += line + "\n";
+  std::fprintf(stderr, "gorgon: %s", text.c_str());
   return exit_code_of(error.kind);
 }
 

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "config/project_config.h"
 #include "protocol/messages.h"
+#include "report/display_text.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {
@@ -52,7 +53,9 @@ Task<Result<std::size_t>> run_everywhere(config::ProjectConfig config,
                         [&](const protocol::Message& answer) {
                           const auto* output = std::get_if<protocol::CommandOutput>(&answer);
                           if (output == nullptr) return false;
-                          std::printf("%s: %s\n", output->host.c_str(), output->output.c_str());
+                          std::printf("%s:", report::safe_line(output->host).c_str());
+                          for (const std::string& line : report::safe_lines(output->output))
+                            std::printf(" %s\n", line.c_str());
                           if (output->exit_code != 0) ++failed;
                           return --waiting == 0;
                         },

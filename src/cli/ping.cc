@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "cli/commands.h"
 #include "config/project_config.h"
 #include "protocol/messages.h"
+#include "report/display_text.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {
@@ -20,13 +23,15 @@ namespace {
 
 void print_lines(const std::vector<protocol::Pong>& hosts) {
   std::size_t width = 4;
-  for (const protocol::Pong& host : hosts) width = std::max(width, host.host.size());
+  for (const protocol::Pong& host : hosts)
+    width = std::max(width, report::columns_of(report::safe_line(host.host)));
   std::uint32_t slots = 0;
   std::uint32_t free_slots = 0;
   for (const protocol::Pong& host : hosts) {
-    std::printf("%-*s  %-8s  %3u %-5s  %3u free\n", static_cast<int>(width), host.host.c_str(),
-                host.version.c_str(), host.slots, host.slots == 1 ? "slot" : "slots",
-                host.free_slots);
+    const std::string name = report::pad_right(report::safe_line(host.host), width);
+    const std::string version = report::safe_line(host.version);
+    std::printf("%s  %-8s  %3u %-5s  %3u free\n", name.c_str(), version.c_str(), host.slots,
+                host.slots == 1 ? "slot" : "slots", host.free_slots);
     slots += host.slots;
     free_slots += host.free_slots;
   }

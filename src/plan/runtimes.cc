@@ -57,7 +57,7 @@ Runtimes load_runtimes(const fs::path& file) {
   for (const auto& [path, value] : json->items()) {
     if (!value.is_number()) continue;
     const auto seconds = value.get<double>();
-    if (seconds >= 0 && std::isfinite(seconds)) runtimes.emplace(path, Seconds(seconds));
+    if (seconds >= 0 && seconds <= kMaxSeconds) runtimes.emplace(path, Seconds(seconds));
   }
   return runtimes;
 }

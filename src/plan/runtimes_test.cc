@@ -35,6 +35,13 @@ class RuntimesTest : public ::testing::Test {
   fs::path file_ = folder_.path() / "tmp/runtimes.json";
 };
 
+TEST_F(RuntimesTest, TimesThatNoFileCanTakeAreLeftOut) {
+  write(R"({"a": -1, "b": 1e308, "c": "5", "d": 5, "d": 6, "../x": 2, "e\u0000f": 3})");
+  EXPECT_THAT(load_runtimes(file_),
+              testing::UnorderedElementsAre(Pair("d", Seconds(6)), Pair("../x", Seconds(2)),
+                                            Pair(std::string("e\0f", 3), Seconds(3))));
+}
+
 TEST_F(RuntimesTest, FormatIsLongestFirstOneFileALine) {
   EXPECT_EQ(format_runtimes({{"b", Seconds(1.5)},
                              {"a", Seconds(1.5)},

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/paths.h"
 #include "base/result.h"
 #include "config/project_config.h"
 #include "config/runner_settings.h"
@@ -29,13 +30,10 @@ using results::Failure;
 using results::TestCase;
 using results::UnitResult;
 
+constexpr std::int64_t kMaxCount = std::numeric_limits<std::uint32_t>::max();
+
 std::uint32_t read_count(ObjectReader& in, std::string_view key, std::uint32_t fallback = 0) {
-  const std::int64_t value = in.integer_or(key, fallback);
-  if (value < 0 || value > std::numeric_limits<std::uint32_t>::max()) {
-    in.reject(key, "a count");
-    return fallback;
-  }
-  return static_cast<std::uint32_t>(value);
+  return static_cast<std::uint32_t>(in.integer_or(key, fallback, {.least = 0, .most = kMaxCount}));
 }
 
 // ---- parts ----
@@ -76,7 +74,7 @@ TestCase read_case(ObjectReader& in) {
   const auto status = results::case_status_named(in.text("status"));
   if (!status) in.reject("status", "passed, failed, error, skipped or pending");
   test_case.status = status.value_or(results::CaseStatus::kError);
-  test_case.seconds = in.number_or("seconds", 0);
+  test_case.seconds = in.measured_seconds("seconds");
   in.object("failure", [&](ObjectReader& failure) { test_case.failure = read_failure(failure); });
   test_case.pending_message = in.text_or("pending", "");
   test_case.output = in.text_or("output", "");
@@ -133,6 +131,9 @@ Json write(const config::RunnerSettings& runner) {
           {"callback_commands", commands}, {"env", runner.env}};
 }
 
+/// What no name of an environment variable can hold.
+constexpr std::string_view kNoName("=\0", 2);
+
 config::RunnerSettings read_runner(ObjectReader& in) {
   config::RunnerSettings runner;
   runner.framework = in.text_or("framework", "");
@@ -147,6 +148,9 @@ config::RunnerSettings read_runner(ObjectReader& in) {
                }
              });
   in.members("env", [&](const std::string& name, const std::optional<std::string>& value) {
+    if (name.empty() || name.find_first_of(kNoName) != std::string::npos)
+      return in.reject("env", "names without \"=\" and NUL");
+    if (value && value->contains('\0')) return in.reject("env", "values without NUL");
     if (value) runner.env[name] = *value;
   });
   return runner;
@@ -192,12 +196,12 @@ struct Codec<JobDefinition> {
       in.reject("source", "an object");
     }
     in.object("runner", [&](ObjectReader& runner) { m.runner = read_runner(runner); });
-    m.unit_timeout = std::chrono::duration<double>(in.number_or("unit_timeout", 0));
-    m.case_timeout = std::chrono::duration<double>(in.number_or("case_timeout", 0));
-    m.slow_after = std::chrono::duration<double>(in.number_or("slow_after", 0));
-    m.grace = std::chrono::duration<double>(in.number_or("grace", 0));
-    m.callback_timeout = std::chrono::duration<double>(in.number_or("callback_timeout", 0));
-    m.expires_at = in.integer_or("expires_at", 0);
+    m.unit_timeout = in.limit_or("unit_timeout", std::chrono::seconds(0));
+    m.case_timeout = in.limit_or("case_timeout", std::chrono::seconds(0));
+    m.slow_after = in.limit_or("slow_after", std::chrono::seconds(0));
+    m.grace = in.limit_or("grace", std::chrono::seconds(0));
+    m.callback_timeout = in.limit_or("callback_timeout", std::chrono::seconds(0));
+    m.expires_at = in.integer_or("expires_at", 0, {.least = 0});
     // The id becomes part of directory and cgroup names.
     if (m.id.empty() || m.id.size() > 64 ||
         m.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") != std::string::npos) {
@@ -267,6 +271,7 @@ struct Codec<UnitMessage> {
     UnitMessage m;
     m.unit.id = in.text("id");
     m.unit.file = in.text("file");
+    if (!is_path_below(m.unit.file)) in.reject("file", "a path within the project");
     m.unit.only = in.texts("only");
     m.unit.except = in.texts("except");
     return m;
@@ -380,7 +385,7 @@ struct Codec<UnitFinished> {
     if (!verdict) in.reject("verdict", "a verdict");
     r.verdict = verdict.value_or(results::Verdict::kLost);
     r.attempt = read_count(in, "attempt", 1);
-    r.seconds = in.number_or("seconds", 0);
+    r.seconds = in.measured_seconds("seconds");
     r.host = in.text("host");
     r.worker = in.text("worker");
     r.cases = read_cases(in);
@@ -495,7 +500,7 @@ struct Codec<CommandOutput> {
   static CommandOutput read(ObjectReader& in) {
     CommandOutput m;
     m.host = in.text("host");
-    m.exit_code = static_cast<int>(in.integer_or("exit_code", -1));
+    m.exit_code = static_cast<int>(in.integer_or("exit_code", -1, {.least = -1, .most = 255}));
     m.output = in.text_or("output", "");
     return m;
   }

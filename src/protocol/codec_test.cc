@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <string>
+#include <string_view>
 #include <variant>
 
 #include "base/result.h"
@@ -147,6 +149,50 @@ TEST(CodecTest, HostStateOfBeforeHasNoEpoch) {
   const auto probe = decode(encode(Probe{.job = "a"}));
   ASSERT_TRUE(probe);
   EXPECT_EQ(std::get<Probe>(*probe).job, "a");
+}
+
+std::string job_with(std::string_view fields) {
+  return R"({"v":1,"type":"job","id":"j1","file_queue":"f","reply_queue":"r",)"
+         R"("source":{"transport":"none","source":"/a"},)" +
+         std::string(fields) + "}";
+}
+
+TEST(CodecTest, AUnitNamesAFileOfTheProject) {
+  for (const char* file : {"", "/etc/passwd", "../secret_spec.rb", "spec/../../a_spec.rb",
+                           "spec/a_spec.rb\\u0000.txt"}) {
+    const auto received =
+        decode(std::string(R"({"v":1,"type":"unit","id":"1","file":")") + file + "\"}");
+    ASSERT_FALSE(received) << file;
+    EXPECT_EQ(received.error().message, "unit.file: expected a path within the project");
+  }
+  EXPECT_TRUE(decode(R"({"v":1,"type":"unit","id":"1","file":"spec/a_spec.rb"})"));
+}
+
+TEST(CodecTest, LimitsOfAJobAreTimesThatAClockCanCount) {
+  EXPECT_TRUE(decode(job_with(R"("unit_timeout":3600)")));
+  for (const char* field :
+       {R"("unit_timeout":-1)", R"("unit_timeout":1e308)", R"("callback_timeout":1e10)",
+        R"("unit_timeout":"5")", R"("expires_at":-1)", R"("expires_at":18446744073709551615)",
+        R"("epoch":4294967296)"}) {
+    EXPECT_FALSE(decode(job_with(field))) << field;
+  }
+}
+
+TEST(CodecTest, TheEnvironmentOfAJobHasNamesAndValues) {
+  EXPECT_TRUE(decode(job_with(R"("runner":{"env":{"A":"b=c","B":null}})")));
+  for (const char* env : {R"({"":"x"})", R"({"A=B":"x"})", R"({"A\u0000":"x"})",
+                          R"({"A":"x\u0000y"})", R"({"A":1})"}) {
+    EXPECT_FALSE(decode(job_with(std::string(R"("runner":{"env":)") + env + "}"))) << env;
+  }
+}
+
+TEST(CodecTest, ACommandThatDidNotRunIsNoGoodEnd) {
+  // 4294967296 would be 0 as an int.
+  const auto received =
+      decode(R"({"v":1,"type":"command_output","host":"h","exit_code":4294967296})");
+  ASSERT_FALSE(received);
+  EXPECT_EQ(received.error().message,
+            "command_output.exit_code: expected an integer from -1 to 255");
 }
 
 TEST(CodecTest, HostileBytesEndInAnError) {

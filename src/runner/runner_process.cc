@@ -51,6 +51,13 @@ constexpr auto kKillLimit = std::chrono::seconds(5);
 /// within a time slice; one that cannot is stuck in native code.
 constexpr auto kStacksLimit = std::chrono::seconds(2);
 constexpr std::size_t kShownThreads = 20;
+/// Lines are taken off after so many bytes, and whoever waits for them gets a turn.
+constexpr std::size_t kReadAtOnceBytes = std::size_t{1} * 1024 * 1024;
+/// A test that writes to a descriptor which it believes to be another may spoil a line or two; a
+/// runner that goes on like that would fill our memory.
+constexpr int kMaxGarbage = 20;
+/// The two lines of a status pipe are far shorter.
+constexpr std::size_t kMaxStatusBytes = 4096;
 /// Of what a runner said when it ended badly.
 constexpr std::size_t kShownOutputLines = 40;
 
@@ -65,19 +72,21 @@ void take_lines(std::string& buffer, const Take& take) {
   buffer.erase(0, start);
 }
 
-/// Everything that can be read without waiting. False at end of file or error.
-bool read_available(int fd, std::string& into) {
+enum class ReadEnd { kNothingMoreNow, kLimit, kClosed };
+
+/// What can be read without waiting, until `into` holds more than `max_bytes`.
+ReadEnd read_available(int fd, std::string& into, std::size_t max_bytes) {
   std::array<char, 64 * 1024> bytes;
-  for (;;) {
+  while (into.size() <= max_bytes) {
     const ssize_t count = ::read(fd, bytes.data(), bytes.size());
     if (count > 0) {
       into.append(bytes.data(), static_cast<std::size_t>(count));
-      if (into.size() > 2 * kMaxLineBytes) return true;  // The caller parses before it reads on.
-      continue;
+    } else if (count == 0 || errno != EINTR) {
+      const bool is_open = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+      return is_open ? ReadEnd::kNothingMoreNow : ReadEnd::kClosed;
     }
-    if (count < 0 && errno == EINTR) continue;
-    return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
   }
+  return ReadEnd::kLimit;
 }
 
 std::string title_of(const CaseStarted& test_case) {
@@ -95,41 +104,45 @@ struct RunnerProcess::Streams {
     status.native_non_blocking(true);
   }
 
-  /// Reads and queues all that the runner has said so far. False when it will say no more.
-  bool drain_conversation() {
-    bool open = true;
-    do {
-      const std::size_t before = conversation_text.size();
-      open = read_available(conversation.native_handle(), conversation_text);
-      take_lines(conversation_text, [&](std::string_view line) {
-        auto message = parse_runner_line(line);
-        if (message) {
-          events.push(*std::move(message));
-        } else {
-          events.push(Garbage{message.error().message});
-        }
-      });
-      if (conversation_text.size() > kMaxLineBytes) {
-        events.push(
-            Garbage{"a runner's line is longer than " + std::to_string(kMaxLineBytes) + " bytes"});
-        conversation_text.clear();
-        return false;
+  /// Reads and queues what the runner has said, up to a limit. kClosed: it will say no more, or we
+  /// will not listen.
+  ReadEnd read_some() {
+    if (garbage > kMaxGarbage) return ReadEnd::kClosed;
+    const std::size_t held = conversation_text.size();
+    const ReadEnd end =
+        read_available(conversation.native_handle(), conversation_text, held + kReadAtOnceBytes);
+    take_lines(conversation_text, [&](std::string_view line) {
+      if (garbage > kMaxGarbage) return;
+      auto message = parse_runner_line(line);
+      if (message) {
+        events.push(*std::move(message));
+      } else {
+        push_garbage(message.error().message, ++garbage > kMaxGarbage);
       }
-      if (conversation_text.size() <= before) break;
-    } while (open);
-    return open;
+    });
+    if (conversation_text.size() > kMaxLineBytes) {
+      push_garbage("a line is longer than " + std::to_string(kMaxLineBytes) + " bytes", true);
+      conversation_text.clear();
+      garbage = kMaxGarbage + 1;
+    }
+    return garbage > kMaxGarbage ? ReadEnd::kClosed : end;
+  }
+
+  void push_garbage(const std::string& reason, bool is_end) {
+    events.push(Garbage{"the runner broke the protocol: " + reason, is_end});
   }
 
   asio::posix::stream_descriptor conversation;
   asio::posix::stream_descriptor status;
   std::string conversation_text;
   std::string status_text;
+  int garbage = 0;  ///< Lines of the conversation that were no message.
   Channel<Event> events;
   pid_t pid = 0;
   bool closed = false;
 
   static Task<void> read_conversation(std::shared_ptr<Streams> self) {
-    while (!self->closed && self->drain_conversation()) {
+    while (!self->closed && self->read_some() != ReadEnd::kClosed) {
       const auto [error] = co_await self->conversation.async_wait(
           asio::posix::stream_descriptor::wait_read, as_value);
       if (error) co_return;
@@ -141,20 +154,21 @@ struct RunnerProcess::Streams {
   static Task<void> read_status(std::shared_ptr<Streams> self) {
     std::optional<ExitStatus> ended;
     while (!self->closed && !ended) {
-      const bool open = read_available(self->status.native_handle(), self->status_text);
+      const ReadEnd end =
+          read_available(self->status.native_handle(), self->status_text, kMaxStatusBytes);
       take_lines(self->status_text, [&](std::string_view line) {
         const auto parsed = parse_status_line(line);
         if (!parsed) return;
         if (const auto* pid = std::get_if<pid_t>(&*parsed)) self->pid = *pid;
         if (const auto* status = std::get_if<ExitStatus>(&*parsed)) ended = *status;
       });
-      if (!open || ended) break;
+      if (end == ReadEnd::kClosed || ended || self->status_text.size() > kMaxStatusBytes) break;
       const auto [error] =
           co_await self->status.async_wait(asio::posix::stream_descriptor::wait_read, as_value);
       if (error) co_return;
     }
     if (self->closed) co_return;
-    self->drain_conversation();
+    while (self->read_some() == ReadEnd::kLimit) continue;
     self->events.push(Ended{ended});
   }
 };
@@ -217,6 +231,8 @@ Task<Result<std::unique_ptr<RunnerProcess>>> RunnerProcess::start(RunnerOptions 
                                                (said.empty() ? "" : "\n  output:\n" + said));
     }
   }
+  if (const auto* garbage = std::get_if<Garbage>(&*event))
+    co_return fail(ErrorKind::kProtocol, garbage->reason);
   co_return fail(ErrorKind::kProtocol, "the runner's first message was not \"ready\"");
 }
 
@@ -275,6 +291,7 @@ std::string RunnerProcess::captured(std::int64_t from, std::int64_t to,
 
 void RunnerProcess::take_case(UnitProgress& progress, CaseDone done) const {
   progress.clock.end_case(done.test_case.id);
+  if (done.output) done.output->to = std::min(done.output->to, output_size());
   if (done.output && done.output->to > done.output->from) {
     progress.case_ranges.push_back(*done.output);
     const std::size_t limit = std::min(kMaxCaseOutputBytes, progress.output_left);
@@ -302,6 +319,7 @@ Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress) {
       progress.result.errors.push_back(
           {.stage = "outside", .exception_class = "", .message = garbage->reason, .backtrace = {}});
       usable_ = false;
+      if (garbage->is_end) co_return RunEnd::kCrashed;
       continue;
     }
     auto& message = std::get<RunnerMessage>(*event);
@@ -516,6 +534,8 @@ Task<std::vector<results::Failure>> RunnerProcess::stop(steady_clock::duration g
     auto event = co_await next_event(deadline);
     is_abandoned = event && std::holds_alternative<Abandoned>(*event);
     if (!event || is_abandoned) break;
+    if (const auto* garbage = std::get_if<Garbage>(&*event); garbage != nullptr && garbage->is_end)
+      break;
     auto* message = std::get_if<RunnerMessage>(&*event);
     auto* stopped = message != nullptr ? std::get_if<RunnerStopped>(message) : nullptr;
     if (stopped == nullptr) continue;

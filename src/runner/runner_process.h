@@ -74,6 +74,7 @@ class RunnerProcess {
   struct Abandoned {};
   struct Garbage {
     std::string reason;
+    bool is_end = false;  ///< Nothing more is read from it: it has to be killed.
   };
   using Event = std::variant<RunnerMessage, Ended, Abandoned, Garbage>;
   struct Streams;

@@ -1,10 +1,12 @@
 #include "runner/runner_protocol.h"
 
 #include <signal.h>
-#include <time.h>
 
 #include <cstdint>
 #include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,10 @@
 namespace gorgon::runner {
 
 namespace {
+
+/// Linux' PID_MAX_LIMIT (include/linux/threads.h): 4 * 1024 * 1024.
+constexpr std::int64_t kMaxPid = std::int64_t{4} * 1024 * 1024;
+constexpr std::int64_t kMaxSignal = 64;
 
 results::Failure read_failure(ObjectReader& in) {
   results::Failure failure;
@@ -34,9 +40,8 @@ std::vector<results::Failure> read_failures(ObjectReader& in, std::string_view k
 }
 
 RunnerReady read_ready(ObjectReader& in) {
-  const std::int64_t signal = in.integer_or("stacks_signal", 0);
-  if (signal < 0 || signal > SIGRTMAX) in.reject("stacks_signal", "the number of a signal");
-  return {.pid = static_cast<pid_t>(in.integer_or("pid", 0)),
+  const std::int64_t signal = in.integer_or("stacks_signal", 0, {.least = 0, .most = SIGRTMAX});
+  return {.pid = static_cast<pid_t>(in.integer_or("pid", 0, {.least = 0, .most = kMaxPid})),
           .stacks_signal = static_cast<int>(signal)};
 }
 
@@ -53,6 +58,17 @@ RunnerStacks read_stacks(ObjectReader& in) {
   return stacks;
 }
 
+/// Nullopt for anything but [from, to] with 0 <= from <= to.
+std::optional<ByteRange> read_range(const Json& json) {
+  if (!json.is_array() || json.size() != 2) return std::nullopt;
+  // The library keeps every integer that is not negative as unsigned.
+  if (!json[0].is_number_unsigned() || !json[1].is_number_unsigned()) return std::nullopt;
+  const auto from = json[0].get<std::uint64_t>();
+  const auto to = json[1].get<std::uint64_t>();
+  if (from > to || !std::in_range<std::int64_t>(to)) return std::nullopt;
+  return ByteRange{static_cast<std::int64_t>(from), static_cast<std::int64_t>(to)};
+}
+
 CaseDone read_case(ObjectReader& in, const Json& json) {
   CaseDone done;
   results::TestCase& test_case = done.test_case;
@@ -62,17 +78,13 @@ CaseDone read_case(ObjectReader& in, const Json& json) {
   const auto status = results::case_status_named(in.text("status"));
   if (!status) in.reject("status", "passed, failed, error, skipped or pending");
   test_case.status = status.value_or(results::CaseStatus::kError);
-  test_case.seconds = in.number_or("seconds", 0);
+  test_case.seconds = in.measured_seconds("seconds");
   in.object("failure", [&](ObjectReader& failure) { test_case.failure = read_failure(failure); });
   test_case.pending_message = in.text_or("pending", "");
   const auto output = json.find("output");
   if (output != json.end() && !output->is_null()) {
-    if (output->is_array() && output->size() == 2 && (*output)[0].is_number_integer() &&
-        (*output)[1].is_number_integer()) {
-      done.output = ByteRange{(*output)[0].get<std::int64_t>(), (*output)[1].get<std::int64_t>()};
-    } else {
-      in.reject("output", "[from, to]");
-    }
+    done.output = read_range(*output);
+    if (!done.output) in.reject("output", "[from, to]");
   }
   return done;
 }
@@ -85,7 +97,7 @@ UnitDone read_unit_finished(ObjectReader& in) {
   done.errors = read_failures(in, "errors");
   // A verdict of its own that contradicts its errors would let a broken file pass.
   done.passed = verdict == "passed" && done.errors.empty();
-  done.seconds = in.number_or("seconds", 0);
+  done.seconds = in.measured_seconds("seconds");
   done.replace = in.boolean_or("replace", false);
   return done;
 }
@@ -104,7 +116,7 @@ Result<RunnerMessage> parse_runner_line(std::string_view line) {
   const std::string type = in.text("type");
   GORGON_TRY(in.status());
   if (type == "ready") {
-    RunnerReady ready = read_ready(in);
+    const RunnerReady ready = read_ready(in);
     return checked(in, ready);
   }
   if (type == "failed") {
@@ -139,16 +151,16 @@ Result<StatusLine> parse_status_line(std::string_view line) {
   GORGON_TRY_ASSIGN(const Json json, parse_json(line));
   ObjectReader in(json, "status");
   if (json.contains("pid")) {
-    const auto pid = static_cast<pid_t>(in.integer("pid"));
-    if (pid <= 1) in.reject("pid", "a process id");
+    // The worker kills what is named here: 1, 0 and negative ones mean others, or many at once.
+    const auto pid = static_cast<pid_t>(in.integer("pid", {.least = 2, .most = kMaxPid}));
     GORGON_TRY(in.status());
     return StatusLine(pid);
   }
   ExitStatus status;
   if (json.contains("signal")) {
-    status.signal = static_cast<int>(in.integer("signal"));
+    status.signal = static_cast<int>(in.integer("signal", {.least = 1, .most = kMaxSignal}));
   } else {
-    status.code = static_cast<int>(in.integer("exit"));
+    status.code = static_cast<int>(in.integer("exit", {.least = 0, .most = 255}));
   }
   GORGON_TRY(in.status());
   return StatusLine(status);
@@ -201,7 +213,7 @@ Result<HostMessage> parse_host_datagram(std::string_view bytes) {
   const std::string type = in.text("type");
   if (type == "ready") {
     HostReady ready{in.text_or("language", ""), in.integer_or("threads", 1),
-                    in.number_or("seconds", 0)};
+                    in.measured_seconds("seconds")};
     GORGON_TRY(in.status());
     return HostMessage(std::move(ready));
   }

@@ -15,6 +15,8 @@ namespace gorgon::worker {
 
 namespace {
 
+constexpr std::int64_t kMaxWorker = 1'000'000;
+
 Json write(const config::Connection& connection) {
   Json json = {{"host", connection.host},
                {"port", connection.port},
@@ -34,11 +36,11 @@ Json write(const config::Connection& connection) {
 config::Connection read_connection(ObjectReader& in) {
   config::Connection connection;
   connection.host = in.text("host");
-  connection.port = static_cast<std::uint16_t>(in.integer("port"));
+  connection.port = static_cast<std::uint16_t>(in.integer("port", {.least = 1, .most = 65535}));
   connection.user = in.text("user");
   connection.password = in.text("password");
   connection.virtual_host = in.text("virtual_host");
-  connection.heartbeat = std::chrono::seconds(in.integer("heartbeat"));
+  connection.heartbeat = std::chrono::seconds(in.integer("heartbeat", {.least = 1, .most = 600}));
   in.object("tls", [&](ObjectReader& tls) {
     connection.tls = config::Tls{.ca_file = tls.text("ca_file"),
                                  .certificate_file = tls.text("certificate_file"),
@@ -77,7 +79,8 @@ Result<Settings> decode_settings(std::string_view bytes) {
     return fail(ErrorKind::kProtocol, "worker settings.job: expected a job");
   settings.job = std::move(*definition);
   settings.host = in.text("host");
-  settings.worker = static_cast<std::uint32_t>(in.integer("worker"));
+  settings.worker =
+      static_cast<std::uint32_t>(in.integer("worker", {.least = 1, .most = kMaxWorker}));
   settings.listener_queue = in.text("listener_queue");
   settings.scratch = in.text("scratch");
   settings.workspace = in.text("workspace");
@@ -86,8 +89,10 @@ Result<Settings> decode_settings(std::string_view bytes) {
   if (const auto socket = in.optional_text("embedded")) {
     settings.address = broker::EmbeddedAddress{*socket};
   } else {
-    in.object("connection",
-              [&](ObjectReader& connection) { settings.address = read_connection(connection); });
+    const bool is_given = in.object("connection", [&](ObjectReader& connection) {
+      settings.address = read_connection(connection);
+    });
+    if (!is_given) in.reject("connection", "an object");
   }
   GORGON_TRY(in.status());
   return settings;

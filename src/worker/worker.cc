@@ -393,7 +393,8 @@ Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
   auto message = protocol::decode(delivery.body);
   const auto* unit = message ? std::get_if<protocol::UnitMessage>(&*message) : nullptr;
   if (unit == nullptr) {
-    log::error("a message in {} is not a unit", delivery.queue);
+    log::error("a message in {} is not a unit{}{}", delivery.queue, message ? "" : ": ",
+               message ? "" : message.error().message);
     // Ends as a dead letter with the originator, who knows what was meant.
     (void)broker_->give_back(delivery.tag, broker::GiveBack::kFailed);
     co_return std::nullopt;

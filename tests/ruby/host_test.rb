@@ -48,6 +48,19 @@ class HostTest < HostCase
     assert_equal 1, host.ended.exitstatus
   end
 
+  def test_a_unit_outside_of_the_workspace_does_not_run
+    outside = project('evil_test.rb' => 'File.write("ran", "")')
+    runner = runner('a_test.rb' => 'require "minitest/autorun"; class A < Minitest::Test; def test_a; end; end')
+    ["#{outside.directory}/evil_test.rb", "../#{File.basename(outside.directory)}/evil_test.rb", '',
+     "a_test.rb\0"].each do |file|
+      outcome = runner.run(file).messages.last
+      assert_equal 'failed', outcome['verdict'], file
+      assert_equal "#{file.inspect} is not a path within the workspace", outcome['errors'].first['message']
+    end
+    refute File.exist?("#{outside.directory}/ran")
+    assert_equal 'passed', runner.run('a_test.rb').messages.last['verdict']
+  end
+
   def test_preload_that_exits_is_a_failure
     host = start_host({ 'app.rb' => 'exit 0' }, preload: ['app.rb'])
     assert_equal %w[failed preload], host.read.values_at('type', 'stage')

@@ -30,6 +30,16 @@ class WireTest < Minitest::Test
     end
   end
 
+  def test_parse_stops_at_64_levels
+    assert_equal [], W.parse('[' * 64 + ']' * 64).flatten
+    assert_raises(W::ParseError) { W.parse('[' * 65 + ']' * 65) }
+    assert_raises(W::ParseError) { W.parse('{"a":' * 100_000) }
+  end
+
+  def test_of_a_key_that_stands_twice_the_last_value_counts
+    assert_equal({ 'a' => 2 }, W.parse('{"a": 1, "a": 2}'))
+  end
+
   def test_parse_survives_half_of_a_surrogate_pair
     assert_equal "\uFFFDx", W.parse('"\ud800x"')
   end

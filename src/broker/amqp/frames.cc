@@ -11,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/log.h"
 #include "base/result.h"
 #include "broker/amqp/library.h"
 #include "broker/broker.h"
@@ -116,8 +117,10 @@ void FrameReader::take_body(amqp_bytes_t part) {
   Content& content = *content_;
   const std::uint64_t missing = content.missing_bytes.value_or(0);
   content.missing_bytes = missing - std::min<std::uint64_t>(part.len, missing);
-  if (auto* delivered = std::get_if<Delivered>(&content.message))
-    delivered->body.append(static_cast<const char*>(part.bytes), part.len);
+  auto* delivered = std::get_if<Delivered>(&content.message);
+  if (delivered != nullptr && !content.is_too_long)
+    delivered->body.append(static_cast<const char*>(part.bytes),
+                           std::min<std::uint64_t>(part.len, missing));
 }
 
 void FrameReader::take_header(const amqp_frame_t& frame) {
@@ -126,8 +129,15 @@ void FrameReader::take_header(const amqp_frame_t& frame) {
   content_->missing_bytes = size;
   const auto* properties =
       static_cast<const amqp_basic_properties_t*>(frame.payload.properties.decoded);
-  if (auto* delivered = std::get_if<Delivered>(&content_->message))
-    delivered->body.reserve(std::min<std::uint64_t>(size, kMaxMessageBytes));
+  if (auto* delivered = std::get_if<Delivered>(&content_->message)) {
+    content_->is_too_long = size > kMaxMessageBytes;
+    if (content_->is_too_long) {
+      log::warning("a message of {} bytes is longer than the allowed {}; it counts as empty", size,
+                   kMaxMessageBytes);
+    } else {
+      delivered->body.reserve(size);
+    }
+  }
   std::visit([&](auto& message) { read_properties(*properties, message); }, content_->message);
 }
 

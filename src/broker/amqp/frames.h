@@ -17,7 +17,7 @@ struct Delivered {
   std::uint64_t tag = 0;
   std::uint32_t attempt = 1;
   bool is_dead_letter = false;
-  std::string body;
+  std::string body;  ///< Empty when it was longer than kMaxMessageBytes.
 };
 /// A publisher confirm: the broker took the message, or could not.
 struct Confirmed {
@@ -66,6 +66,7 @@ class FrameReader {
   struct Content {
     std::variant<Delivered, Returned> message;
     std::optional<std::uint64_t> missing_bytes;  ///< Nullopt before the header.
+    bool is_too_long = false;  ///< Its body is dropped as it comes: others than we may publish.
   };
   [[nodiscard]] std::optional<Incoming> take(const amqp_frame_t& frame);
   [[nodiscard]] std::optional<Incoming> take_method(amqp_channel_t channel,

@@ -1,0 +1,27 @@
+#include "base/log.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace gorgon {
+namespace {
+
+TEST(LogTest, WhatOthersSayCannotSpeakToATerminalOrForgeAnEntry) {
+  ::testing::internal::CaptureStderr();
+  log::warning("{}",
+               "a\x1b]0;title\x07"
+               "b\r\n2026-01-01 I forged\xC2\x9B"
+               "1m\xFF");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "gorgon: a\\x1b]0;title\\x07b\\x0d\n    2026-01-01 I forged\\u009b1m\xEF\xBF\xBD\n");
+}
+
+TEST(LogTest, OrdinaryTextStaysAsItIs) {
+  ::testing::internal::CaptureStderr();
+  log::error("caf\u00e9 \u00a0 {}\ttab", 3);
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "gorgon: caf\u00e9 \u00a0 3\ttab\n");
+}
+
+}  // namespace
+}  // namespace gorgon
