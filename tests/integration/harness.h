@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstddef>
@@ -132,6 +133,8 @@ class Cluster {
   FinishedRun other_program(std::vector<std::string> argv, const std::filesystem::path& directory,
                             std::chrono::steady_clock::duration limit = 120s);
 
+  /// All that run now and were started by this test, at whatever remove.
+  [[nodiscard]] std::vector<pid_t> processes() const;
   /// Names of this broker's queues that belong to jobs of this test.
   [[nodiscard]] std::vector<std::string> job_queues() const;
   /// Stops what runs, and fails the test for everything that is left: queues, processes, folders,
