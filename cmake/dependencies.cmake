@@ -1,5 +1,4 @@
 # Everything here is a Debian 12 package; script/build names them.
-option(GORGON_BUILD_BENCH "Build the benchmarks" OFF)
 
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)

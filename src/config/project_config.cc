@@ -235,6 +235,11 @@ const Table<ProjectConfig>& project_keys() {
       {{"runner_arguments"},
        "Further arguments of the framework's command line.",
        texts(&Config::runner_arguments)},
+      {{"runner_command"},
+       "A runner host for another language, with its arguments: a program that speaks "
+       "[the runner protocol](runner_protocol.md). A name with a `/` is relative to the project. "
+       "Default: Gorgon's own host, for Ruby.",
+       texts(&Config::runner_command)},
       {{"failed_files"},
        "Written after each run: JSON array of the files that failed or were not finished.",
        project_path(&Config::failed_files)},

@@ -13,6 +13,7 @@ namespace gorgon::config {
 struct RunnerSettings {
   std::string framework;  ///< "rspec", "minitest", "test_unit"; empty: found out per file.
   std::vector<std::string> arguments;  ///< For the framework.
+  std::vector<std::string> command;    ///< Starts the runner host, in the workspace; empty: Ruby's.
   std::vector<std::string> preload;    ///< Files or libraries that the runner host requires once.
   Callbacks callbacks;
   std::map<std::string, std::string> env;

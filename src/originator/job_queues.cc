@@ -81,6 +81,7 @@ protocol::JobDefinition Originator::definition() const {
       .source = shipment_->location(),
       .runner = {.framework = config.runner,
                  .arguments = config.runner_arguments,
+                 .command = config.runner_command,
                  .preload = config.job.preload,
                  .callbacks = config.job.callbacks,
                  .env = config.job.env},

@@ -126,9 +126,13 @@ Json write(const config::RunnerSettings& runner) {
   Json commands = Json::object();
   for (const auto& [callback, command] : runner.callbacks.commands)
     commands[std::string(name_of(callback))] = command;
-  return {{"framework", runner.framework}, {"arguments", runner.arguments},
-          {"preload", runner.preload},     {"callbacks_class_file", runner.callbacks.class_file},
-          {"callback_commands", commands}, {"env", runner.env}};
+  return {{"framework", runner.framework},
+          {"arguments", runner.arguments},
+          {"command", runner.command},
+          {"preload", runner.preload},
+          {"callbacks_class_file", runner.callbacks.class_file},
+          {"callback_commands", commands},
+          {"env", runner.env}};
 }
 
 /// What no name of an environment variable can hold.
@@ -138,6 +142,7 @@ config::RunnerSettings read_runner(ObjectReader& in) {
   config::RunnerSettings runner;
   runner.framework = in.text_or("framework", "");
   runner.arguments = in.texts("arguments");
+  runner.command = in.texts("command");
   runner.preload = in.texts("preload");
   runner.callbacks.class_file = in.text_or("callbacks_class_file", "");
   in.members("callback_commands",

@@ -61,6 +61,7 @@ TEST(CodecTest, AJobSurvivesTheWire) {
                  .source = "rsync://h:1/job/",
                  .user = "job",
                  .password = "p"};
+  sent.runner.command = {"./host.py", "-v"};
   sent.runner.callbacks.commands[config::Callback::kBeforeStart] = "createdb";
   sent.runner.env = {{"RAILS_ENV", "test"}};
   sent.unit_timeout = std::chrono::duration<double>(12.5);

@@ -36,6 +36,16 @@ constexpr std::size_t kOutputTailBytes = 8 * 1024;
 
 fs::path output_file(const fs::path& scratch) { return scratch / "host.out"; }
 
+/// How the host of these options is started; puts Gorgon's own where it can be.
+Result<std::vector<std::string>> host_command(const HostOptions& options) {
+  if (!options.settings.command.empty()) return options.settings.command;
+  const fs::path ruby_files = options.scratch / "ruby";
+  std::error_code error;
+  fs::create_directories(ruby_files, error);
+  GORGON_TRY(unpack_embedded_files(ruby_files));
+  return ruby_command(options.workspace, ruby_files / "host.rb");
+}
+
 }  // namespace
 
 std::vector<std::string> ruby_command(const fs::path& workspace, const fs::path& script) {
@@ -51,17 +61,13 @@ std::vector<std::string> ruby_command(const fs::path& workspace, const fs::path&
 
 Task<Result<std::unique_ptr<RunnerHost>>> RunnerHost::start(HostOptions options) {
   const auto executor = co_await asio::this_coro::executor;
-  const fs::path ruby_files = options.scratch / "ruby";
-  std::error_code error;
-  fs::create_directories(ruby_files, error);
-  GORGON_CO_TRY(unpack_embedded_files(ruby_files));
+  SpawnOptions spawn;
+  GORGON_CO_TRY_ASSIGN(spawn.argv, host_command(options));
   GORGON_CO_TRY_ASSIGN(SocketPair control, make_socket_pair(SocketType::kSeqPacket));
   const UniqueFd output(::open(output_file(options.scratch).c_str(),
                                O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
   if (!output) co_return fail_errno("cannot write " + output_file(options.scratch).string(), errno);
 
-  SpawnOptions spawn;
-  spawn.argv = ruby_command(options.workspace, ruby_files / "host.rb");
   for (const auto& [name, value] : options.settings.env)
     spawn.environment.emplace_back(name, value);
   spawn.environment.emplace_back("GORGON_HOST_FD", std::to_string(kControlFd));

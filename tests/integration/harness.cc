@@ -102,9 +102,11 @@ Cluster::Cluster(TestBroker broker, Site site)
 Cluster::~Cluster() {
   programs_.clear();
   listeners_.clear();
-  for (const pid_t pid : processes_of(kMark, id_, folder_)) ::kill(pid, SIGKILL);
+  for (const pid_t pid : processes()) ::kill(pid, SIGKILL);
   if (!is_kept_) remove_tree(folder_);
 }
+
+std::vector<pid_t> Cluster::processes() const { return processes_of(kMark, id_, folder_); }
 
 Environment Cluster::environment(const fs::path& home) const {
   Environment environment = {{kMark, id_},
@@ -363,8 +365,7 @@ void Cluster::stop_listeners() {
 
 void Cluster::check_processes_are_gone() const {
   std::vector<pid_t> left;
-  const bool gone =
-      eventually(kCleanUpLimit, [&] { return (left = processes_of(kMark, id_, folder_)).empty(); });
+  const bool gone = eventually(kCleanUpLimit, [&] { return (left = processes()).empty(); });
   if (gone) return;
   for (const pid_t pid : left) ADD_FAILURE() << "a process is left: " << describe_process(pid);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstddef>
@@ -150,6 +151,8 @@ class Cluster {
   [[nodiscard]] std::set<std::string> jobs() const;
   [[nodiscard]] std::list<RunningListener>& listeners() { return listeners_; }
 
+  /// All that run now and were started by this test, at whatever remove.
+  [[nodiscard]] std::vector<pid_t> processes() const;
   /// Names of this broker's queues that belong to jobs of this test.
   [[nodiscard]] std::vector<std::string> job_queues() const;
   /// Fails the test for what its jobs have left while their listeners run on: queues, processes.

@@ -249,6 +249,39 @@ TEST_F(LocalTest, FileThatKillsItsHostHurtsItselfAlone) {
   EXPECT_EQ(run.report.units.size(), 4U);
 }
 
+/// The example of the documentation, with what it does not show: a failure, a crash, no cases.
+TEST_F(LocalTest, RunnerCommandBringsAnotherLanguage) {
+  const Project project = cluster().add_project("");
+  std::filesystem::copy(
+      std::filesystem::path(GORGON_EXAMPLES) / "runner_host", project.folder(),
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  project.write("checks/fails.check", "echo said\nexit 3\n:\n");
+  project.write("checks/crashes.check", ":\nkill -KILL $PPID; sleep 60\n");
+  project.write("checks/empty.check", "");
+  const FinishedRun run = cluster().run(project, {"-j", "2"});
+  EXPECT_EQ(run.exit_code, 1) << run.report.reason;
+  const auto verdict = [&](const string& file) { return run.report.units.at(file).verdict; };
+  EXPECT_EQ(verdict("checks/arithmetic.check"), "passed");
+  EXPECT_EQ(verdict("checks/fails.check"), "failed");
+  EXPECT_EQ(verdict("checks/crashes.check"), "crashed");
+  EXPECT_EQ(verdict("checks/empty.check"), "passed");
+  const auto said = std::ranges::find(run.report.cases, "echo said", &ReportedCase::name);
+  ASSERT_NE(said, run.report.cases.end());
+  EXPECT_EQ(said->output, "said\n");
+  const auto failed = std::ranges::find(run.report.cases, "exit 3", &ReportedCase::name);
+  ASSERT_NE(failed, run.report.cases.end());
+  EXPECT_EQ(failed->message, "exit code 3");
+}
+
+TEST_F(LocalTest, RunnerCommandThatCannotBeStartedIsNamed) {
+  const Project project = cluster().add_project("");
+  project.write("checks/a.check", ":\n");
+  cluster().configure(project, R"("files": ["checks/*"], "runner_command": ["./missing.py"])");
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(run.exit_code, 6);
+  EXPECT_NE(run.report.reason.find("missing.py"), string::npos) << run.report.reason;
+}
+
 /// A test that calls exit has its runner replaced.
 TEST_F(LocalTest, ReplacedRunnerEndsWithItsSuiteHooks) {
   const Project project = cluster().add_project("");

@@ -419,6 +419,16 @@ TEST_F(AmqpTlsTest, AMissingClientCertificateIsExplained) {
   EXPECT_NE(error.message.find("client certificate"), std::string::npos) << error.message;
 }
 
+TEST_F(AmqpTlsTest, AClientCertificateOfAnotherAuthorityIsRefused) {
+  const auto other = must(test::TestAuthority::make());
+  const auto foreign = must(other.issue("client", "DNS:client"));
+  address_.tls->certificate_file = foreign.certificate_file;
+  address_.tls->key_file = foreign.key_file;
+  const Error error = must_fail(try_to_connect());
+  EXPECT_EQ(error.kind, ErrorKind::kUnavailable);
+  EXPECT_NE(error.message.find("client certificate"), std::string::npos) << error.message;
+}
+
 TEST_F(AmqpTlsTest, PlainAndTlsPortsAreToldApart) {
   const auto tls = std::exchange(address_.tls, std::nullopt);
   EXPECT_EQ(must_fail(try_to_connect()).kind, ErrorKind::kUnavailable);
