@@ -232,6 +232,10 @@ const Table<ProjectConfig>& project_keys() {
       {{"originator_log_file"},
        "Log of `gorgon start`. Default: none.",
        project_path(&Config::originator_log_file)},
+      {{"max_attempts"},
+       "How often a file is tried that takes its worker or machine down; then it is crashed. "
+       "Default: 2.",
+       count(&Config::max_attempts, 1, 10)},
       {{"job"}, "What the machines do.", object(&Config::job, job_keys())},
       {{"timeouts"}, "Upper limits of waiting.", object(&Config::timeouts, timeout_keys())},
   };

@@ -97,6 +97,7 @@ struct ProjectConfig {
   std::filesystem::path runtime_file;         ///< Empty: .gorgon/runtimes.json
   std::filesystem::path originator_log_file;  ///< Empty: no log.
   Job job;
+  std::uint32_t max_attempts = 2;  ///< At a unit that takes its worker or machine down.
   Timeouts timeouts;
 };
 

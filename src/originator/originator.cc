@@ -55,7 +55,7 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
       options_(std::move(options)),
       reporter_(reporter),
       expected_seconds_(plan.expected_seconds),
-      state_(std::move(plan.units)),
+      state_(std::move(plan.units), options_.config.max_attempts),
       job_(random_id(12)),
       inputs_(executor),
       ended_(executor),

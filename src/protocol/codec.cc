@@ -173,6 +173,7 @@ struct Codec<JobDefinition> {
             {"runner", protocol::write(m.runner)},
             {"unit_timeout", m.unit_timeout.count()},
             {"callback_timeout", m.callback_timeout.count()},
+            {"max_attempts", m.max_attempts},
             {"expires_at", m.expires_at}};
   }
   static JobDefinition read(ObjectReader& in) {
@@ -191,6 +192,7 @@ struct Codec<JobDefinition> {
     in.object("runner", [&](ObjectReader& runner) { m.runner = read_runner(runner); });
     m.unit_timeout = std::chrono::duration<double>(in.number_or("unit_timeout", 0));
     m.callback_timeout = std::chrono::duration<double>(in.number_or("callback_timeout", 0));
+    m.max_attempts = read_count(in, "max_attempts", 2);
     m.expires_at = in.integer_or("expires_at", 0);
     // The id becomes part of directory and cgroup names.
     if (m.id.empty() || m.id.size() > 64 ||
@@ -255,6 +257,8 @@ struct Codec<UnitMessage> {
     Json json = {{"id", m.unit.id}, {"file", m.unit.file}};
     if (!m.unit.only.empty()) json["only"] = m.unit.only;
     if (!m.unit.except.empty()) json["except"] = m.unit.except;
+    if (m.attempt > 1) json["attempt"] = m.attempt;
+    if (m.runs_alone) json["runs_alone"] = true;
     return json;
   }
   static UnitMessage read(ObjectReader& in) {
@@ -263,6 +267,8 @@ struct Codec<UnitMessage> {
     m.unit.file = in.text("file");
     m.unit.only = in.texts("only");
     m.unit.except = in.texts("except");
+    m.attempt = read_count(in, "attempt", 1);
+    m.runs_alone = in.boolean_or("runs_alone", false);
     return m;
   }
 };
@@ -282,6 +288,22 @@ struct Codec<UnitStarted> {
     m.job = in.text("job");
     m.unit = in.text("unit");
     m.attempt = read_count(in, "attempt", 1);
+    m.host = in.text("host");
+    m.worker = in.text("worker");
+    return m;
+  }
+};
+
+template <>
+struct Codec<UnitReturned> {
+  static constexpr std::string_view kName = "unit_returned";
+  static Json write(const UnitReturned& m) {
+    return {{"job", m.job}, {"unit", m.unit}, {"host", m.host}, {"worker", m.worker}};
+  }
+  static UnitReturned read(ObjectReader& in) {
+    UnitReturned m;
+    m.job = in.text("job");
+    m.unit = in.text("unit");
     m.host = in.text("host");
     m.worker = in.text("worker");
     return m;
@@ -400,13 +422,16 @@ template <>
 struct Codec<WorkerAlive> {
   static constexpr std::string_view kName = "worker_alive";
   static Json write(const WorkerAlive& m) {
-    return {{"job", m.job}, {"host", m.host}, {"worker", m.worker}};
+    Json json = {{"job", m.job}, {"host", m.host}, {"worker", m.worker}};
+    if (m.unit) json["unit"] = *m.unit;
+    return json;
   }
   static WorkerAlive read(ObjectReader& in) {
     WorkerAlive m;
     m.job = in.text("job");
     m.host = in.text("host");
     m.worker = in.text("worker");
+    m.unit = in.optional_text("unit");
     return m;
   }
 };
@@ -424,6 +449,27 @@ struct Codec<WorkerDone> {
     m.host = in.text("host");
     m.worker = in.text("worker");
     in.objects("errors", [&](ObjectReader& element) { m.errors.push_back(read_failure(element)); });
+    return m;
+  }
+};
+
+template <>
+struct Codec<WorkerDied> {
+  static constexpr std::string_view kName = "worker_died";
+  static Json write(const WorkerDied& m) {
+    return {{"job", m.job},
+            {"host", m.host},
+            {"worker", m.worker},
+            {"how", m.how},
+            {"output", m.output}};
+  }
+  static WorkerDied read(ObjectReader& in) {
+    WorkerDied m;
+    m.job = in.text("job");
+    m.host = in.text("host");
+    m.worker = in.text("worker");
+    m.how = in.text_or("how", "");
+    m.output = in.text_or("output", "");
     return m;
   }
 };
