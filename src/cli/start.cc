@@ -48,6 +48,8 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
     options.config.timeouts.start = std::chrono::duration<double>(*command.start_timeout);
   if (command.unit_timeout)
     options.config.timeouts.unit = std::chrono::duration<double>(*command.unit_timeout);
+  if (command.run_timeout)
+    options.config.timeouts.run = std::chrono::duration<double>(*command.run_timeout);
   return options;
 }
 

@@ -177,6 +177,10 @@ const Table<Timeouts>& timeout_keys() {
       {{"callback"},
        "A callback that runs longer is killed and has failed. 0: never. Default: 600.",
        duration(&Timeouts::callback)},
+      {{"run"},
+       "The whole run, from its start to the last verdict: what is left then is cancelled, and the "
+       "exit code is 7. 0: no limit. Default: 0.",
+       duration(&Timeouts::run)},
   };
   return table;
 }

@@ -70,6 +70,7 @@ struct Timeouts {
   std::chrono::duration<double> unit{900};      ///< A unit is killed after it. 0: never.
   std::chrono::duration<double> start{60};      ///< Without any listener for so long: exit 6.
   std::chrono::duration<double> callback{600};  ///< One callback.
+  std::chrono::duration<double> run{0};         ///< The whole run; 0: no limit.
 };
 
 struct Job {

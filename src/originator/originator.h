@@ -78,6 +78,8 @@ class Originator {
   [[nodiscard]] Task<void> within(Clock::duration limit, Task<void> step);
   [[nodiscard]] Task<int> finish();
   void record();
+  static Task<void> watch_run_limit(std::shared_ptr<Originator*> self, Clock::duration limit);
+  void reach_run_limit();
 
   [[nodiscard]] Task<Result<void>> connect();
   [[nodiscard]] Task<void> reconnect();
@@ -150,7 +152,9 @@ class Originator {
   bool was_blocked_ = false;                                  ///< At the last check.
   std::map<std::string, protocol::HostState> slot_failures_;  ///< By host: of its last slot.
   std::vector<const results::Unit*> to_republish_;  ///< Those that are to be tried once more.
-  std::size_t errors_after_units_ = 0;              ///< after_complete and suite hooks that failed.
+  std::map<std::string, results::UnitResult>
+      cut_off_;  ///< By unit: those that ran when the run's limit was reached.
+  std::size_t errors_after_units_ = 0;  ///< after_complete and suite hooks that failed.
 };
 
 }  // namespace gorgon::originator

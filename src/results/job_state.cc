@@ -44,6 +44,7 @@ bool JobState::unit_started(std::string_view unit, const std::string& host,
   if (state.unit && *state.unit != found->second)
     end_attempt(*state.unit, {AttemptEnd::kLost, {host, worker}, "went on without its verdict"});
   state.unit = found->second;
+  state.since = now;
   ++entries_[found->second].tries;
   return true;
 }
@@ -227,6 +228,15 @@ std::size_t JobState::running_count() const {
     if (state.unit && !entries_[*state.unit].result) running.insert(*state.unit);
   }
   return running.size();
+}
+
+std::vector<JobState::RunningUnit> JobState::running_units() const {
+  std::vector<RunningUnit> running;
+  for (const auto& [name, state] : workers_) {
+    if (state.unit && !entries_[*state.unit].result)
+      running.push_back({.unit = &units_[*state.unit], .worker = name, .since = state.since});
+  }
+  return running;
 }
 
 std::vector<JobState::WorkerName> JobState::drop_silent_workers(TimePoint limit) {

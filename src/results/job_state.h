@@ -93,6 +93,13 @@ class JobState {
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
   /// Units without a verdict that a worker we know of has started.
   [[nodiscard]] std::size_t running_count() const;
+  /// What a worker is doing.
+  struct RunningUnit {
+    const Unit* unit = nullptr;
+    WorkerName worker;
+    TimePoint since;
+  };
+  [[nodiscard]] std::vector<RunningUnit> running_units() const;
   /// Forgets workers that have said nothing since `limit` and gives their names.
   std::vector<WorkerName> drop_silent_workers(TimePoint limit);
   /// Forgets all workers of a machine, and gives their names. What they had ended as `how` says.
@@ -128,6 +135,7 @@ class JobState {
   };
   struct WorkerState {
     TimePoint last_seen;
+    TimePoint since;                  ///< When it started `unit`.
     std::optional<std::size_t> unit;  ///< Place of what it has started, and given no verdict on.
   };
   [[nodiscard]] Entry* entry(std::string_view unit);
