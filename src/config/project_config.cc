@@ -172,7 +172,9 @@ const Table<Timeouts>& timeout_keys() {
        "900.",
        duration(&Timeouts::unit)},
       {{"start"},
-       "Give up (exit code 6) when no listener works on the job for so long. Default: 60.",
+       "Give up (exit code 6) when no listener works on the job for so long; after ten seconds "
+       "when "
+       "each that answered has failed. Default: 60.",
        duration(&Timeouts::start)},
       {{"callback"},
        "A callback that runs longer is killed and has failed. 0: never. Default: 600.",

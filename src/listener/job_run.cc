@@ -236,11 +236,11 @@ Task<void> JobRun::keep_host_running() {
     const ExitStatus status = co_await host_->wait();
     if (state_ != State::kRunning) co_return;
     log::warning("job {}: the runner host ended with {}", job_.id, describe(status));
+    const Error error = host_->with_output(
+        {ErrorKind::kConnectionLost, "the runner host died " + std::to_string(host_starts_) +
+                                         " times, last with " + describe(status)});
     host_.reset();
     if (host_starts_ >= kMaxHostStarts) {
-      const Error error{ErrorKind::kConnectionLost, "the runner host died " +
-                                                        std::to_string(host_starts_) +
-                                                        " times, last with " + describe(status)};
       fail("runner", error);
     } else {
       (void)co_await start_host();

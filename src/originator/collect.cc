@@ -40,6 +40,8 @@ constexpr auto kCheckInterval = 1s;
 /// Workers that are idle for so long while files wait were not given them: the broker lost them.
 constexpr auto kIdleLimit = 60s;
 constexpr int kMaxRepublications = 3;
+/// For another listener, when each that answered has failed for good.
+constexpr auto kLastChance = 10s;
 /// Well within the time after which silent workers are given up.
 constexpr auto kProbeInterval = 5s;
 /// A check that comes so late means that this process did not run.
@@ -286,8 +288,12 @@ void Originator::check_workers() {
     return end(hosts_.exit_code(),
                reasons.empty() ? how : "no worker could be started: " + reasons);
   }
-  if (now - *nobody_since_ >= options_.config.timeouts.start) {
-    return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
+  std::chrono::duration<double> limit = options_.config.timeouts.start;
+  // Those that are out stay out; one that is just starting may still come.
+  if (hosts_.all_failed()) limit = std::min<std::chrono::duration<double>>(limit, kLastChance);
+  if (now - *nobody_since_ >= limit) {
+    reason = "waited " + human_duration(now - *nobody_since_) + " " + reason;
+    return end(hosts_.exit_code(), reasons.empty() ? reason : reason + "\n" + reasons);
   }
   show_reason(std::move(reason));
 }

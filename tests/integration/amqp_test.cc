@@ -321,6 +321,19 @@ TEST_F(AmqpTest, TimeLimitOfTheRunCancelsItEverywhere) {
   EXPECT_TRUE(eventually(20s, [&] { return listener.workers().empty(); }));
 }
 
+TEST_F(AmqpTest, JobThatNobodyCanRunEndsWithTheReasonsByHost) {
+  cluster().start_two_listeners();
+  const Project project = cluster().add_slow_project(2, 0.1);
+  cluster().configure(project,
+                      R"("timeouts": {"start": 600}, "job": {"preload": ["not_installed"]})");
+  const FinishedRun run = cluster().run(project, {}, 120s);
+  EXPECT_EQ(run.exit_code, 8) << run.report.reason;
+  for (const char* host : {"one: ", "two: "})
+    EXPECT_TRUE(says(run.report.reason, host)) << run.report.reason;
+  EXPECT_TRUE(says(run.report.reason, "cannot load such file -- not_installed"));
+  for (const auto& [file, unit] : run.report.units) EXPECT_EQ(unit.verdict, "lost") << file;
+}
+
 // ---- commands ----
 
 TEST_F(AmqpTest, PingListsTheListeners) {
