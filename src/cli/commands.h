@@ -25,6 +25,7 @@ struct StartCommand {
   std::optional<double> start_timeout;  ///< Seconds.
   std::optional<double> unit_timeout;   ///< Seconds.
   std::optional<double> case_timeout;   ///< Seconds.
+  std::optional<double> run_timeout;    ///< Seconds.
   report::Color color = report::Color::kAuto;
   MessageFormat format = MessageFormat::kHuman;
   bool quiet = false;

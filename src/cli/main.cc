@@ -44,6 +44,7 @@ constexpr std::string_view kStartFooter =
     "pushed, 3 other error "
     "(broker unreachable, nothing matches), 4 the selection is empty, 6 incomplete (no listener in "
     "time, files without a verdict), "
+    "7 the run's time limit was reached, "
     "8 a callback failed (here, or on every machine), 9 refused by the listeners, 64 usage or "
     "configuration, 130/143 interrupted.";
 
@@ -227,6 +228,9 @@ class CommandLine {
                        "SECONDS");
     add_number<double>(*app, "--start-timeout", start_.start_timeout, 0, 1e9,
                        "Give up when no listener works on the job for this long", "SECONDS");
+    add_number<double>(*app, "--global-timeout", start_.run_timeout, 0, 1e9,
+                       "Cancel what is left of the run after this long (exit code 7); 0: never",
+                       "SECONDS");
     app->add_flag("--dry-run", start_.dry_run, "Show what would run, in order, and run nothing");
     app->add_flag("-q,--quiet", start_.quiet, "Show failures and the summary only");
     app->add_flag("-v,--verbose", start_.verbose, "Show every file, and whole backtraces");

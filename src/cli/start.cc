@@ -50,6 +50,8 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
     options.config.timeouts.unit = std::chrono::duration<double>(*command.unit_timeout);
   if (command.case_timeout)
     options.config.timeouts.test_case = std::chrono::duration<double>(*command.case_timeout);
+  if (command.run_timeout)
+    options.config.timeouts.run = std::chrono::duration<double>(*command.run_timeout);
   return options;
 }
 

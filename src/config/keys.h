@@ -165,6 +165,16 @@ Setter<T> port(std::uint16_t T::* member) {
 }
 
 template <class T>
+Setter<T> count(std::uint32_t T::* member, std::uint32_t least, std::uint32_t most) {
+  return {"integer, " + std::to_string(least) + " to " + std::to_string(most),
+          [member, least, most](T& out, const Value& value, const Place& place) {
+            if (const auto read = read_integer(value, place, least, most)) {
+              out.*member = static_cast<std::uint32_t>(*read);
+            }
+          }};
+}
+
+template <class T>
 Setter<T> duration(std::chrono::duration<double> T::* member) {
   return {"duration", [member](T& out, const Value& value, const Place& place) {
             const auto read = read_duration(value, place, std::chrono::hours(24));

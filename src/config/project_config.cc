@@ -184,11 +184,17 @@ const Table<Timeouts>& timeout_keys() {
        "Default: 5.",
        duration(&Timeouts::grace)},
       {{"start"},
-       "Give up (exit code 6) when no listener works on the job for so long. Default: 60.",
+       "Give up (exit code 6) when no listener works on the job for so long; after ten seconds "
+       "when "
+       "each that answered has failed. Default: 60.",
        duration(&Timeouts::start)},
       {{"callback"},
        "A callback that runs longer is killed and has failed. 0: never. Default: 600.",
        duration(&Timeouts::callback)},
+      {{"run"},
+       "The whole run, from its start to the last verdict: what is left then is cancelled, and the "
+       "exit code is 7. 0: no limit. Default: 0.",
+       duration(&Timeouts::run)},
   };
   return table;
 }
@@ -249,6 +255,10 @@ const Table<ProjectConfig>& project_keys() {
       {{"originator_log_file"},
        "Log of `gorgon start`. Default: none.",
        project_path(&Config::originator_log_file)},
+      {{"max_attempts"},
+       "How often a file is tried that takes its worker or machine down; then it is crashed. "
+       "Default: 2.",
+       count(&Config::max_attempts, 1, 10)},
       {{"job"}, "What the machines do.", object(&Config::job, job_keys())},
       {{"timeouts"}, "Upper limits of waiting.", object(&Config::timeouts, timeout_keys())},
   };

@@ -73,6 +73,7 @@ struct Timeouts {
   std::chrono::duration<double> grace{5};       ///< From SIGTERM to SIGKILL. 0: no SIGTERM.
   std::chrono::duration<double> start{60};      ///< Without any listener for so long: exit 6.
   std::chrono::duration<double> callback{600};  ///< One callback.
+  std::chrono::duration<double> run{0};         ///< The whole run; 0: no limit.
 };
 
 struct Job {
@@ -101,6 +102,7 @@ struct ProjectConfig {
   std::filesystem::path runtime_file;         ///< Empty: .gorgon/runtimes.json
   std::filesystem::path originator_log_file;  ///< Empty: no log.
   Job job;
+  std::uint32_t max_attempts = 2;  ///< At a unit that takes its worker or machine down.
   Timeouts timeouts;
 };
 

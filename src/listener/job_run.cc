@@ -1,8 +1,10 @@
 #include "listener/job_run.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
 #include <cstddef>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/files.h"
 #include "base/log.h"
 #include "base/process_tree.h"
 #include "base/result.h"
@@ -50,6 +53,8 @@ constexpr auto kGoodbyeSlack = 15s;
 
 /// Of a reason with the output of whatever failed; JSON writes some bytes as six.
 constexpr std::size_t kMaxReasonBytes = 256 * std::size_t{1024};
+/// Of a test whose worker died.
+constexpr off_t kMaxLastOutputBytes = 16 * off_t{1024};
 /// Three missed signs mean to the originator that this machine is lost.
 constexpr auto kAliveInterval = 10s;
 
@@ -231,11 +236,11 @@ Task<void> JobRun::keep_host_running() {
     const ExitStatus status = co_await host_->wait();
     if (state_ != State::kRunning) co_return;
     log::warning("job {}: the runner host ended with {}", job_.id, describe(status));
+    const Error error = host_->with_output(
+        {ErrorKind::kConnectionLost, "the runner host died " + std::to_string(host_starts_) +
+                                         " times, last with " + describe(status)});
     host_.reset();
     if (host_starts_ >= kMaxHostStarts) {
-      const Error error{ErrorKind::kConnectionLost, "the runner host died " +
-                                                        std::to_string(host_starts_) +
-                                                        " times, last with " + describe(status)};
       fail("runner", error);
     } else {
       (void)co_await start_host();
@@ -398,6 +403,7 @@ void JobRun::judge_end(const WorkerSlot& worker, const ExitStatus& status) {
     cancel();
   } else if (state_ == State::kRunning && failed_stage_.empty()) {
     ++worker_deaths_;
+    tell_death(worker, status);
     log::warning("job {}: worker {} ended with {}", job_.id, worker.slot, describe(status));
     if (worker_deaths_ == kMaxWorkerDeathsPerSlot * machine_.slots.count()) {
       const Error error{ErrorKind::kConnectionLost, count_of(worker_deaths_, "worker") +
@@ -405,6 +411,23 @@ void JobRun::judge_end(const WorkerSlot& worker, const ExitStatus& status) {
       fail("runner", error);
     }
   }
+}
+
+/// The unit it had, the originator knows. The output of its tests is still there: the next worker
+/// of this slot empties the file.
+void JobRun::tell_death(const WorkerSlot& worker, const ExitStatus& status) {
+  const std::string number = std::to_string(worker.slot);
+  std::string output;
+  const auto file = workspace_->scratch() / ("worker-" + number + ".out");
+  if (const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC)); fd) {
+    const off_t size = std::max<off_t>(0, ::lseek(fd.get(), 0, SEEK_END));
+    output = valid_utf8(read_range(fd.get(), std::max<off_t>(0, size - kMaxLastOutputBytes), size));
+  }
+  machine_.tell(job_.reply_queue, protocol::WorkerDied{.job = job_.id,
+                                                       .host = machine_.host,
+                                                       .worker = number,
+                                                       .how = describe(status),
+                                                       .output = std::move(output)});
 }
 
 }  // namespace gorgon::listener

@@ -71,6 +71,7 @@ class JobRun {
   void tell_to_leave(WorkerSlot& worker);
   static Task<void> show_alive(std::shared_ptr<JobRun*> self);
   void tell_state();
+  void tell_death(const WorkerSlot& worker, const ExitStatus& status);
   void judge_end(const WorkerSlot& worker, const ExitStatus& status);
 
   protocol::JobDefinition job_;

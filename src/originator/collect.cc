@@ -40,6 +40,8 @@ constexpr auto kCheckInterval = 1s;
 /// Workers that are idle for so long while files wait were not given them: the broker lost them.
 constexpr auto kIdleLimit = 60s;
 constexpr int kMaxRepublications = 3;
+/// For another listener, when each that answered has failed for good.
+constexpr auto kLastChance = 10s;
 /// Well within the time after which silent workers are given up.
 constexpr auto kProbeInterval = 5s;
 /// A check that comes so late means that this process did not run.
@@ -53,6 +55,7 @@ Task<void> Originator::collect() {
     co_await handle_inputs_until(Clock::now() + kTick);
     if (is_connection_lost_) co_await reconnect();
     check_workers();
+    settle_returned();
     if (broker_ && !outcome_) co_await keep_queues();
   }
 }
@@ -81,7 +84,7 @@ Task<void> Originator::handle_inputs_until(Clock::time_point deadline) {
       }
     }
     if (is_connection_lost_ || Clock::now() >= deadline || (outcome_ && input->connection == 0) ||
-        state_.is_complete())
+        !to_republish_.empty() || state_.is_complete())
       break;
   }
   reporter_.tick();
@@ -103,15 +106,25 @@ void Originator::handle(const broker::Delivery& delivery) {
   } else if (auto* host = std::get_if<protocol::HostState>(&*message)) {
     handle(std::move(*host));
   } else if (const auto* alive = std::get_if<protocol::WorkerAlive>(&*message)) {
-    state_.worker_seen(alive->host, alive->worker, now);
+    if (alive->unit) {
+      state_.worker_has(alive->host, alive->worker, *alive->unit, now);
+    } else {
+      state_.worker_seen(alive->host, alive->worker, now);
+    }
     hosts_.seen(alive->host, now);
   } else if (const auto* done = std::get_if<protocol::WorkerDone>(&*message)) {
     handle(*done);
   } else if (const auto* listener = std::get_if<protocol::ListenerUp>(&*message)) {
     welcome(*listener);
   } else if (const auto* unit = std::get_if<protocol::UnitMessage>(&*message)) {
-    if (delivery.is_dead_letter) handle_dead_letter(unit->unit);
+    if (delivery.is_dead_letter) state_.unit_returned(unit->unit.id);
+  } else if (const auto* returned = std::get_if<protocol::UnitReturned>(&*message)) {
+    state_.worker_seen(returned->host, returned->worker, now);
+    state_.unit_returned(returned->unit);
+  } else if (const auto* died = std::get_if<protocol::WorkerDied>(&*message)) {
+    handle(*died);
   }
+  settle_returned();
 }
 
 void Originator::handle(const protocol::UnitStarted& message) {
@@ -123,8 +136,7 @@ void Originator::handle(const protocol::UnitStarted& message) {
   const std::uint32_t tries = state_.tries(message.unit);
   if (tries > 1) {
     notice(Notice::Level::kWarning, unit->file + " is run again on " + message.host + " (try " +
-                                        std::to_string(tries) +
-                                        "): the worker that had it did not finish");
+                                        std::to_string(tries) + "): " + state_.last_end(unit->id));
   }
   reporter_.on(results::UnitStarted{.unit = message.unit,
                                     .file = unit->file,
@@ -162,30 +174,11 @@ void Originator::accept(results::UnitResult result, const std::string& run,
   state_.forget_details(unit->id);
 }
 
-/// The broker gave up on a unit: it was given back too often. That may have been the machines'
-/// fault (a host that died, slots that could not be used), so each unit gets a second chance of its
-/// own; then it is to blame.
-void Originator::handle_dead_letter(const results::Unit& unit) {
-  const results::Unit* known = state_.unit(unit.id);
-  if (known == nullptr || state_.result(unit.id) != nullptr) return;
-  // Once more also when nobody has started it since: the broker delivers a dead letter twice when
-  // the connection was lost in between.
-  const std::uint32_t tries = state_.tries(unit.id);
-  const auto suspect = suspects_.find(unit.id);
-  if (suspect == suspects_.end() || suspect->second == tries) {
-    suspects_[unit.id] = tries;
-    notice(Notice::Level::kWarning,
-           known->file + " was given back by every worker that took it; it is tried once more");
-    to_republish_.push_back(known);
-    return;
-  }
-  results::UnitResult result{.unit = unit.id, .verdict = results::Verdict::kCrashed};
-  result.errors.push_back(
-      {.stage = "crash",
-       .exception_class = "",
-       .message = "every worker that ran it died (it was started " + count_of(tries, "time") + ")",
-       .backtrace = {}});
-  accept(std::move(result), {}, 0);
+/// What became of units that came back: the ledger knows how their workers ended.
+void Originator::settle_returned() {
+  auto settled = state_.settle_returned();
+  std::ranges::move(settled.again, std::back_inserter(to_republish_));
+  for (results::UnitResult& result : settled.given_up) accept(std::move(result), {}, 0);
 }
 
 void Originator::handle(protocol::HostState message) {
@@ -217,7 +210,7 @@ void Originator::handle(protocol::HostState message) {
   const bool changed = hosts_.update(message, Clock::now());
   // Workers that were cancelled or killed say no goodbye; the listener says it for them.
   if (message.state != State::kPreparing && message.state != State::kReady)
-    forget_host(message.host);
+    forget_host(message.host, results::JobState::AttemptEnd::kStopped);
   if (!changed) return;
   using Shown = results::HostChanged::State;
   const Shown shown = message.state == State::kPreparing ? Shown::kPreparing
@@ -232,8 +225,8 @@ void Originator::handle(protocol::HostState message) {
 
 /// It has left the job. Workers of which it says so only after all verdicts are in, and which have
 /// not said so themselves, died in their goodbyes.
-void Originator::forget_host(const std::string& host) {
-  for (const auto& [name, worker] : state_.drop_host(host)) {
+void Originator::forget_host(const std::string& host, results::JobState::AttemptEnd how) {
+  for (const auto& [name, worker] : state_.drop_host(host, how)) {
     if (state_.is_complete()) miss_goodbye(fmt::format("worker {} on {}", worker, name));
   }
 }
@@ -247,6 +240,12 @@ void Originator::handle(const protocol::WorkerDone& message) {
            fmt::format("worker {} on {}: {}: {}", message.worker, message.host, failure.stage,
                        runner::describe(failure)));
   }
+}
+
+void Originator::handle(const protocol::WorkerDied& message) {
+  hosts_.seen(message.host, Clock::now());
+  state_.worker_died(message.host, message.worker, message.how, message.output);
+  if (state_.is_complete()) miss_goodbye("worker " + message.worker + " on " + message.host);
 }
 
 /// A listener that came late, or came back.
@@ -280,7 +279,7 @@ void Originator::check_workers() {
   }
   for (const std::string& host : hosts_.drop_silent(now - kSilenceLimit)) {
     notice(Notice::Level::kWarning, host + " stopped answering");
-    (void)state_.drop_host(host);
+    (void)state_.drop_host(host, results::JobState::AttemptEnd::kLost);
   }
   if (state_.worker_count() > 0 || hosts_.at_work() > 0) {
     nobody_since_.reset();
@@ -303,8 +302,12 @@ void Originator::check_workers() {
     return end(hosts_.exit_code(),
                reasons.empty() ? how : "no worker could be started: " + reasons);
   }
-  if (now - *nobody_since_ >= options_.config.timeouts.start) {
-    return end(hosts_.exit_code(), "waited " + human_duration(now - *nobody_since_) + " " + reason);
+  std::chrono::duration<double> limit = options_.config.timeouts.start;
+  // Those that are out stay out; one that is just starting may still come.
+  if (hosts_.all_failed()) limit = std::min<std::chrono::duration<double>>(limit, kLastChance);
+  if (now - *nobody_since_ >= limit) {
+    reason = "waited " + human_duration(now - *nobody_since_) + " " + reason;
+    return end(hosts_.exit_code(), reasons.empty() ? reason : reason + "\n" + reasons);
   }
   show_reason(std::move(reason));
 }

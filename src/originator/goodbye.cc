@@ -43,10 +43,12 @@ Task<void> Originator::close_job() {
   if (broker_) co_await broker_->close();
   if (local_) co_await local_->stop();
   for (const results::Unit* unit : state_.remaining_units()) {
-    const bool is_interrupted = outcome_ && outcome_->exit_code >= results::kInterrupted;
-    accept({.unit = unit->id,
-            .verdict = is_interrupted ? results::Verdict::kCancelled : results::Verdict::kLost},
-           {}, 0);
+    const bool is_cancelled = outcome_ && (outcome_->exit_code >= results::kInterrupted ||
+                                           outcome_->exit_code == results::kRunTimeLimit);
+    results::UnitResult result = std::move(cut_off_[unit->id]);
+    result.unit = unit->id;
+    result.verdict = is_cancelled ? results::Verdict::kCancelled : results::Verdict::kLost;
+    accept(std::move(result), {}, 0);
   }
 }
 

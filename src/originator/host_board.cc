@@ -66,6 +66,12 @@ std::size_t HostBoard::at_work() const {
       hosts_, [](const auto& host) { return is_at_work(host.second.state); }));
 }
 
+bool HostBoard::all_failed() const {
+  return !hosts_.empty() && std::ranges::all_of(hosts_, [](const auto& host) {
+    return host.second.state == State::kFailed || host.second.state == State::kRefused;
+  });
+}
+
 std::string HostBoard::reasons() const {
   std::string text;
   for (const auto& [name, host] : hosts_) {

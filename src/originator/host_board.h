@@ -30,6 +30,8 @@ class HostBoard {
   /// Machines that prepare or run the job.
   [[nodiscard]] std::size_t at_work() const;
   [[nodiscard]] std::size_t answered() const { return hosts_.size(); }
+  /// Some have answered, and each of them has failed or refused: none comes back by itself.
+  [[nodiscard]] bool all_failed() const;
   /// Why each machine is out of the job, a line each; empty when none is.
   [[nodiscard]] std::string reasons() const;
   /// The exit code when nobody is left: refused by all, a callback failed on all, otherwise

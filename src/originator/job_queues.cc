@@ -90,6 +90,7 @@ protocol::JobDefinition Originator::definition() const {
       .slow_after = config.timeouts.slow,
       .grace = config.timeouts.grace,
       .callback_timeout = config.timeouts.callback,
+      .max_attempts = config.max_attempts,
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
 }
 
@@ -166,7 +167,10 @@ Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> u
   messages.reserve(units.size());
   const std::string queue = protocol::file_queue(job_, epoch_);
   for (const results::Unit* unit : units) {
-    messages.push_back({broker::to_queue(queue), protocol::encode(protocol::UnitMessage{*unit})});
+    const protocol::UnitMessage message{.unit = *unit,
+                                        .attempt = state_.tries(unit->id) + 1,
+                                        .runs_alone = state_.runs_alone(unit->id)};
+    messages.push_back({broker::to_queue(queue), protocol::encode(message)});
   }
   co_return co_await broker_->publish(std::move(messages));
 }

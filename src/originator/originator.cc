@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "base/asio.h"
@@ -55,7 +56,7 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
       options_(std::move(options)),
       reporter_(reporter),
       expected_seconds_(plan.expected_seconds),
-      state_(std::move(plan.units)),
+      state_(std::move(plan.units), options_.config.max_attempts),
       job_(random_id(12)),
       inputs_(executor),
       ended_(executor),
@@ -67,6 +68,9 @@ Task<int> Originator::run() {
                                    .units = state_.units(),
                                    .expected_seconds = expected_seconds_,
                                    .is_local = !options_.config.connection.has_value()});
+  if (const auto limit = options_.config.timeouts.run; limit.count() > 0) {
+    spawn(executor_, watch_run_limit(alive_, std::chrono::duration_cast<Clock::duration>(limit)));
+  }
   using Step = Task<Result<void>> (Originator::*)();
   for (const Step step : {&Originator::call_before_originate, &Originator::reach_broker,
                           &Originator::ship_tree, &Originator::publish_job}) {
@@ -84,6 +88,27 @@ Task<int> Originator::run() {
 }
 
 void Originator::interrupt(int signal) { end(128 + signal, "interrupted"); }
+
+Task<void> Originator::watch_run_limit(std::shared_ptr<Originator*> self, Clock::duration limit) {
+  co_await sleep_for(limit);
+  if (*self != nullptr) (*self)->reach_run_limit();
+}
+
+/// Verdicts that are all in count, however long the goodbyes take: those have limits of their own.
+void Originator::reach_run_limit() {
+  if (state_.is_complete() || outcome_) return;
+  for (const auto& [unit, worker, since] : state_.running_units()) {
+    results::UnitResult& result = cut_off_[unit->id];
+    result.seconds = std::chrono::duration<double>(Clock::now() - since).count();
+    std::tie(result.host, result.worker) = worker;
+    result.errors = {{.stage = "timeout",
+                      .exception_class = "",
+                      .message = "it was running when the run's time limit was reached",
+                      .backtrace = {}}};
+  }
+  end(results::kRunTimeLimit,
+      "the run's time limit of " + human_duration(options_.config.timeouts.run) + " was reached");
+}
 
 void Originator::remove_traces() {
   shipment_.reset();

@@ -78,6 +78,8 @@ class Originator {
   [[nodiscard]] Task<void> within(Clock::duration limit, Task<void> step);
   [[nodiscard]] Task<int> finish();
   void record();
+  static Task<void> watch_run_limit(std::shared_ptr<Originator*> self, Clock::duration limit);
+  void reach_run_limit();
 
   [[nodiscard]] Task<Result<void>> connect();
   [[nodiscard]] Task<void> reconnect();
@@ -99,13 +101,14 @@ class Originator {
   /// Handles what has arrived until `deadline`; shows time passing meanwhile.
   [[nodiscard]] Task<void> handle_inputs_until(Clock::time_point deadline);
   void handle(const broker::Delivery& delivery);
-  void handle_dead_letter(const results::Unit& unit);
+  void settle_returned();
   void handle(const protocol::UnitStarted& message);
   void handle(protocol::UnitSlow message);
   void handle(protocol::UnitFinished message);
   void handle(protocol::HostState message);
   void handle(const protocol::WorkerDone& message);
-  void forget_host(const std::string& host);
+  void handle(const protocol::WorkerDied& message);
+  void forget_host(const std::string& host, results::JobState::AttemptEnd how);
   void welcome(const protocol::ListenerUp& listener);
   void accept(results::UnitResult result, const std::string& run, std::size_t earlier_cases);
   void check_workers();
@@ -149,9 +152,10 @@ class Originator {
   bool is_probing_ = false;                                   ///< A probe is not confirmed yet.
   bool was_blocked_ = false;                                  ///< At the last check.
   std::map<std::string, protocol::HostState> slot_failures_;  ///< By host: of its last slot.
-  std::map<std::string, std::uint32_t> suspects_;   ///< Dead letters, and their tries at that time.
   std::vector<const results::Unit*> to_republish_;  ///< Those that are to be tried once more.
-  std::size_t errors_after_units_ = 0;              ///< after_complete and suite hooks that failed.
+  std::map<std::string, results::UnitResult>
+      cut_off_;  ///< By unit: those that ran when the run's limit was reached.
+  std::size_t errors_after_units_ = 0;  ///< after_complete and suite hooks that failed.
 };
 
 }  // namespace gorgon::originator

@@ -185,6 +185,7 @@ struct Codec<JobDefinition> {
             {"slow_after", m.slow_after.count()},
             {"grace", m.grace.count()},
             {"callback_timeout", m.callback_timeout.count()},
+            {"max_attempts", m.max_attempts},
             {"expires_at", m.expires_at}};
   }
   static JobDefinition read(ObjectReader& in) {
@@ -206,6 +207,7 @@ struct Codec<JobDefinition> {
     m.slow_after = in.limit_or("slow_after", std::chrono::seconds(0));
     m.grace = in.limit_or("grace", std::chrono::seconds(0));
     m.callback_timeout = in.limit_or("callback_timeout", std::chrono::seconds(0));
+    m.max_attempts = read_count(in, "max_attempts", 2);
     m.expires_at = in.integer_or("expires_at", 0, {.least = 0});
     // The id becomes part of directory and cgroup names.
     if (m.id.empty() || m.id.size() > 64 ||
@@ -270,6 +272,8 @@ struct Codec<UnitMessage> {
     Json json = {{"id", m.unit.id}, {"file", m.unit.file}};
     if (!m.unit.only.empty()) json["only"] = m.unit.only;
     if (!m.unit.except.empty()) json["except"] = m.unit.except;
+    if (m.attempt > 1) json["attempt"] = m.attempt;
+    if (m.runs_alone) json["runs_alone"] = true;
     return json;
   }
   static UnitMessage read(ObjectReader& in) {
@@ -279,6 +283,8 @@ struct Codec<UnitMessage> {
     if (!is_path_below(m.unit.file)) in.reject("file", "a path within the project");
     m.unit.only = in.texts("only");
     m.unit.except = in.texts("except");
+    m.attempt = read_count(in, "attempt", 1);
+    m.runs_alone = in.boolean_or("runs_alone", false);
     return m;
   }
 };
@@ -325,9 +331,25 @@ struct Codec<UnitSlow> {
     m.unit = in.text("unit");
     m.host = in.text("host");
     m.worker = in.text("worker");
-    m.seconds = in.number_or("seconds", 0);
+    m.seconds = in.measured_seconds("seconds");
     m.running_case = in.text_or("running_case", "");
-    m.case_seconds = in.number_or("case_seconds", 0);
+    m.case_seconds = in.measured_seconds("case_seconds");
+    return m;
+  }
+};
+
+template <>
+struct Codec<UnitReturned> {
+  static constexpr std::string_view kName = "unit_returned";
+  static Json write(const UnitReturned& m) {
+    return {{"job", m.job}, {"unit", m.unit}, {"host", m.host}, {"worker", m.worker}};
+  }
+  static UnitReturned read(ObjectReader& in) {
+    UnitReturned m;
+    m.job = in.text("job");
+    m.unit = in.text("unit");
+    m.host = in.text("host");
+    m.worker = in.text("worker");
     return m;
   }
 };
@@ -444,13 +466,16 @@ template <>
 struct Codec<WorkerAlive> {
   static constexpr std::string_view kName = "worker_alive";
   static Json write(const WorkerAlive& m) {
-    return {{"job", m.job}, {"host", m.host}, {"worker", m.worker}};
+    Json json = {{"job", m.job}, {"host", m.host}, {"worker", m.worker}};
+    if (m.unit) json["unit"] = *m.unit;
+    return json;
   }
   static WorkerAlive read(ObjectReader& in) {
     WorkerAlive m;
     m.job = in.text("job");
     m.host = in.text("host");
     m.worker = in.text("worker");
+    m.unit = in.optional_text("unit");
     return m;
   }
 };
@@ -468,6 +493,27 @@ struct Codec<WorkerDone> {
     m.host = in.text("host");
     m.worker = in.text("worker");
     in.objects("errors", [&](ObjectReader& element) { m.errors.push_back(read_failure(element)); });
+    return m;
+  }
+};
+
+template <>
+struct Codec<WorkerDied> {
+  static constexpr std::string_view kName = "worker_died";
+  static Json write(const WorkerDied& m) {
+    return {{"job", m.job},
+            {"host", m.host},
+            {"worker", m.worker},
+            {"how", m.how},
+            {"output", m.output}};
+  }
+  static WorkerDied read(ObjectReader& in) {
+    WorkerDied m;
+    m.job = in.text("job");
+    m.host = in.text("host");
+    m.worker = in.text("worker");
+    m.how = in.text_or("how", "");
+    m.output = in.text_or("output", "");
     return m;
   }
 };

@@ -196,6 +196,41 @@ TEST(CodecTest, ACommandThatDidNotRunIsNoGoodEnd) {
             "command_output.exit_code: expected an integer from -1 to 255");
 }
 
+TEST(CodecTest, UnitOfBeforeIsAFirstAttemptBesideOthers) {
+  const auto old = decode(R"({"v":1,"type":"unit","id":"1","file":"a_spec.rb"})");
+  ASSERT_TRUE(old);
+  EXPECT_EQ(std::get<UnitMessage>(*old).attempt, 1U);
+  EXPECT_FALSE(std::get<UnitMessage>(*old).runs_alone);
+  const UnitMessage again{
+      .unit = {.id = "1", .file = "a_spec.rb"}, .attempt = 2, .runs_alone = true};
+  const auto received = decode(encode(again));
+  ASSERT_TRUE(received);
+  EXPECT_EQ(std::get<UnitMessage>(*received).attempt, 2U);
+  EXPECT_TRUE(std::get<UnitMessage>(*received).runs_alone);
+}
+
+TEST(CodecTest, SignOfLifeOfBeforeNamesNoUnit) {
+  const auto old = decode(R"({"v":1,"type":"worker_alive","job":"j","host":"h","worker":"1"})");
+  ASSERT_TRUE(old);
+  EXPECT_FALSE(std::get<WorkerAlive>(*old).unit);
+  const auto received =
+      decode(encode(WorkerAlive{.job = "j", .host = "h", .worker = "1", .unit = ""}));
+  ASSERT_TRUE(received);
+  EXPECT_EQ(std::get<WorkerAlive>(*received).unit, "");
+}
+
+TEST(CodecTest, TheEndOfAWorkerSurvivesTheWire) {
+  const auto died = decode(encode(WorkerDied{
+      .job = "j", .host = "h", .worker = "1", .how = "signal 9 (SIGKILL)", .output = "said"}));
+  ASSERT_TRUE(died);
+  EXPECT_EQ(std::get<WorkerDied>(*died).how, "signal 9 (SIGKILL)");
+  EXPECT_EQ(std::get<WorkerDied>(*died).output, "said");
+  const auto returned =
+      decode(encode(UnitReturned{.job = "j", .unit = "u", .host = "h", .worker = "1"}));
+  ASSERT_TRUE(returned);
+  EXPECT_EQ(std::get<UnitReturned>(*returned).unit, "u");
+}
+
 TEST(CodecTest, HostileBytesEndInAnError) {
   EXPECT_FALSE(decode(""));
   EXPECT_FALSE(decode("[]"));

@@ -38,7 +38,8 @@ struct JobDefinition {
   std::chrono::duration<double> slow_after{0};    ///< A unit or case is told of. 0: never.
   std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL for a unit over its limit.
   std::chrono::duration<double> callback_timeout{0};  ///< 0: none.
-  std::int64_t expires_at = 0;  ///< Unix seconds; a listener drops the job after it.
+  std::uint32_t max_attempts = 2;  ///< At a unit that takes its runner host down.
+  std::int64_t expires_at = 0;     ///< Unix seconds; a listener drops the job after it.
   friend bool operator==(const JobDefinition&, const JobDefinition&) = default;
 };
 
@@ -73,6 +74,8 @@ struct ListenerUp {
 
 struct UnitMessage {
   results::Unit unit;
+  std::uint32_t attempt = 1;  ///< As the originator counts.
+  bool runs_alone = false;    ///< Beside no other unit of the job on its machine.
 };
 
 // ---- to one originator, in its reply queue ----
@@ -80,7 +83,15 @@ struct UnitMessage {
 struct UnitStarted {
   std::string job;
   std::string unit;
-  std::uint32_t attempt = 1;  ///< As the broker counts.
+  std::uint32_t attempt = 1;  ///< That of the unit's message.
+  std::string host;
+  std::string worker;
+};
+/// The broker handed a unit out for a second time, so its first worker may be dead, or cut off: the
+/// worker that got it leaves it to the originator what is to be done.
+struct UnitReturned {
+  std::string job;
+  std::string unit;
   std::string host;
   std::string worker;
 };
@@ -128,6 +139,7 @@ struct WorkerAlive {
   std::string job;
   std::string host;
   std::string worker;
+  std::optional<std::string> unit = {};  ///< In hand; empty: none. Nullopt: it did not say.
 };
 /// A worker has left the job in good order: its runner has run after_complete and its suite hooks.
 struct WorkerDone {
@@ -135,6 +147,14 @@ struct WorkerDone {
   std::string host;
   std::string worker;
   std::vector<results::Failure> errors;  ///< Of after_complete and suite hooks.
+};
+/// From a listener: a worker has died without a word.
+struct WorkerDied {
+  std::string job;
+  std::string host;
+  std::string worker;
+  std::string how;     ///< "signal 9 (SIGKILL)"
+  std::string output;  ///< The last that its tests wrote, capped.
 };
 /// From the originator to its own reply queue: whether the broker takes messages.
 struct Probe {
@@ -160,8 +180,9 @@ struct WorkerComplete {
   std::uint32_t units = 0;  ///< How many it ran.
 };
 
-using Message = std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, ListenerUp,
-                             UnitMessage, UnitStarted, UnitSlow, UnitCases, UnitFinished, HostState,
-                             WorkerAlive, WorkerDone, Probe, Pong, CommandOutput, WorkerComplete>;
+using Message =
+    std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, ListenerUp, UnitMessage,
+                 UnitStarted, UnitSlow, UnitReturned, UnitCases, UnitFinished, HostState,
+                 WorkerAlive, WorkerDone, WorkerDied, Probe, Pong, CommandOutput, WorkerComplete>;
 
 }  // namespace gorgon::protocol

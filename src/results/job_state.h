@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,12 +24,25 @@ class JobState {
   using TimePoint = std::chrono::steady_clock::time_point;
   using WorkerName = std::pair<std::string, std::string>;  ///< Host and worker.
 
+  /// How an attempt at a unit ended that gave no verdict.
+  enum class AttemptEnd : std::uint8_t {
+    kDied,     ///< Its worker died, and its machine lived to tell.
+    kLost,     ///< Nobody knows: the machine, its listener or its network is gone.
+    kStopped,  ///< Its worker was told to stop, and said so.
+  };
+  /// Units that came back without a verdict, and what is to become of them.
+  struct Settled {
+    std::vector<const Unit*> again;  ///< To be published once more, see attempt() and runs_alone().
+    std::vector<UnitResult> given_up;  ///< For finish(): crashed, or lost.
+  };
+
   /// In planned order; ids must differ.
-  explicit JobState(std::vector<Unit> units);
+  explicit JobState(std::vector<Unit> units, std::uint32_t max_attempts = 2);
 
   // ---- what workers say ----
 
   /// False for a unit that is unknown or done. Starts of a unit count its tries, whoever made them.
+  /// A worker has one unit at a time: what it had before and gave no verdict on is lost.
   bool unit_started(std::string_view unit, const std::string& host, const std::string& worker,
                     TimePoint now);
   /// Cases that travelled ahead of their unit's result, in numbered parts: a repeated one is left
@@ -41,7 +55,16 @@ class JobState {
   const UnitResult* finish(UnitResult result, const std::string& run = {},
                            std::size_t earlier_cases = 0);
   void worker_seen(const std::string& host, const std::string& worker, TimePoint now);
+  /// What it has in hand, "" for nothing: what it had before is lost.
+  void worker_has(const std::string& host, const std::string& worker, std::string_view unit,
+                  TimePoint now);
+  /// In good order: what it had is stopped.
   void worker_left(const std::string& host, const std::string& worker);
+  /// `how` as a phrase ("signal 9 (SIGKILL)"), with the last output of what it ran.
+  void worker_died(const std::string& host, const std::string& worker, const std::string& how,
+                   const std::string& output);
+  /// The broker had to hand a unit out again, or has given up on it.
+  void unit_returned(std::string_view unit);
 
   // ---- what the run asks ----
 
@@ -53,13 +76,34 @@ class JobState {
   [[nodiscard]] std::vector<const Unit*> remaining_units() const;  ///< In planned order.
   /// How often a unit was started so far.
   [[nodiscard]] std::uint32_t tries(std::string_view unit) const;
+  /// Why the last of them gave no verdict: "worker 2 on build3 ended with signal 9 (SIGKILL)".
+  [[nodiscard]] std::string last_end(std::string_view unit) const;
+  /// It is under suspicion: an attempt of it has ended with its worker or machine.
+  [[nodiscard]] bool runs_alone(std::string_view unit) const;
+  /// Decides about the returned units that no living worker has any more; the others wait, for a
+  /// result or for their worker's end.
+  ///
+  /// The rule: an attempt whose worker died counts. One that was lost with its machine counts, too,
+  /// but for the first: many units are lost with a machine, and at most one of them is to blame.
+  /// One that was stopped does not count. A unit with `max_attempts` that count is crashed; so a
+  /// killer of workers is tried `max_attempts` times, and a killer of machines once more.
+  /// Backstops: a unit that was started kMostTries times, or that came back kMostReturns times in a
+  /// row without having been started, is lost.
+  [[nodiscard]] Settled settle_returned();
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
   /// Units without a verdict that a worker we know of has started.
   [[nodiscard]] std::size_t running_count() const;
+  /// What a worker is doing.
+  struct RunningUnit {
+    const Unit* unit = nullptr;
+    WorkerName worker;
+    TimePoint since;
+  };
+  [[nodiscard]] std::vector<RunningUnit> running_units() const;
   /// Forgets workers that have said nothing since `limit` and gives their names.
   std::vector<WorkerName> drop_silent_workers(TimePoint limit);
-  /// Forgets all workers of a machine, and gives their names.
-  std::vector<WorkerName> drop_host(const std::string& host);
+  /// Forgets all workers of a machine, and gives their names. What they had ended as `how` says.
+  std::vector<WorkerName> drop_host(const std::string& host, AttemptEnd how);
   /// Nobody's silence until now counts.
   void all_seen(TimePoint now);
   /// Drops what only reports need of a finished unit: cases, errors and output. A run of many units
@@ -70,19 +114,44 @@ class JobState {
   [[nodiscard]] std::size_t case_count() const { return cases_; }
 
  private:
+  /// Enough for a unit that meets many machines on their way out, and an end for one that would
+  /// never finish.
+  static constexpr std::uint32_t kMostTries = 20;
+  static constexpr std::uint32_t kMostReturns = 20;
+  struct FailedAttempt {
+    AttemptEnd end = AttemptEnd::kLost;
+    WorkerName worker;
+    std::string how;  ///< Phrase behind "worker 2 on build3".
+  };
   struct Entry {
     std::uint32_t tries = 0;
     std::optional<UnitResult> result;
     std::map<std::string, std::map<std::uint32_t, std::vector<TestCase>>>
-        earlier_cases;      ///< By run and part.
-    WorkerName running_on;  ///< Who started it last.
+        earlier_cases;  ///< By run and part.
+    std::vector<FailedAttempt> failed;
+    std::string last_output;            ///< Of the last attempt that told.
+    std::uint32_t tries_at_return = 0;  ///< When it last came back.
+    std::uint32_t returns_untried = 0;  ///< How often it has come back since it was last started.
+  };
+  struct WorkerState {
+    TimePoint last_seen;
+    TimePoint since;                  ///< When it started `unit`.
+    std::optional<std::size_t> unit;  ///< Place of what it has started, and given no verdict on.
   };
   [[nodiscard]] Entry* entry(std::string_view unit);
+  [[nodiscard]] const Entry* entry(std::string_view unit) const;
+  void forget_worker(const WorkerName& name, AttemptEnd end, const std::string& how,
+                     const std::string& output = {});
+  void end_attempt(std::size_t place, FailedAttempt attempt);
+  [[nodiscard]] bool is_running(std::size_t place) const;
+  [[nodiscard]] std::optional<UnitResult> give_up(std::size_t place);
 
   std::vector<Unit> units_;
   std::vector<Entry> entries_;                              ///< Beside units_.
   std::unordered_map<std::string, std::size_t> positions_;  ///< Unit id to its place in both.
-  std::map<WorkerName, TimePoint> workers_;                 ///< When each was last heard of.
+  std::map<WorkerName, WorkerState> workers_;
+  std::set<std::size_t> returned_;  ///< Places of units that wait for settle_returned().
+  std::uint32_t max_attempts_;
   std::size_t done_ = 0;
   std::size_t cases_ = 0;
 };

@@ -12,6 +12,7 @@ namespace gorgon::results {
 namespace {
 
 using namespace std::chrono_literals;
+using AttemptEnd = JobState::AttemptEnd;
 constexpr JobState::TimePoint kStart{};
 
 JobState two_units() {
@@ -85,8 +86,149 @@ TEST(JobStateTest, SilentWorkersAreDropped) {
   EXPECT_EQ(state.drop_silent_workers(kStart + 10s),
             (std::vector<JobState::WorkerName>{{"h", "1"}}));
   EXPECT_EQ(state.worker_count(), 1U);
-  state.drop_host("h");
+  state.drop_host("h", AttemptEnd::kLost);
   EXPECT_EQ(state.worker_count(), 0U);
+}
+
+/// Unit 1 starts on a worker of `host`, which dies by a signal.
+void kill_worker(JobState& state, const std::string& host) {
+  ASSERT_TRUE(state.unit_started("1", host, "1", kStart));
+  state.worker_died(host, "1", "signal 9 (SIGKILL)", "said");
+  state.unit_returned("1");
+}
+
+TEST(JobStateAttemptsTest, UnitThatKillsItsWorkersIsCrashedAfterItsAttempts) {
+  JobState state = two_units();
+  kill_worker(state, "h");
+  JobState::Settled settled = state.settle_returned();
+  ASSERT_EQ(settled.again.size(), 1U);
+  EXPECT_TRUE(state.runs_alone("1"));
+  EXPECT_EQ(state.last_end("1"), "worker 1 on h ended with signal 9 (SIGKILL)");
+  kill_worker(state, "i");
+  settled = state.settle_returned();
+  EXPECT_TRUE(settled.again.empty());
+  ASSERT_EQ(settled.given_up.size(), 1U);
+  const UnitResult* recorded = state.finish(settled.given_up[0]);
+  EXPECT_EQ(recorded->verdict, Verdict::kCrashed);
+  EXPECT_EQ(recorded->attempt, 2U);
+  EXPECT_EQ(recorded->host, "i");
+  EXPECT_EQ(recorded->output, "said");
+  EXPECT_EQ(recorded->errors[0].message,
+            "it takes its worker down each time it runs: worker 1 on h ended with signal 9 "
+            "(SIGKILL), worker 1 on i ended with signal 9 (SIGKILL)");
+}
+
+TEST(JobStateAttemptsTest, AsManyAttemptsAsTheRunAllows) {
+  JobState once({{.id = "1", .file = "a_spec.rb"}}, 1);
+  kill_worker(once, "h");
+  EXPECT_EQ(once.settle_returned().given_up.size(), 1U);
+  JobState thrice({{.id = "1", .file = "a_spec.rb"}}, 3);
+  for (int i = 0; i < 2; ++i) {
+    kill_worker(thrice, "h");
+    EXPECT_EQ(thrice.settle_returned().again.size(), 1U);
+  }
+  kill_worker(thrice, "h");
+  EXPECT_EQ(thrice.settle_returned().given_up.size(), 1U);
+}
+
+TEST(JobStateAttemptsTest, TheFirstMachineThatIsLostIsForgiven) {
+  JobState state = two_units();
+  for (int lost = 1; lost <= 2; ++lost) {
+    state.unit_started("1", "h", "1", kStart);
+    state.drop_host("h", AttemptEnd::kLost);
+    state.unit_returned("1");
+    EXPECT_EQ(state.settle_returned().again.size(), 1U) << lost;
+  }
+  state.unit_started("1", "h", "1", kStart);
+  EXPECT_EQ(state.drop_silent_workers(kStart + 1s).size(), 1U);
+  state.unit_returned("1");
+  EXPECT_EQ(state.settle_returned().given_up.size(), 1U);
+}
+
+TEST(JobStateAttemptsTest, WorkerThatWasStoppedSaysNothingAgainstItsUnit) {
+  JobState state = two_units();
+  for (int stopped = 1; stopped < 20; ++stopped) {
+    state.unit_started("1", "h", "1", kStart);
+    state.worker_left("h", "1");
+    state.unit_returned("1");
+    EXPECT_EQ(state.settle_returned().again.size(), 1U) << stopped;
+    EXPECT_FALSE(state.runs_alone("1"));
+  }
+  state.unit_started("1", "h", "1", kStart);
+  state.worker_left("h", "1");
+  state.unit_returned("1");
+  const JobState::Settled settled = state.settle_returned();
+  ASSERT_EQ(settled.given_up.size(), 1U) << "not for ever";
+  EXPECT_EQ(settled.given_up[0].verdict, Verdict::kLost);
+}
+
+TEST(JobStateAttemptsTest, ReturnedUnitWaitsForTheWorkerThatMayStillFinishIt) {
+  JobState state = two_units();
+  state.unit_started("1", "h", "1", kStart);
+  state.unit_returned("1");  // The broker was restarted, and that worker is cut off.
+  JobState::Settled settled = state.settle_returned();
+  EXPECT_TRUE(settled.again.empty() && settled.given_up.empty());
+  UnitResult result = passed("1");
+  result.host = "h";
+  result.worker = "1";
+  EXPECT_EQ(state.finish(result)->verdict, Verdict::kPassed);
+  state.worker_died("h", "1", "exit code 1", "");
+  settled = state.settle_returned();
+  EXPECT_TRUE(settled.again.empty() && settled.given_up.empty());
+}
+
+TEST(JobStateAttemptsTest, TheWorkersEndMayComeAfterTheUnit) {
+  JobState state = two_units();
+  state.unit_started("1", "h", "1", kStart);
+  state.unit_returned("1");
+  EXPECT_TRUE(state.settle_returned().again.empty());
+  state.worker_died("h", "1", "exit code 1", "");
+  EXPECT_EQ(state.settle_returned().again.size(), 1U);
+}
+
+TEST(JobStateAttemptsTest, WorkerThatGoesOnWithAnotherUnitHasLostTheFirst) {
+  JobState state = two_units();
+  state.unit_started("1", "h", "1", kStart);
+  state.unit_started("2", "h", "1", kStart);
+  state.unit_returned("1");
+  EXPECT_EQ(state.settle_returned().again.size(), 1U);
+  EXPECT_EQ(state.running_count(), 1U);
+}
+
+TEST(JobStateAttemptsTest, WorkerThatSaysItIsIdleHasLostItsUnit) {
+  JobState state = two_units();
+  state.unit_started("1", "h", "1", kStart);
+  state.unit_returned("1");
+  state.worker_has("h", "1", "1", kStart);
+  EXPECT_TRUE(state.settle_returned().again.empty());
+  state.worker_has("h", "1", "", kStart);  // Another one in its place.
+  EXPECT_EQ(state.settle_returned().again.size(), 1U);
+}
+
+TEST(JobStateAttemptsTest, UnitThatNobodyStartsDoesNotComeBackForEver) {
+  JobState state = two_units();
+  for (int i = 1; i < 20; ++i) {
+    state.unit_returned("1");
+    EXPECT_EQ(state.settle_returned().again.size(), 1U) << i;
+  }
+  state.unit_returned("1");
+  const JobState::Settled settled = state.settle_returned();
+  ASSERT_EQ(settled.given_up.size(), 1U);
+  EXPECT_EQ(settled.given_up[0].verdict, Verdict::kLost);
+  EXPECT_EQ(settled.given_up[0].errors[0].message,
+            "every worker gave it back without having started it");
+}
+
+TEST(JobStateAttemptsTest, NeighbourOfAKillerGetsItsVerdict) {
+  JobState state = two_units();
+  state.unit_started("1", "h", "1", kStart);
+  state.unit_started("2", "h", "2", kStart);
+  state.worker_died("h", "1", "signal 9 (SIGKILL)", "");
+  state.worker_died("h", "2", "signal 9 (SIGKILL)", "");
+  state.unit_returned("1");
+  state.unit_returned("2");
+  EXPECT_EQ(state.settle_returned().again.size(), 2U);
+  EXPECT_TRUE(state.runs_alone("1") && state.runs_alone("2"));
 }
 
 }  // namespace

@@ -44,6 +44,9 @@ class RunnerHost {
   /// Waits until the process has ended; by one coroutine at a time.
   [[nodiscard]] Task<ExitStatus> wait() { return process_.wait(); }
 
+  /// `error` with the last lines of the host's own output below it.
+  [[nodiscard]] Error with_output(Error error) const;
+
   [[nodiscard]] const HostReady& ready() const { return ready_; }
   [[nodiscard]] pid_t pid() const { return process_.pid(); }
 
@@ -52,8 +55,6 @@ class RunnerHost {
       : options_(std::move(options)), process_(std::move(process)), control_(std::move(control)) {}
   [[nodiscard]] Task<Result<HostMessage>> next_message(
       std::chrono::steady_clock::time_point deadline);
-  /// The error with the last lines of the host's own output below it.
-  [[nodiscard]] Error with_output(Error error) const;
 
   HostOptions options_;
   Subprocess process_;

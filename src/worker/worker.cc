@@ -52,7 +52,7 @@ constexpr int kRunnerStarts = 3;
 /// of their own.
 /// JSON writes some bytes as six.
 constexpr std::size_t kCasesPerMessageBytes = 512 * std::size_t{1024};
-/// How often a suspect looks whether it is its turn.
+/// How often a unit looks whether it is its turn, while another one runs alone or is to.
 constexpr auto kTurnInterval = 50ms;
 
 std::size_t size_estimate(const results::TestCase& test_case) {
@@ -181,7 +181,11 @@ Task<ExitCode> Worker::run() {
       end = event.error();
     }
   }
-  if (*end == kJobComplete && !is_stopping_) co_await leave_job();
+  if (*end == kJobComplete && !is_stopping_) {
+    co_await leave_job();
+  } else if (is_stopping_ && broker_) {
+    co_await say_stopped();
+  }
   runner_.reset();
   *alive_ = nullptr;
   boost::system::error_code ignored;
@@ -399,65 +403,96 @@ Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
     (void)broker_->give_back(delivery.tag, broker::GiveBack::kFailed);
     co_return std::nullopt;
   }
-  results::Unit work = unit->unit;
-  auto tried = co_await try_unit(std::move(work), delivery.attempt);
+  if (delivery.attempt > 1) {
+    std::string id = unit->unit.id;
+    co_return co_await return_unit(std::move(id), delivery.tag);
+  }
+  protocol::UnitMessage work = *unit;
+  const std::uint32_t attempt = work.attempt;
+  auto tried = co_await try_unit(std::move(work));
   if (!tried) {
     if (connection == connection_number_) co_await give_back_untried(delivery.tag);
     co_return tried.error();
   }
   ++units_run_;
-  tried->attempt = delivery.attempt;
+  tried->attempt = attempt;
   tried->host = settings_.host;
   tried->worker = std::to_string(settings_.worker);
   const auto end = co_await publish_result(*std::move(tried));
   if (end) co_return end;
+  unit_in_hand_.clear();
   // After a reconnect the tag is void and the unit will come again; the originator counts it once.
   if (connection != connection_number_) co_return co_await rejoin();
   (void)broker_->ack(delivery.tag);
   co_return std::nullopt;
 }
 
+/// The broker hands it out again: whoever had it is dead, or only cut off and about to publish its
+/// result. The originator knows which, and how often it has been tried.
+Task<std::optional<ExitCode>> Worker::return_unit(std::string unit, std::uint64_t tag) {
+  const auto connection = broker_;
+  const protocol::UnitReturned returned{.job = settings_.job.id,
+                                        .unit = std::move(unit),
+                                        .host = settings_.host,
+                                        .worker = std::to_string(settings_.worker)};
+  std::vector<broker::Message> message;
+  message.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(returned)});
+  const auto published = co_await connection->publish(std::move(message));
+  // Any other failure ends the connection, which gives the unit back.
+  if (published) {
+    (void)connection->ack(tag);
+  } else if (published.error().kind == ErrorKind::kUnroutable) {
+    co_return kOriginatorGone;
+  } else {
+    log::warning("cannot return a unit: {}", published.error().message);
+    (void)connection->give_back(tag, broker::GiveBack::kFailed);
+  }
+  co_return std::nullopt;
+}
+
 /// A verdict, or the exit code when there will be none from this worker.
 ///
 /// A unit whose runner host died is a suspect: it may have killed it, or have run beside the one
-/// that did. It gets a second try, alone among this machine's suspects, so that the guilty one is
-/// found out without taking the others along.
-Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(results::Unit unit,
-                                                                    std::uint32_t attempt) {
-  UniqueFd turn;
+/// that did. Its further tries it has alone, so that the guilty one is found out without taking the
+/// others along.
+Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(protocol::UnitMessage work) {
+  const std::uint32_t most = std::max(2U, settings_.job.max_attempts);
   const runner::RunLimits limits{.unit = settings_.job.unit_timeout,
                                  .test_case = settings_.job.case_timeout,
                                  .grace = settings_.job.grace,
                                  .slow = settings_.job.slow_after};
-  UnitParts parts(unit, limits);
-  bool is_suspect = false;
+  UnitParts parts(work.unit, limits);
   bool goes_on = false;
-  for (;;) {
-    if (is_suspect && !turn) turn = co_await take_suspects_turn();
+  for (std::uint32_t host_deaths = 0;;) {
+    const auto turn = co_await take_turn(work.runs_alone || host_deaths > 0);
     if (is_stopping_) co_return std::unexpected(kJobComplete);
     if (const auto end = co_await renew_runner()) co_return std::unexpected(*end);
     const protocol::UnitStarted started{.job = settings_.job.id,
-                                        .unit = unit.id,
-                                        .attempt = attempt,
+                                        .unit = work.unit.id,
+                                        .attempt = work.attempt,
                                         .host = settings_.host,
                                         .worker = std::to_string(settings_.worker)};
-    if (!std::exchange(goes_on, false))
+    if (!std::exchange(goes_on, false)) {
+      unit_in_hand_ = work.unit.id;
       (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
+    }
     results::Unit rest = parts.rest();
     std::function<void(const runner::SlowUnit&)> on_slow = [&](runner::SlowUnit slow) {
       slow.seconds += parts.seconds();
-      tell_slow(unit.id, slow);
+      tell_slow(work.unit.id, slow);
     };
-    auto run = co_await runner_->run(std::move(rest), attempt, parts.limits(), std::move(on_slow));
+    auto run =
+        co_await runner_->run(std::move(rest), work.attempt, parts.limits(), std::move(on_slow));
     if (run.end == runner::RunEnd::kStopped)
       co_return std::unexpected(is_stopping_ ? kStopped : kOriginatorGone);
     if (run.end == runner::RunEnd::kHostDied) {
-      if (!std::exchange(is_suspect, true)) continue;
+      if (++host_deaths < most) continue;
       run.result.verdict = results::Verdict::kCrashed;
-      run.result.errors.push_back({.stage = "crash",
-                                   .exception_class = "",
-                                   .message = "the runner host died twice while it ran",
-                                   .backtrace = {}});
+      run.result.errors.push_back(
+          {.stage = "crash",
+           .exception_class = "",
+           .message = "the runner host died " + count_of(host_deaths, "time") + " while it ran",
+           .backtrace = {}});
     }
     goes_on = parts.add(std::move(run));
     if (!goes_on) co_return parts.take_result();
@@ -475,14 +510,25 @@ void Worker::tell_slow(const std::string& unit, const runner::SlowUnit& slow) {
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(message)});
 }
 
-/// A lock that one suspect's worker of this job holds at a time.
-Task<UniqueFd> Worker::take_suspects_turn() {
-  const auto file = settings_.scratch / "suspects.lock";
-  UniqueFd lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  // Each turn ends within a unit's time limit, and with its worker.
-  while (lock && !is_stopping_ && ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    co_await sleep_for(kTurnInterval);
-  co_return lock;
+/// Units that run alone take the gate for themselves, which lets no other in, and then wait for
+/// those inside to finish. Each turn ends within a unit's time limit, and with its worker.
+Task<Worker::Turn> Worker::take_turn(bool is_alone) {
+  Turn turn;
+  std::string gate = "gate.lock";
+  turn.gate = co_await lock(std::move(gate), is_alone);
+  std::string machine = "machine.lock";
+  turn.machine = co_await lock(std::move(machine), is_alone);
+  if (!is_alone) turn.gate.reset();
+  co_return turn;
+}
+
+/// A lock among this job's workers here.
+Task<UniqueFd> Worker::lock(std::string name, bool is_exclusive) {
+  const auto file = settings_.scratch / name;
+  UniqueFd held(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const int how = (is_exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
+  while (held && !is_stopping_ && ::flock(held.get(), how) != 0) co_await sleep_for(kTurnInterval);
+  co_return held;
 }
 
 /// Makes sure that a fresh enough runner is there. The one that is replaced ends in good order: its
@@ -562,8 +608,10 @@ Task<void> Worker::leave_job() {
   (void)co_await broker_->stop_consuming(std::move(queue));
   give_back_unstarted();
   // after_complete may take its time; whoever waits shall know that we are still here.
-  const protocol::WorkerAlive alive{
-      .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
+  const protocol::WorkerAlive alive{.job = settings_.job.id,
+                                    .host = settings_.host,
+                                    .worker = std::to_string(settings_.worker),
+                                    .unit = unit_in_hand_};
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(alive)});
   protocol::WorkerDone done{
       .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
@@ -592,6 +640,14 @@ Task<void> Worker::leave_job() {
   std::vector<broker::Message> goodbye;
   goodbye.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
   (void)co_await broker_->publish(std::move(goodbye));  // The originator may have left already.
+  co_await broker_->close();
+}
+
+/// Told to stop: what was in hand is not to blame for that.
+Task<void> Worker::say_stopped() {
+  const protocol::WorkerDone done{
+      .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
+  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
   co_await broker_->close();
 }
 
@@ -633,7 +689,8 @@ Task<void> Worker::show_alive(std::shared_ptr<Worker*> self) {
     Worker& worker = **self;
     const protocol::WorkerAlive alive{.job = worker.settings_.job.id,
                                       .host = worker.settings_.host,
-                                      .worker = std::to_string(worker.settings_.worker)};
+                                      .worker = std::to_string(worker.settings_.worker),
+                                      .unit = worker.unit_in_hand_};
     std::vector<broker::Message> message;
     message.push_back(
         {broker::to_queue(worker.settings_.job.reply_queue), protocol::encode(alive)});

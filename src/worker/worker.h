@@ -59,14 +59,22 @@ class Worker {
   [[nodiscard]] Task<std::expected<Result<broker::Event>, ExitCode>> next_from_broker();
   [[nodiscard]] Task<std::optional<ExitCode>> act_on(Result<broker::Event> event);
   [[nodiscard]] Task<std::optional<ExitCode>> run_unit(broker::Delivery delivery);
-  [[nodiscard]] Task<std::expected<results::UnitResult, ExitCode>> try_unit(results::Unit unit,
-                                                                            std::uint32_t attempt);
+  [[nodiscard]] Task<std::optional<ExitCode>> return_unit(std::string unit, std::uint64_t tag);
+  [[nodiscard]] Task<std::expected<results::UnitResult, ExitCode>> try_unit(
+      protocol::UnitMessage work);
   void tell_slow(const std::string& unit, const runner::SlowUnit& slow);
-  [[nodiscard]] Task<UniqueFd> take_suspects_turn();
+  /// A place on the machine: beside other units of the job, or alone.
+  struct Turn {
+    UniqueFd gate;
+    UniqueFd machine;
+  };
+  [[nodiscard]] Task<Turn> take_turn(bool is_alone);
+  [[nodiscard]] Task<UniqueFd> lock(std::string name, bool is_exclusive);
   [[nodiscard]] Task<std::optional<ExitCode>> renew_runner();
   [[nodiscard]] Task<void> give_back_untried(std::uint64_t tag);
   [[nodiscard]] Task<std::optional<ExitCode>> publish_result(results::UnitResult result);
   [[nodiscard]] Task<void> leave_job();
+  [[nodiscard]] Task<void> say_stopped();
   [[nodiscard]] Task<Result<void>> call_after_complete();
   /// A shell command of the project's, with the environment that tests have.
   [[nodiscard]] Task<Result<void>> run_command(config::Callback callback);
@@ -93,6 +101,7 @@ class Worker {
   std::optional<Outage> outage_;  ///< Set while no units can come.
   std::unique_ptr<runner::RunnerProcess> runner_;
   std::vector<results::Failure> runner_errors_;  ///< Of suite hooks of runners that were replaced.
+  std::string unit_in_hand_;                     ///< Started, and its result not confirmed yet.
   std::uint32_t forks_ = 0;
   std::uint32_t units_run_ = 0;
   bool was_before_start_called_ = false;

@@ -308,6 +308,32 @@ TEST_F(AmqpTest, TerminatedRunLeavesNothingOnTheMachines) {
   EXPECT_TRUE(eventually(20s, [&] { return listener.workers().empty(); }));
 }
 
+TEST_F(AmqpTest, TimeLimitOfTheRunCancelsItEverywhere) {
+  RunningListener& listener = cluster().start_listener();
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb",
+                "RSpec.describe('hanging') { it('hangs') { system('sleep 300'); sleep } }\n");
+  cluster().configure(project, R"("timeouts": {"run": "6s"})");
+  const FinishedRun run = cluster().run(project, {}, 60s);
+  EXPECT_EQ(run.exit_code, 7) << run.report.reason;
+  ASSERT_EQ(run.report.units.size(), 1U);
+  EXPECT_EQ(run.report.unit("spec/a_spec.rb")->verdict, "cancelled");
+  EXPECT_TRUE(eventually(20s, [&] { return listener.workers().empty(); }));
+}
+
+TEST_F(AmqpTest, JobThatNobodyCanRunEndsWithTheReasonsByHost) {
+  cluster().start_two_listeners();
+  const Project project = cluster().add_slow_project(2, 0.1);
+  cluster().configure(project,
+                      R"("timeouts": {"start": 600}, "job": {"preload": ["not_installed"]})");
+  const FinishedRun run = cluster().run(project, {}, 120s);
+  EXPECT_EQ(run.exit_code, 8) << run.report.reason;
+  for (const char* host : {"one: ", "two: "})
+    EXPECT_TRUE(says(run.report.reason, host)) << run.report.reason;
+  EXPECT_TRUE(says(run.report.reason, "cannot load such file -- not_installed"));
+  for (const auto& [file, unit] : run.report.units) EXPECT_EQ(unit.verdict, "lost") << file;
+}
+
 // ---- commands ----
 
 TEST_F(AmqpTest, PingListsTheListeners) {

@@ -89,13 +89,53 @@ TEST_F(FaultTest, UnitThatKillsEveryWorkerIsACrashAndHurtsNoOther) {
                 "    Process.kill(:KILL, pid) if line.end_with?(\"worker\\0\")\n"
                 "  end\n"
                 "  sleep } }\n");
+  project.write("spec/killer_spec.rb", "puts 'last words'\n" + project.read("spec/killer_spec.rb"));
   cluster().configure(project);
   const FinishedRun run = cluster().run(project, {}, 120s);
   ExpectedUnits expected = Cluster::slow_units(6);
-  // A unit that ran beside the killer each time is a suspect, too.
   expected["spec/killer_spec.rb"].verdict = "crashed";
   EXPECT_EQ(differences(expected, run.report), "");
   EXPECT_EQ(run.exit_code, 1);
+  const ReportedUnit* killer = run.report.unit("spec/killer_spec.rb");
+  ASSERT_NE(killer, nullptr);
+  EXPECT_EQ(killer->attempt, 2);
+  EXPECT_EQ(run.report.starts.at("spec/killer_spec.rb"), 2);
+  EXPECT_NE(killer->errors.find("ended with signal 9 (SIGKILL), worker"), std::string::npos)
+      << killer->errors;
+  EXPECT_NE(killer->output.find("last words"), std::string::npos) << killer->output;
+}
+
+TEST_F(FaultTest, UnitThatLosesItsMachineTwiceIsInnocent) {
+  const Project project = cluster().add_project("");
+  const auto gate = cluster().folder() / "gate";
+  project.write("spec/long_spec.rb",
+                "RSpec.describe('x') { it('y') { sleep 0.02 until File.exist?('" + gate.string() +
+                    "') } }\n");
+  cluster().configure(project);
+  RunningListener* listener = &cluster().start_listener({.name = "host0"});
+  Program& run = cluster().start_run(project);
+  const auto is_started = [&](int times) {
+    return eventually(120s, [&] {
+      const auto starts = Cluster::so_far(run).starts;
+      const auto found = starts.find("spec/long_spec.rb");
+      return found != starts.end() && found->second == times;
+    });
+  };
+  for (int lost = 1; lost <= 2; ++lost) {
+    ASSERT_TRUE(is_started(lost)) << cluster().logs();
+    // Nobody there can say a word any more.
+    listener->program->signal(SIGSTOP);
+    for (const pid_t worker : listener->workers()) ::kill(worker, SIGKILL);
+    listener->kill();
+    listener = &cluster().start_listener({.name = "host" + std::to_string(lost)});
+  }
+  ASSERT_TRUE(is_started(3)) << cluster().logs();
+  Project(cluster().folder()).write("gate", "");
+  const FinishedRun finished = cluster().finish(run, 60s);
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
+  EXPECT_EQ(finished.report.unit("spec/long_spec.rb")->attempt, 3);
+  for (int i = 0; i < 2; ++i)  // Clear what the killed ones left.
+    cluster().start_listener({.name = "host" + std::to_string(i)});
 }
 
 TEST_F(FaultTest, KilledRunnerHostIsStartedAgain) {

@@ -143,6 +143,24 @@ TEST_F(SignalTest, TerminationCancels) {
   EXPECT_EQ(cluster().finish(program, 20s).exit_code, 143);
 }
 
+TEST_F(SignalTest, TimeLimitOfTheRunCancelsAndNamesEveryUnit) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb", kHangingSpec);
+  project.write("spec/b_spec.rb", "RSpec.describe('x') { it('y') {} }\n");
+  cluster().configure(project, R"("failed_files": "failed.json", "timeouts": {"run": 3600})");
+  const FinishedRun run = cluster().run(project, {"-j", "1", "--global-timeout", "5"}, 60s);
+  EXPECT_EQ(run.exit_code, 7);
+  EXPECT_EQ(run.report.reason, "the run's time limit of 5.0 s was reached");
+  ASSERT_EQ(run.report.units.size(), 2U);
+  for (const auto& [file, unit] : run.report.units) {
+    if (unit.errors.find("it was running when") == string::npos) continue;
+    EXPECT_EQ(unit.verdict, "cancelled") << file;
+    EXPECT_EQ(unit.host.empty(), false);
+  }
+  EXPECT_EQ(run.report.unit("spec/a_spec.rb")->verdict, "cancelled");
+  EXPECT_NE(project.read("failed.json").find("a_spec.rb"), string::npos);
+}
+
 TEST_F(SignalTest, SecondInterruptDoesNotWait) {
   const Project project = cluster().add_project("");
   project.write("spec/a_spec.rb", kHangingSpec);
