@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/signing_key.h"
 #include "config/project_config.h"
 #include "originator/make_plan.h"
 #include "originator/originator.h"
@@ -48,6 +49,7 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
     options.config.timeouts.start = std::chrono::duration<double>(*command.start_timeout);
   if (command.unit_timeout)
     options.config.timeouts.unit = std::chrono::duration<double>(*command.unit_timeout);
+  GORGON_TRY_ASSIGN(options.signing_key, signing_key(options.config, command.config_file));
   return options;
 }
 

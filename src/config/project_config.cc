@@ -232,6 +232,10 @@ const Table<ProjectConfig>& project_keys() {
       {{"originator_log_file"},
        "Log of `gorgon start`. Default: none.",
        project_path(&Config::originator_log_file)},
+      {{"signing_key"},
+       "The private key that signs your jobs, outside the project. Default: `~/.config/gorgon/key` "
+       "if there is one, else they are not signed.",
+       local_path(&Config::signing_key)},
       {{"job"}, "What the machines do.", object(&Config::job, job_keys())},
       {{"timeouts"}, "Upper limits of waiting.", object(&Config::timeouts, timeout_keys())},
   };
