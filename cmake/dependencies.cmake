@@ -10,6 +10,12 @@ find_package(rabbitmq-c REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(GTest REQUIRED)
 include(GoogleTest)
+# libsodium brings no CMake file of its own.
+find_path(SODIUM_INCLUDE_DIR sodium.h REQUIRED)
+find_library(SODIUM_LIBRARY sodium REQUIRED)
+add_library(sodium UNKNOWN IMPORTED)
+set_target_properties(sodium PROPERTIES IMPORTED_LOCATION ${SODIUM_LIBRARY}
+                      INTERFACE_INCLUDE_DIRECTORIES ${SODIUM_INCLUDE_DIR})
 
 # Asio is compiled once, in base/asio.cc, instead of in every file that includes it.
 add_library(gorgon_asio INTERFACE)

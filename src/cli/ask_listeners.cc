@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "broker/broker.h"
 #include "protocol/codec.h"
+#include "protocol/envelope.h"
 #include "protocol/names.h"
 
 namespace gorgon::cli {
@@ -55,7 +56,10 @@ Task<Result<void>> ask_listeners(Question question) {
       std::make_shared<Channel<broker::Delivery>>(co_await asio::this_coro::executor);
   spawn(co_await asio::this_coro::executor, read_answers(connection, answers));
   std::vector<broker::Message> messages;
-  messages.push_back({broker::to_topic(topic), protocol::encode(question.message(reply_queue))});
+  messages.push_back(
+      {broker::to_topic(topic),
+       protocol::seal(question.message(reply_queue), question.signing_key,
+                      {.cluster = question.config.cluster}, std::chrono::system_clock::now())});
   GORGON_CO_TRY(co_await connection->publish(std::move(messages)));
 
   const auto wait = std::chrono::duration_cast<Clock::duration>(question.wait);

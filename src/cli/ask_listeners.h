@@ -9,6 +9,7 @@
 
 #include "base/asio.h"
 #include "base/result.h"
+#include "base/signature.h"
 #include "config/project_config.h"
 #include "protocol/messages.h"
 
@@ -16,6 +17,7 @@ namespace gorgon::cli {
 
 struct Question {
   config::ProjectConfig config;
+  std::optional<PrivateKey> signing_key = {};
   /// Makes the message, given the queue for the answers.
   std::function<protocol::Message(const std::string& reply_queue)> message;
   /// Called for each answer; true when no more are expected.

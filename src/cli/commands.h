@@ -96,6 +96,22 @@ struct InstallListenerCommand {
 };
 int install_listener(const InstallListenerCommand& command);
 
+struct KeygenCommand {
+  std::filesystem::path output;  ///< Empty: the default place.
+  bool force = false;
+};
+/// Makes a key that signs jobs.
+int keygen(const KeygenCommand& command);
+
+struct TrustCommand {
+  std::string key;
+  std::string name;
+  std::string rights = "run";
+  std::optional<std::filesystem::path> config_file;  ///< The listener's.
+};
+/// Lets this machine's listener run the jobs that a key has signed.
+int trust(const TrustCommand& command);
+
 /// Says what went wrong on standard error and gives the exit code of its kind.
 int complain(const Error& error);
 

@@ -1,24 +1,14 @@
 #include "sync/file_server.h"
 
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <utility>
 
 #include "base/asio.h"
 #include "cli/commands.h"
+#include "cli/places.h"
 
 namespace gorgon::cli {
-
-namespace {
-
-std::filesystem::path state_directory() {
-  const char* home = std::getenv("HOME");
-  return std::filesystem::path(home != nullptr ? home : "/tmp") / ".gorgon";
-}
-
-}  // namespace
 
 int start_rsync(const StartRsyncCommand& command) {
   sync::FileServerOptions options{.directory = command.directory,

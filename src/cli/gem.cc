@@ -1,5 +1,6 @@
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -7,8 +8,10 @@
 
 #include "base/asio.h"
 #include "base/result.h"
+#include "base/signature.h"
 #include "cli/ask_listeners.h"
 #include "cli/commands.h"
+#include "cli/signing_key.h"
 #include "config/project_config.h"
 #include "protocol/messages.h"
 #include "report/display_text.h"
@@ -40,11 +43,13 @@ Task<Result<std::size_t>> count_listeners(config::ProjectConfig config) {
 
 /// Prints each answer; gives how many listeners did not do it.
 Task<Result<std::size_t>> run_everywhere(config::ProjectConfig config,
+                                         std::optional<PrivateKey> signing_key,
                                          std::vector<std::string> arguments) {
   GORGON_CO_TRY_ASSIGN(std::size_t waiting, co_await count_listeners(config));
   if (waiting == 0) co_return fail(ErrorKind::kNotFound, "no listener answered");
   std::size_t failed = 0;
   Question question{.config = std::move(config),
+                    .signing_key = std::move(signing_key),
                     .message =
                         [&](const std::string& queue) {
                           return protocol::GemCommand{.reply_queue = queue, .arguments = arguments};
@@ -73,8 +78,11 @@ int gem(const GemCommand& command) {
   if (command.arguments.empty())
     return complain({ErrorKind::kUsage,
                      "gorgon gem: what should gem do? For example: gorgon gem install rake"});
+  auto key = signing_key(*config, command.config_file);
+  if (!key) return complain(key.error());
   asio::io_context io(1);
-  const auto failed = run_to_completion(io, run_everywhere(*config, command.arguments));
+  const auto failed =
+      run_to_completion(io, run_everywhere(*config, *std::move(key), command.arguments));
   if (!failed) return complain(failed.error());
   return *failed == 0 ? 0 : results::kTestsFailed;
 }

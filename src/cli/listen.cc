@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -29,7 +28,9 @@
 #include "broker/broker.h"
 #include "cli/commands.h"
 #include "cli/host_name.h"
+#include "cli/places.h"
 #include "config/listener_config.h"
+#include "listener/gate.h"
 #include "listener/listener.h"
 #include "listener/workspace.h"
 
@@ -41,14 +42,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kMaxSlots = 1024;
 constexpr auto kStopLimit = 30s;
-
-/// The home of the user who runs us, also where a service manager sets no HOME.
-fs::path state_directory() {
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
-    return fs::path(home) / ".gorgon";
-  const passwd* user = ::getpwuid(::geteuid());
-  return fs::path(user != nullptr ? user->pw_dir : "/") / ".gorgon";
-}
 
 /// Everything that the configuration left open, decided.
 struct Settled {
@@ -141,7 +134,7 @@ int stop_listener(const fs::path& pid_file) {
 
 /// Serves until a signal. `connected` is called once the first connection stands, or with the
 /// error.
-int serve(listener::ListenerOptions options,
+int serve(listener::ListenerOptions options, listener::GateOptions trust,
           const std::function<void(const Result<void>&)>& connected) {
   asio::io_context io(1);
   Cgroup::remove_abandoned();
@@ -150,7 +143,14 @@ int serve(listener::ListenerOptions options,
     connected(std::unexpected(workspaces.error()));
     return complain(workspaces.error());
   }
-  listener::Listener listener(io.get_executor(), std::move(options), *std::move(workspaces));
+  trust.cluster = options.cluster;
+  auto gate = listener::Gate::open(std::move(trust));
+  if (!gate) {
+    connected(std::unexpected(gate.error()));
+    return complain(gate.error());
+  }
+  listener::Listener listener(io.get_executor(), std::move(options), *std::move(workspaces),
+                              *std::move(gate));
   asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (!error) listener.stop();
@@ -232,9 +232,14 @@ int listen(const ListenCommand& command) {
                                     .once = command.once,
                                     .allow_gem_command = config.allow_gem_command,
                                     .gem_program = config.bin_gem_path};
+  listener::GateOptions trust{
+      .trusted_keys = config.trusted_keys.empty() ? default_trusted_keys() : config.trusted_keys,
+      .is_required = !config.trusted_keys.empty(),
+      // The lock on the pid file makes it this listener's own.
+      .memory = fs::path(config.pid_file).replace_extension(".seen")};
   if (command.foreground) {
     if (const auto written = write_pid(pid_lock->get()); !written) return complain(written.error());
-    const int code = serve(std::move(options), [](const Result<void>&) {});
+    const int code = serve(std::move(options), std::move(trust), [](const Result<void>&) {});
     ::unlink(config.pid_file.c_str());
     return code;
   }
@@ -254,8 +259,8 @@ int listen(const ListenCommand& command) {
   }
   detach_standard_streams();
   if (const auto written = write_pid(pid_lock->get()); !written) report->say(written);
-  const int code =
-      serve(std::move(options), [&](const Result<void>& connected) { report->say(connected); });
+  const int code = serve(std::move(options), std::move(trust),
+                         [&](const Result<void>& connected) { report->say(connected); });
   ::unlink(config.pid_file.c_str());
   return code;
 }
@@ -273,7 +278,8 @@ int local_listener(const LocalListenerCommand& command) {
                                .slots = command.slots,
                                .workspace_dir = command.directory / "workspaces",
                                .log_file = command.log_file},
-                              [](const Result<void>&) {});
+                              // Only this user's originator reaches the broker's socket.
+                              listener::GateOptions{}, [](const Result<void>&) {});
   // A killed originator cannot remove its folder any more.
   if (::getppid() != originator) (void)remove_tree(command.directory);
   return exit_code;

@@ -164,6 +164,7 @@ class CommandLine {
     add_ping();
     add_file_server();
     add_setup();
+    add_keys();
     add_internal();
     command("version", "Show the version", [] {
       std::printf("gorgon %s\n", std::string(kVersion).c_str());
@@ -313,6 +314,34 @@ class CommandLine {
     app->add_flag("--uninstall", service_.uninstall, "Remove the service");
   }
 
+  void add_keys() {
+    CLI::App* app = command("keygen", "Make a key that signs your jobs, and show its public half",
+                            [this] { return keygen(keygen_); });
+    app->add_option("--output", keygen_.output,
+                    "Write FILE instead of ~/.config/gorgon/key (signing_key in gorgon.json)")
+        ->type_name("FILE");
+    app->add_flag("--force", keygen_.force, "Replace a key that is there");
+
+    CLI::App* trust_app = command("trust", "Let this machine run the jobs that a key has signed",
+                                  [this] { return trust(trust_); });
+    trust_app->add_option("key", trust_.key, "A public key, as `gorgon keygen` shows it")
+        ->required()
+        ->type_name("KEY");
+    trust_app->add_option("--name", trust_.name, "Whose it is, for people")->type_name("NAME");
+    trust_app
+        ->add_option("--rights", trust_.rights,
+                     "run: start jobs (the default); cancel: the jobs of others, too; exec: gorgon "
+                     "gem")
+        ->type_name("RIGHT,...");
+    trust_app
+        ->add_option("--config", trust_.config_file,
+                     "The listener's configuration, as of `gorgon listen`")
+        ->type_name("FILE");
+    trust_app->footer(
+        "From the first key on, the listener runs only what a trusted key has signed. It need not "
+        "be restarted.");
+  }
+
   void add_internal() {
     command("worker", "", [] { return worker(); })->group("");
     CLI::App* app = command("local-listener", "", [this] { return local_listener(local_); });
@@ -425,6 +454,8 @@ class CommandLine {
   StartRsyncCommand rsync_;
   InitCommand init_;
   InstallListenerCommand service_;
+  KeygenCommand keygen_;
+  TrustCommand trust_;
   std::string help_topic_;
 };
 

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/signing_key.h"
 #include "config/project_config.h"
 #include "originator/make_plan.h"
 #include "originator/originator.h"
@@ -52,6 +53,7 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
     options.config.timeouts.test_case = std::chrono::duration<double>(*command.case_timeout);
   if (command.run_timeout)
     options.config.timeouts.run = std::chrono::duration<double>(*command.run_timeout);
+  GORGON_TRY_ASSIGN(options.signing_key, signing_key(options.config, command.config_file));
   return options;
 }
 

@@ -59,6 +59,10 @@ const Table<ListenerConfig>& listener_keys() {
        local_path(&Config::workspace_dir)},
       {{"log_file"}, "Default: `~/.gorgon/listener.log`.", local_path(&Config::log_file)},
       {{"pid_file"}, "Default: `~/.gorgon/listener.pid`.", local_path(&Config::pid_file)},
+      {{"trusted_keys"},
+       "File of the public keys whose jobs are run, and no others. Default: "
+       "`~/.gorgon/trusted_keys` if there is one, else every job is run.",
+       local_path(&Config::trusted_keys)},
       {{"allow_gem_command"},
        "Let originators install gems here with `gorgon gem`. Default: false.",
        boolean(&Config::allow_gem_command)},

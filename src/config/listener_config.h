@@ -23,7 +23,8 @@ struct ListenerConfig {
   std::filesystem::path workspace_dir;  ///< Empty: ~/.gorgon/workspaces. One folder a job below it.
   std::filesystem::path
       bin_gem_path;  ///< The gem program that `gorgon gem` uses. Empty: "gem" in PATH.
-  bool allow_gem_command = false;  ///< `gorgon gem` is refused otherwise.
+  std::filesystem::path trusted_keys;  ///< Empty: ~/.gorgon/trusted_keys, if there is one.
+  bool allow_gem_command = false;      ///< `gorgon gem` is refused otherwise.
 };
 
 /// Reads `file` and a gorgon_secret.json beside it. kUsage and kNotFound as load_project_config.

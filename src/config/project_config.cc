@@ -259,6 +259,10 @@ const Table<ProjectConfig>& project_keys() {
        "How often a file is tried that takes its worker or machine down; then it is crashed. "
        "Default: 2.",
        count(&Config::max_attempts, 1, 10)},
+      {{"signing_key"},
+       "The private key that signs your jobs, outside the project. Default: `~/.config/gorgon/key` "
+       "if there is one, else they are not signed.",
+       local_path(&Config::signing_key)},
       {{"job"}, "What the machines do.", object(&Config::job, job_keys())},
       {{"timeouts"}, "Upper limits of waiting.", object(&Config::timeouts, timeout_keys())},
   };

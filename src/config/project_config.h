@@ -101,6 +101,7 @@ struct ProjectConfig {
   std::filesystem::path failed_files;         ///< Empty: not written.
   std::filesystem::path runtime_file;         ///< Empty: .gorgon/runtimes.json
   std::filesystem::path originator_log_file;  ///< Empty: no log.
+  std::filesystem::path signing_key;  ///< Absolute. Empty: the default one, if there is one.
   Job job;
   std::uint32_t max_attempts = 2;  ///< At a unit that takes its worker or machine down.
   Timeouts timeouts;

@@ -70,8 +70,10 @@ steady_clock::duration callback_limit(const protocol::JobDefinition& job) {
 
 }  // namespace
 
-JobRun::JobRun(protocol::JobDefinition job, Machine& machine, Workspaces& workspaces)
+JobRun::JobRun(protocol::JobDefinition job, std::optional<PublicKey> owner, Machine& machine,
+               Workspaces& workspaces)
     : job_(std::move(job)),
+      owner_(owner),
       machine_(machine),
       workspaces_(workspaces),
       changed_(machine.executor) {}

@@ -12,6 +12,7 @@
 
 #include "base/asio.h"
 #include "base/process_tree.h"
+#include "base/signature.h"
 #include "base/subprocess.h"
 #include "base/unique_fd.h"
 #include "listener/machine.h"
@@ -24,8 +25,9 @@ namespace gorgon::listener {
 
 class JobRun {
  public:
-  /// `machine` and `workspaces` outlive the run.
-  JobRun(protocol::JobDefinition job, Machine& machine, Workspaces& workspaces);
+  /// `owner` has signed the job; nullopt: nobody has. `machine` and `workspaces` outlive the run.
+  JobRun(protocol::JobDefinition job, std::optional<PublicKey> owner, Machine& machine,
+         Workspaces& workspaces);
 
   /// The whole life of the job here. Afterwards no process, directory or slot of it is left.
   [[nodiscard]] Task<void> run();
@@ -35,6 +37,7 @@ class JobRun {
   void end();
 
   [[nodiscard]] const protocol::JobDefinition& job() const { return job_; }
+  [[nodiscard]] const std::optional<PublicKey>& owner() const { return owner_; }
   [[nodiscard]] bool wants_worker() const;
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
   /// Starts a worker in `slot`, which this run gives back when the worker has ended.
@@ -75,6 +78,7 @@ class JobRun {
   void judge_end(const WorkerSlot& worker, const ExitStatus& status);
 
   protocol::JobDefinition job_;
+  std::optional<PublicKey> owner_;
   Machine& machine_;
   Workspaces& workspaces_;
   State state_ = State::kPreparing;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -14,14 +15,17 @@
 #include "base/asio.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "base/signature.h"
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "broker/broker.h"
+#include "listener/gate.h"
 #include "listener/job_run.h"
 #include "listener/machine.h"
 #include "listener/workspace.h"
 #include "protocol/codec.h"
+#include "protocol/envelope.h"
 #include "protocol/messages.h"
 #include "protocol/names.h"
 
@@ -44,7 +48,7 @@ bool has_expired(const protocol::JobDefinition& job) {
 }  // namespace
 
 Listener::Listener(const asio::any_io_executor& executor, ListenerOptions options,
-                   Workspaces workspaces)
+                   Workspaces workspaces, Gate gate)
     : options_(std::move(options)),
       machine_{.executor = executor,
                .host = options_.host,
@@ -53,6 +57,7 @@ Listener::Listener(const asio::any_io_executor& executor, ListenerOptions option
                .queue = {},
                .slots = Slots(options_.slots)},
       workspaces_(std::move(workspaces)),
+      gate_(std::move(gate)),
       changed_(executor) {
   machine_.tell = [this](const std::string& queue, const protocol::Message& message) {
     tell(queue, message);
@@ -101,6 +106,7 @@ Task<Result<void>> Listener::connect() {
   broker_ = broker;
   log::info("listening on {} as {} with {}", broker::describe(options_.address), options_.host,
             count_of(options_.slots, "slot"));
+  log::info("{}", gate_.describe());
   // Originators that run a job now send it here.
   const protocol::ListenerUp up{.host = options_.host, .queue = machine_.queue};
   GORGON_CO_TRY(broker_->post({broker::to_topic(originators), protocol::encode(up)}));
@@ -159,53 +165,101 @@ Task<void> Listener::wait_for_jobs() {
 }
 
 void Listener::act_on(const broker::Delivery& delivery) {
-  auto message = protocol::decode(delivery.body);
-  if (!message) {
-    log::warning("a message was left aside: {}", message.error().message);
-    if (const auto sender = protocol::sender_of_job(delivery.body)) {
-      tell(sender->reply_queue, protocol::HostState{.job = sender->job,
-                                                    .host = options_.host,
-                                                    .state = protocol::HostState::State::kRefused,
-                                                    .stage = {},
-                                                    .message = message.error().message});
-    }
-    return;
-  }
-  if (auto* job = std::get_if<protocol::JobDefinition>(&*message)) {
-    take_job(std::move(*job));
+  const auto opened = protocol::open_envelope(delivery.body);
+  if (!opened) return leave_aside(delivery, opened.error());
+  const protocol::Envelope* envelope = *opened ? &**opened : nullptr;
+  auto message = protocol::decode(envelope != nullptr ? envelope->message : delivery.body);
+  if (!message) return leave_aside(delivery, message.error());
+  if (const auto* job = std::get_if<protocol::JobDefinition>(&*message)) {
+    take_job(*job, envelope);
   } else if (const auto* cancel = std::get_if<protocol::CancelJob>(&*message)) {
-    for (const auto& job_run : jobs_) {
-      if (job_run->job().id == cancel->job) job_run->cancel();
-    }
+    end_job(cancel->job, *message, envelope);
   } else if (const auto* over = std::get_if<protocol::JobOver>(&*message)) {
-    for (const auto& job_run : jobs_) {
-      if (job_run->job().id == over->job) job_run->end();
-    }
+    end_job(over->job, *message, envelope);
   } else if (const auto* ping = std::get_if<protocol::Ping>(&*message)) {
     answer_ping(*ping);
   } else if (auto* command = std::get_if<protocol::GemCommand>(&*message)) {
-    spawn(machine_.executor, run_gem_command(std::move(*command)));
+    take_gem_command(std::move(*command), envelope);
   } else if (const auto* complete = std::get_if<protocol::WorkerComplete>(&*message)) {
     log::info("job {}: worker {} is done after {} units", complete->job, complete->worker,
               complete->units);
   }
 }
 
-void Listener::take_job(protocol::JobDefinition job) {
+void Listener::leave_aside(const broker::Delivery& delivery, const Error& error) {
+  log::warning("a message was left aside: {}", error.message);
+  if (const auto sender = protocol::sender_of_job(delivery.body)) {
+    tell(sender->reply_queue, protocol::HostState{.job = sender->job,
+                                                  .host = options_.host,
+                                                  .state = protocol::HostState::State::kRefused,
+                                                  .stage = {},
+                                                  .message = error.message});
+  }
+}
+
+Result<std::optional<PublicKey>> Listener::admit(const protocol::Message& message,
+                                                 const protocol::Envelope* envelope,
+                                                 std::optional<PublicKey> owner) {
+  return gate_.admit({.message = message,
+                      .envelope = envelope,
+                      .own_queue = machine_.queue,
+                      .owner = owner,
+                      .now = std::chrono::system_clock::now()});
+}
+
+void Listener::take_job(const protocol::JobDefinition& job, const protocol::Envelope* envelope) {
   if (is_stopping_ || (options_.once && has_run_a_job_)) return;
   if (has_expired(job)) {
     log::warning("job {} has expired", job.id);
     return;
   }
   // The same job again: we announced ourselves while its broadcast was on the way, or after a
-  // reconnect.
+  // reconnect. Nobody is told of it, whoever sent it: the job does run here.
   const bool is_known = std::ranges::any_of(jobs_, [&](const auto& job_run) {
     return job_run->job().id == job.id && job_run->job().epoch >= job.epoch;
   });
   if (is_known) return;
+  const auto owner = admit(job, envelope);
+  if (!owner) {
+    log::warning("job {} of {} is refused: {}", job.id, job.originator, owner.error().message);
+    return tell(job.reply_queue,
+                protocol::HostState{.job = job.id,
+                                    .epoch = job.epoch,
+                                    .host = options_.host,
+                                    .state = protocol::HostState::State::kRefused,
+                                    .stage = {},
+                                    .message = "refused: " + owner.error().message});
+  }
   has_run_a_job_ = true;
-  jobs_.push_back(std::make_shared<JobRun>(std::move(job), machine_, workspaces_));
+  jobs_.push_back(std::make_shared<JobRun>(job, *owner, machine_, workspaces_));
   spawn(machine_.executor, run_job(jobs_.back()));
+}
+
+void Listener::end_job(const std::string& job, const protocol::Message& message,
+                       const protocol::Envelope* envelope) {
+  const auto jobs = jobs_;
+  for (const auto& job_run : jobs) {
+    if (job_run->job().id != job) continue;
+    // Whoever could start a job without a signature can end it without one.
+    if (job_run->owner()) {
+      const auto admitted = admit(message, envelope, job_run->owner());
+      if (!admitted) {
+        log::warning("job {} goes on: its end is refused: {}", job, admitted.error().message);
+        return tell(job_run->job().reply_queue,
+                    protocol::CommandOutput{
+                        .host = options_.host,
+                        .exit_code = -1,
+                        .output = "refused to end job " + job + ": " + admitted.error().message});
+      }
+      if (const auto closed = gate_.close_job(job, std::chrono::system_clock::now()); !closed)
+        log::warning("job {}: {}", job, closed.error().message);
+    }
+    if (std::holds_alternative<protocol::CancelJob>(message)) {
+      job_run->cancel();
+    } else {
+      job_run->end();
+    }
+  }
 }
 
 Task<void> Listener::run_job(std::shared_ptr<JobRun> job_run) {
@@ -245,6 +299,16 @@ void Listener::answer_ping(const protocol::Ping& ping) {
                       .version = std::string(kVersion),
                       .slots = static_cast<std::uint32_t>(machine_.slots.count()),
                       .free_slots = static_cast<std::uint32_t>(machine_.slots.free_count())});
+}
+
+void Listener::take_gem_command(protocol::GemCommand command, const protocol::Envelope* envelope) {
+  const auto admitted = admit(command, envelope);
+  if (admitted) return spawn(machine_.executor, run_gem_command(std::move(command)));
+  log::warning("gorgon gem is refused: {}", admitted.error().message);
+  tell(command.reply_queue,
+       protocol::CommandOutput{.host = options_.host,
+                               .exit_code = -1,
+                               .output = "refused: " + admitted.error().message});
 }
 
 Task<void> Listener::run_gem_command(protocol::GemCommand command) {

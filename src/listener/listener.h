@@ -6,14 +6,18 @@
 #include <filesystem>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/asio.h"
 #include "base/result.h"
+#include "base/signature.h"
 #include "broker/broker.h"
+#include "listener/gate.h"
 #include "listener/job_run.h"
 #include "listener/machine.h"
 #include "listener/workspace.h"
+#include "protocol/envelope.h"
 #include "protocol/messages.h"
 
 namespace gorgon::listener {
@@ -32,7 +36,8 @@ struct ListenerOptions {
 
 class Listener {
  public:
-  Listener(const asio::any_io_executor& executor, ListenerOptions options, Workspaces workspaces);
+  Listener(const asio::any_io_executor& executor, ListenerOptions options, Workspaces workspaces,
+           Gate gate);
 
   /// The first connection, so that a wrong address or password is said at once. kUnavailable,
   /// kRefused.
@@ -49,7 +54,16 @@ class Listener {
   [[nodiscard]] Task<void> end_orphaned_jobs();
   [[nodiscard]] Task<void> wait_for_jobs();
   void act_on(const broker::Delivery& delivery);
-  void take_job(protocol::JobDefinition job);
+  void leave_aside(const broker::Delivery& delivery, const Error& error);
+  /// What Gate::admit() says; a refusal is logged.
+  [[nodiscard]] Result<std::optional<PublicKey>> admit(const protocol::Message& message,
+                                                       const protocol::Envelope* envelope,
+                                                       std::optional<PublicKey> owner = {});
+  void take_job(const protocol::JobDefinition& job, const protocol::Envelope* envelope);
+  /// `message` is the CancelJob or JobOver of `job`.
+  void end_job(const std::string& job, const protocol::Message& message,
+               const protocol::Envelope* envelope);
+  void take_gem_command(protocol::GemCommand command, const protocol::Envelope* envelope);
   [[nodiscard]] Task<void> run_job(std::shared_ptr<JobRun> job_run);
   void answer_ping(const protocol::Ping& ping);
   [[nodiscard]] Task<void> run_gem_command(protocol::GemCommand command);
@@ -61,6 +75,7 @@ class Listener {
   ListenerOptions options_;
   Machine machine_;
   Workspaces workspaces_;
+  Gate gate_;
   std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
   std::list<std::shared_ptr<JobRun>> jobs_;     ///< In order of arrival.
   Signal changed_;

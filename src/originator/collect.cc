@@ -116,6 +116,8 @@ void Originator::handle(const broker::Delivery& delivery) {
     handle(*done);
   } else if (const auto* listener = std::get_if<protocol::ListenerUp>(&*message)) {
     welcome(*listener);
+  } else if (const auto* refusal = std::get_if<protocol::CommandOutput>(&*message)) {
+    notice(Notice::Level::kWarning, refusal->host + ": " + refusal->output);
   } else if (const auto* unit = std::get_if<protocol::UnitMessage>(&*message)) {
     if (delivery.is_dead_letter) state_.unit_returned(unit->unit.id);
   } else if (const auto* returned = std::get_if<protocol::UnitReturned>(&*message)) {
@@ -251,7 +253,8 @@ void Originator::handle(const protocol::WorkerDied& message) {
 /// A listener that came late, or came back.
 void Originator::welcome(const protocol::ListenerUp& listener) {
   if (!is_published_ || outcome_ || state_.is_complete()) return;
-  (void)broker_->post({broker::to_queue(listener.queue), protocol::encode(definition())});
+  (void)broker_->post(
+      {broker::to_queue(listener.queue), for_listeners(definition(), listener.queue)});
 }
 
 /// Every wait has a bound and a reason on the screen: notices when nobody is left to do the work.
@@ -289,6 +292,8 @@ void Originator::check_workers() {
   if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? published_at_ : now;
   const std::string reasons = hosts_.reasons();
   std::string reason = "for listeners: all that answered are out of the job";
+  if (hosts_.exit_code() == results::kRefusedByListeners)
+    reason = "for listeners: all that answered refuse the job";
   if (hosts_.answered() == 0) {
     reason =
         "for listeners: none answered on " +

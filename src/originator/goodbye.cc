@@ -14,7 +14,6 @@
 #include "originator/local_cluster.h"
 #include "originator/originator.h"
 #include "originator/shipment.h"
-#include "protocol/codec.h"
 #include "protocol/messages.h"
 #include "protocol/names.h"
 #include "results/exit_code.h"
@@ -71,14 +70,14 @@ Task<void> Originator::until_cancel_limit() {
 /// comes during the goodbyes, they are told to stop at once.
 Task<void> Originator::say_goodbye() {
   if (!outcome_) {
-    std::string farewell = protocol::encode(protocol::JobOver{job_});
+    std::string farewell = for_listeners(protocol::JobOver{job_});
     auto ending = end_job(std::move(farewell));
     co_await within(kCancelLimit, std::move(ending));
     co_await wait_for_goodbyes(runner::callback_limit(options_.config.timeouts.callback) +
                                kCancelLimit);
   }
   if (outcome_) {
-    std::string farewell = protocol::encode(protocol::CancelJob{job_});
+    std::string farewell = for_listeners(protocol::CancelJob{job_});
     auto ending = end_job(std::move(farewell));
     co_await within(kCancelLimit, std::move(ending));
     co_await wait_for_goodbyes(kCancelLimit);

@@ -21,6 +21,7 @@
 #include "originator/originator.h"
 #include "originator/shipment.h"
 #include "protocol/codec.h"
+#include "protocol/envelope.h"
 #include "protocol/messages.h"
 #include "protocol/names.h"
 #include "report/reporter.h"
@@ -94,6 +95,12 @@ protocol::JobDefinition Originator::definition() const {
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
 }
 
+std::string Originator::for_listeners(const protocol::Message& message, std::string queue) const {
+  return protocol::seal(message, options_.signing_key,
+                        {.cluster = cluster(), .queue = std::move(queue)},
+                        std::chrono::system_clock::now());
+}
+
 Task<Result<void>> Originator::publish_job() {
   auto publishing = publish_everything();
   std::string reason = "for the broker to take the job";
@@ -116,7 +123,7 @@ Task<Result<void>> Originator::publish_everything() {
   GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
   std::vector<broker::Message> broadcast;
   broadcast.push_back(
-      {broker::to_topic(protocol::jobs_topic(cluster())), protocol::encode(definition())});
+      {broker::to_topic(protocol::jobs_topic(cluster())), for_listeners(definition())});
   GORGON_CO_TRY(co_await broker_->publish(std::move(broadcast)));
   is_published_ = true;
   published_at_ = last_progress_ = Clock::now();

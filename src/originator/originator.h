@@ -93,6 +93,9 @@ class Originator {
   [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
   [[nodiscard]] Task<Result<void>> restore_job();
   [[nodiscard]] protocol::JobDefinition definition() const;
+  /// As it goes to all listeners, or to the one with `queue`.
+  [[nodiscard]] std::string for_listeners(const protocol::Message& message,
+                                          std::string queue = {}) const;
   [[nodiscard]] std::string cluster() const;
   static Task<void> read_broker(std::shared_ptr<Originator*> self,
                                 std::shared_ptr<broker::Connection> connection,

@@ -621,6 +621,10 @@ std::optional<Sender> sender_of_job(std::string_view body) {
   if (!json) return std::nullopt;
   ObjectReader in(*json, "job");
   const std::string type = in.text("type");
+  if (type == "signed") {  // envelope.h
+    const std::string message = in.text("message");
+    return message.empty() ? std::nullopt : sender_of_job(message);
+  }
   Sender sender{.job = in.text("id"), .reply_queue = in.text("reply_queue")};
   if (!in.status() || type != Codec<JobDefinition>::kName) return std::nullopt;
   return sender;

@@ -21,7 +21,7 @@ struct Sender {
   std::string job;
   std::string reply_queue;
 };
-/// Nullopt when `body` is no job, or does not say.
+/// Also of a job in an envelope. Nullopt when `body` is no job, or does not say.
 [[nodiscard]] std::optional<Sender> sender_of_job(std::string_view body);
 
 }  // namespace gorgon::protocol

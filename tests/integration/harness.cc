@@ -121,7 +121,8 @@ Environment Cluster::environment(const fs::path& home) const {
                              {"SPEC_OPTS", std::nullopt},
                              {"TESTOPTS", std::nullopt},
                              {"XDG_RUNTIME_DIR", std::nullopt},
-                             {"XDG_CACHE_HOME", std::nullopt}};
+                             {"XDG_CACHE_HOME", std::nullopt},
+                             {"XDG_CONFIG_HOME", std::nullopt}};
   const std::string reports = "log_path=" + (folder_ / "sanitizer" / "report").string();
   environment.emplace_back("ASAN_OPTIONS", reports + kAsanOptions);
   environment.emplace_back("UBSAN_OPTIONS", reports + kUbsanOptions);
