@@ -54,8 +54,8 @@ std::optional<Right> right_for(const protocol::Message& message) {
         } else {
           // Complete, so that nobody adds a message without having thought of this.
           static_assert(kIsOneOf<M, Ping, WorkerComplete, ListenerUp, UnitMessage, UnitStarted,
-                                 UnitCases, UnitFinished, HostState, WorkerAlive, WorkerDone, Probe,
-                                 Pong, CommandOutput>);
+                                 UnitSlow, UnitReturned, UnitCases, UnitFinished, HostState,
+                                 WorkerAlive, WorkerDone, WorkerDied, Probe, Pong, CommandOutput>);
           return std::nullopt;
         }
       },
