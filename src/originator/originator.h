@@ -65,6 +65,7 @@ class Originator {
   [[nodiscard]] Task<void> until_cancel_limit();
   [[nodiscard]] Task<void> say_goodbye();
   [[nodiscard]] Task<void> wait_for_goodbyes(Clock::duration limit);
+  void miss_goodbyes(Clock::time_point silent_since);
   void miss_goodbye(const std::string& who);
   [[nodiscard]] Task<void> end_job(std::string farewell);
   [[nodiscard]] Task<void> delete_reply_queue();
@@ -80,7 +81,7 @@ class Originator {
   void record();
 
   [[nodiscard]] Task<Result<void>> connect();
-  [[nodiscard]] Task<void> reconnect();
+  [[nodiscard]] Task<Result<void>> reconnect();
   [[nodiscard]] Task<Result<void>> restore_connection();
   [[nodiscard]] Task<Result<void>> publish_everything();
   [[nodiscard]] Task<Result<void>> declare_queues();
@@ -90,6 +91,7 @@ class Originator {
   [[nodiscard]] bool has_slot_queue() const;
   [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
   [[nodiscard]] Task<Result<void>> restore_job();
+  [[nodiscard]] Task<Result<void>> restore_goodbyes();
   [[nodiscard]] protocol::JobDefinition definition() const;
   [[nodiscard]] std::string cluster() const;
   static Task<void> read_broker(std::shared_ptr<Originator*> self,
