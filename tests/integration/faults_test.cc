@@ -223,6 +223,10 @@ TEST_F(LostGoodbyeTest, FailingAfterCompleteIsToldWhenTheBrokerIsBack) {
   run_with("after_complete");
 }
 
+TEST_F(LostGoodbyeTest, FailingAfterCreatingWorkersIsToldWhenTheBrokerIsBack) {
+  run_with("after_creating_workers");
+}
+
 TEST_F(FaultTest, IdleListenersComeBackToARestartedBroker) {
   cluster().start_two_listeners();
   shared_rabbit().kill();
