@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -38,6 +39,23 @@ using namespace std::chrono_literals;
 constexpr std::uint16_t kPrefetch = 50;
 constexpr auto kLongestPause = std::chrono::milliseconds(5s);
 constexpr auto kGemTimeout = 10min;
+/// More than all jobs of a machine have to say while the broker is away.
+constexpr std::size_t kMaxUndelivered = 1000;
+/// A listener that is told to stop does not wait for long for the broker to take its last words.
+constexpr auto kLastWordsLimit = 5s;
+
+/// Signs of life come again by themselves, and a ping that is answered late was given up.
+bool may_be_lost(const protocol::Message& message) {
+  using State = protocol::HostState::State;
+  if (const auto* state = std::get_if<protocol::HostState>(&message))
+    return state->state == State::kPreparing || state->state == State::kReady;
+  return std::holds_alternative<protocol::Pong>(message);
+}
+
+/// A broker that gives no answer in time is given up: the connection is lost in either case.
+bool means_outage(const Error& error) {
+  return error.kind == ErrorKind::kConnectionLost || error.kind == ErrorKind::kTimeout;
+}
 
 bool has_expired(const protocol::JobDefinition& job) {
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(
@@ -58,7 +76,8 @@ Listener::Listener(const asio::any_io_executor& executor, ListenerOptions option
                .slots = Slots(options_.slots)},
       workspaces_(std::move(workspaces)),
       gate_(std::move(gate)),
-      changed_(executor) {
+      changed_(executor),
+      alive_(std::make_shared<Listener*>(this)) {
   machine_.tell = [this](const std::string& queue, const protocol::Message& message) {
     tell(queue, message);
   };
@@ -74,6 +93,8 @@ void Listener::stop() {
 Task<Result<void>> Listener::run() {
   for (;;) {
     const auto served = co_await serve();
+    // Its jobs end now, and their originators are to hear of it.
+    if (served) break;
     broker_.reset();
     if (is_stopping_ || (options_.once && has_run_a_job_)) break;
     log::warning("{}", served.error().message);
@@ -85,6 +106,8 @@ Task<Result<void>> Listener::run() {
     if (!connected) break;
   }
   co_await wait_for_jobs();
+  co_await wait_until_delivered();
+  *alive_ = nullptr;
   co_return Result<void>();
 }
 
@@ -110,6 +133,7 @@ Task<Result<void>> Listener::connect() {
   // Originators that run a job now send it here.
   const protocol::ListenerUp up{.host = options_.host, .queue = machine_.queue};
   GORGON_CO_TRY(broker_->post({broker::to_topic(originators), protocol::encode(up)}));
+  spawn(machine_.executor, deliver(alive_));
   co_return Result<void>();
 }
 
@@ -290,7 +314,44 @@ void Listener::share_slots() {
 }
 
 void Listener::tell(const std::string& queue, const protocol::Message& message) {
-  if (broker_) (void)broker_->post({broker::to_queue(queue), protocol::encode(message)});
+  if (may_be_lost(message)) {
+    if (broker_) (void)broker_->post({broker::to_queue(queue), protocol::encode(message)});
+    return;
+  }
+  if (undelivered_.size() == kMaxUndelivered)
+    return log::warning("too much could not be told while the broker was away; this is dropped");
+  undelivered_.push_back({broker::to_queue(queue), protocol::encode(message)});
+  spawn(machine_.executor, deliver(alive_));
+}
+
+/// In order, each until it is confirmed or nobody waits for it any more; what the lost connection
+/// did not take goes through the next one.
+Task<void> Listener::deliver(std::shared_ptr<Listener*> self) {
+  if (*self == nullptr || (*self)->is_delivering_) co_return;
+  (*self)->is_delivering_ = true;
+  while (*self != nullptr && (*self)->broker_ && !(*self)->undelivered_.empty()) {
+    const auto connection = (*self)->broker_;
+    std::vector<broker::Message> message = {(*self)->undelivered_.front()};
+    const auto delivered = co_await connection->publish(std::move(message));
+    if (*self == nullptr) co_return;
+    if (!delivered && means_outage(delivered.error())) {
+      // Another connection may be there already. If not, the one that comes calls again.
+      if ((*self)->broker_ != connection) continue;
+      if ((*self)->is_stopping_) (*self)->undelivered_.clear();  // None will come.
+      break;
+    }
+    if (!delivered) log::info("nobody was told: {}", delivered.error().message);
+    (*self)->undelivered_.pop_front();
+    (*self)->changed_.notify();
+  }
+  (*self)->is_delivering_ = false;
+  (*self)->changed_.notify();
+}
+
+Task<void> Listener::wait_until_delivered() {
+  const auto deadline = std::chrono::steady_clock::now() + kLastWordsLimit;
+  while (broker_ && !undelivered_.empty() && std::chrono::steady_clock::now() < deadline)
+    co_await changed_.wait_until(deadline);
 }
 
 void Listener::answer_ping(const protocol::Ping& ping) {

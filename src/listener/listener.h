@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <filesystem>
 #include <list>
 #include <memory>
@@ -68,6 +69,8 @@ class Listener {
   void answer_ping(const protocol::Ping& ping);
   [[nodiscard]] Task<void> run_gem_command(protocol::GemCommand command);
   void tell(const std::string& queue, const protocol::Message& message);
+  static Task<void> deliver(std::shared_ptr<Listener*> self);
+  [[nodiscard]] Task<void> wait_until_delivered();
   /// Free slots go to the job with the fewest workers; a job without any gets one from the job with
   /// the most.
   void share_slots();
@@ -79,6 +82,10 @@ class Listener {
   std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
   std::list<std::shared_ptr<JobRun>> jobs_;     ///< In order of arrival.
   Signal changed_;
+  /// What originators must learn and the broker has not confirmed yet, in order.
+  std::deque<broker::Message> undelivered_;
+  bool is_delivering_ = false;
+  std::shared_ptr<Listener*> alive_;  ///< Null inside once run() has ended.
   bool is_stopping_ = false;
   bool has_run_a_job_ = false;
 };

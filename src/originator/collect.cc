@@ -53,7 +53,10 @@ Task<void> Originator::collect() {
   next_check_ = Clock::now() + kCheckInterval;
   while (!state_.is_complete() && !outcome_) {
     co_await handle_inputs_until(Clock::now() + kTick);
-    if (is_connection_lost_) co_await reconnect();
+    if (is_connection_lost_) {
+      const auto restored = co_await reconnect();
+      if (!restored) end(results::kOriginatorError, restored.error().message);
+    }
     check_workers();
     settle_returned();
     if (broker_ && !outcome_) co_await keep_queues();
@@ -167,7 +170,7 @@ void Originator::handle(protocol::UnitFinished message) {
 void Originator::accept(results::UnitResult result, const std::string& run,
                         std::size_t earlier_cases) {
   const results::UnitResult* recorded = state_.finish(std::move(result), run, earlier_cases);
-  if (recorded == nullptr) return;
+  if (recorded == nullptr) return log::info("a repeated result was left aside");
   const results::Unit* unit = state_.unit(recorded->unit);
   for (const results::TestCase& test_case : recorded->cases) {
     reporter_.on(results::CaseFinished{.unit = unit, .result = recorded, .test_case = &test_case});

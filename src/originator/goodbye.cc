@@ -36,8 +36,12 @@ constexpr auto kGoodbyeAnswer = 5s;
 Task<void> Originator::close_job() {
   // Cancelled while the broker was away: it may be back. Otherwise the queues expire by themselves,
   // and the workers notice that.
-  if (is_connection_lost_ && has_queues_ && !local_) (void)co_await connect();
+  if (is_connection_lost_ && has_queues_ && !local_) {
+    auto connecting = outcome_ ? connect() : reconnect();
+    (void)co_await std::move(connecting);
+  }
   if (broker_ && !is_connection_lost_ && has_queues_) co_await say_goodbye();
+  miss_goodbyes(Clock::time_point::max());
   if (shipment_) co_await take_back_tree();
   if (broker_) co_await broker_->close();
   if (local_) co_await local_->stop();
@@ -76,12 +80,13 @@ Task<void> Originator::say_goodbye() {
     co_await wait_for_goodbyes(runner::callback_limit(options_.config.timeouts.callback) +
                                kCancelLimit);
   }
-  if (outcome_) {
+  if (outcome_ && broker_) {
     std::string farewell = for_listeners(protocol::CancelJob{job_});
     auto ending = end_job(std::move(farewell));
     co_await within(kCancelLimit, std::move(ending));
     co_await wait_for_goodbyes(kCancelLimit);
   }
+  if (!broker_) co_return;
   auto deleting = delete_reply_queue();
   co_await within(kCancelLimit, std::move(deleting));
 }
@@ -98,16 +103,27 @@ Task<void> Originator::delete_reply_queue() {
 }
 
 /// Workers let their runners finish, machines run after_creating_workers. Everyone who is still
-/// there says so when the goodbye starts; those who do not have died before. Ends also when the run
-/// is cancelled meanwhile.
+/// there says so when the goodbye starts; those who do not have died before. The broker may be lost
+/// and come back meanwhile. Ends also when the run is cancelled.
 Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
   auto started = Clock::now();
   const bool was_cancelled = outcome_.has_value();
   while ((state_.worker_count() > 0 || hosts_.at_work() > 0) && Clock::now() < started + limit &&
-         !is_connection_lost_ && outcome_.has_value() == was_cancelled) {
+         outcome_.has_value() == was_cancelled) {
     const auto before = Clock::now();
     const auto due = std::min(started + limit, before + kTick);
     co_await handle_inputs_until(due);
+    if (is_connection_lost_) {
+      // Who presses Ctrl-C does not wait for a broker.
+      if (was_cancelled) co_return;
+      const auto restored = co_await reconnect();
+      if (!restored) co_return;
+      const auto back = Clock::now();
+      state_.all_seen(back);
+      hosts_.all_seen(back);
+      started += back - before;
+      continue;
+    }
     const auto now = Clock::now();
     if (was_deaf(due, now)) {
       state_.all_seen(now);
@@ -119,16 +135,17 @@ Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
     const auto silent_since = now > started + kGoodbyeAnswer
                                   ? std::max(started, now - kSilenceLimit)
                                   : now - kSilenceLimit;
-    for (const auto& [host, worker] : state_.drop_silent_workers(silent_since))
-      miss_goodbye(fmt::format("worker {} on {}", worker, host));
-    for (const std::string& host : hosts_.drop_silent(silent_since)) miss_goodbye(host);
-    if (is_connection_lost_) {
-      for (const auto& [host, worker] : state_.drop_silent_workers(Clock::time_point::max()))
-        miss_goodbye(fmt::format("worker {} on {}", worker, host));
-    }
+    miss_goodbyes(silent_since);
     if (now > started + kNoticeableWait)
       show_reason("for workers to say goodbye (after_complete, suite hooks)");
   }
+}
+
+/// Those of everyone who has said nothing since then.
+void Originator::miss_goodbyes(Clock::time_point silent_since) {
+  for (const auto& [host, worker] : state_.drop_silent_workers(silent_since))
+    miss_goodbye(fmt::format("worker {} on {}", worker, host));
+  for (const std::string& host : hosts_.drop_silent(silent_since)) miss_goodbye(host);
 }
 
 /// It may have died after its last test, or be cut off.

@@ -202,8 +202,9 @@ Task<void> Originator::keep_queues() {
   (void)co_await unless_ended(std::move(renewing), std::move(reason), kReconnectLimit);
 }
 
-/// Running tests keep running meanwhile. Gives up when the reply queue would have expired.
-Task<void> Originator::reconnect() {
+/// Running tests keep running meanwhile. Gives up when the reply queue would have expired, with
+/// why, and when the run ends (kCancelled).
+Task<Result<void>> Originator::reconnect() {
   broker_.reset();
   const auto give_up = Clock::now() + kReconnectLimit;
   auto pause = 250ms;
@@ -216,11 +217,7 @@ Task<void> Originator::reconnect() {
       std::string reason = "for the broker";
       restored = co_await unless_ended(std::move(restoring), std::move(reason), kReconnectLimit);
     }
-    if (restored || outcome_) co_return;
-    if (local_ || Clock::now() > give_up) {
-      end(results::kOriginatorError, restored.error().message);
-      co_return;
-    }
+    if (restored || outcome_ || local_ || Clock::now() > give_up) co_return restored;
     log::warning("{}; trying again", restored.error().message);
     const auto wake = Clock::now() + pause;
     while (Clock::now() < wake && !outcome_) {
@@ -229,6 +226,7 @@ Task<void> Originator::reconnect() {
     }
     pause = std::min(pause * 2, std::chrono::milliseconds(5s));
   }
+  co_return fail(ErrorKind::kCancelled, "the run ends");
 }
 
 /// A broker that has just started takes logins before its queues answer.
@@ -240,6 +238,7 @@ Task<Result<void>> Originator::restore_connection() {
 /// After a reconnect: the durable queues should be there still. If the broker lost one, or an
 /// earlier try to publish got stuck half-way, the units go into new queues.
 Task<Result<void>> Originator::restore_job() {
+  if (state_.is_complete()) co_return co_await restore_goodbyes();
   bool is_intact = is_published_;
   std::vector<std::string> queues = {protocol::file_queue(job_, epoch_)};
   if (has_slot_queue()) queues.push_back(protocol::slot_queue(job_, epoch_));
@@ -257,6 +256,19 @@ Task<Result<void>> Originator::restore_job() {
   GORGON_CO_TRY(co_await publish_everything());
   to_republish_.clear();
   notice(Notice::Level::kWarning, "the broker lost the waiting files; they are published again");
+  co_return Result<void>();
+}
+
+/// All verdicts are in. What was said meanwhile waits in the reply queue; who was cut off, too, may
+/// not know yet that the job is over.
+Task<Result<void>> Originator::restore_goodbyes() {
+  const std::string replies = protocol::reply_queue(job_);
+  broker::ReplyQueue reply_queue{.name = replies};
+  GORGON_CO_TRY(co_await broker_->declare_reply_queue(std::move(reply_queue)));
+  GORGON_CO_TRY(co_await broker_->consume(replies, kReplyPrefetch));
+  std::string farewell = protocol::encode(protocol::JobOver{job_});
+  co_await end_job(std::move(farewell));
+  notice(Notice::Level::kInfo, "connected to the broker again");
   co_return Result<void>();
 }
 

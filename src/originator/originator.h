@@ -65,6 +65,7 @@ class Originator {
   [[nodiscard]] Task<void> until_cancel_limit();
   [[nodiscard]] Task<void> say_goodbye();
   [[nodiscard]] Task<void> wait_for_goodbyes(Clock::duration limit);
+  void miss_goodbyes(Clock::time_point silent_since);
   void miss_goodbye(const std::string& who);
   [[nodiscard]] Task<void> end_job(std::string farewell);
   [[nodiscard]] Task<void> delete_reply_queue();
@@ -82,7 +83,7 @@ class Originator {
   void reach_run_limit();
 
   [[nodiscard]] Task<Result<void>> connect();
-  [[nodiscard]] Task<void> reconnect();
+  [[nodiscard]] Task<Result<void>> reconnect();
   [[nodiscard]] Task<Result<void>> restore_connection();
   [[nodiscard]] Task<Result<void>> publish_everything();
   [[nodiscard]] Task<Result<void>> declare_queues();
@@ -92,6 +93,7 @@ class Originator {
   [[nodiscard]] bool has_slot_queue() const;
   [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
   [[nodiscard]] Task<Result<void>> restore_job();
+  [[nodiscard]] Task<Result<void>> restore_goodbyes();
   [[nodiscard]] protocol::JobDefinition definition() const;
   /// As it goes to all listeners, or to the one with `queue`.
   [[nodiscard]] std::string for_listeners(const protocol::Message& message,

@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <expected>
 #include <optional>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/log.h"
 #include "base/result.h"
 #include "base/subprocess.h"
 #include "base/text.h"
@@ -20,12 +23,17 @@ namespace gorgon::sync {
 
 namespace {
 
-constexpr std::string_view kSilenceLimit = "--timeout=60";
+constexpr std::string_view kSilenceLimit = "--timeout=30";
 constexpr std::string_view kConnectLimit = "--contimeout=10";
 /// rsync's exit code for "some files vanished before they could be transferred" (rsync(1)).
 constexpr int kVanished = 24;
 /// "Partial transfer due to error": a file could not be read, or changed again and again.
 constexpr int kPartial = 23;
+/// rsync(1): error in socket I/O, in the protocol data stream, timeout in data send/receive,
+/// timeout waiting for the daemon; and ssh(1): an error of ssh itself.
+constexpr std::array kConnectionFailures = {10, 12, 30, 35, 255};
+/// Before the first new try; each further one is twice as long.
+constexpr std::chrono::seconds kFirstPause{1};
 
 std::string remote_shell(const RsyncRun& run) {
   const char* configured = std::getenv("RSYNC_RSH");
@@ -40,6 +48,7 @@ std::string remote_shell(const RsyncRun& run) {
 struct KnownFailure {
   std::string_view words;
   std::string_view meaning;
+  bool may_pass = false;  ///< By itself, soon.
 };
 constexpr std::array kKnownFailures = {
     KnownFailure{"No space left on device", "no space left on the disk of {}"},
@@ -54,13 +63,19 @@ constexpr std::array kKnownFailures = {
     KnownFailure{"Permission denied (", "{} did not accept our ssh key"},
     KnownFailure{"Could not resolve hostname", "the name of {} cannot be found"},
     KnownFailure{"getaddrinfo", "the name of {} cannot be found"},
-    KnownFailure{"timeout waiting for daemon", "{} does not answer"},
-    KnownFailure{"onnection timed out", "{} does not answer"},
-    KnownFailure{"timed out", "{} does not answer"},
-    KnownFailure{"No route to host", "there is no route to {}"},
+    KnownFailure{"timeout waiting for daemon", "{} does not answer", true},
+    KnownFailure{"onnection timed out", "{} does not answer", true},
+    KnownFailure{"timed out", "{} does not answer", true},
+    KnownFailure{"No route to host", "there is no route to {}", true},
     KnownFailure{"rsync: command not found", "rsync is not installed on {}"},
     KnownFailure{"rsync: not found", "rsync is not installed on {}"},
 };
+
+const KnownFailure* known_failure(std::string_view errors) {
+  const auto* found = std::ranges::find_if(
+      kKnownFailures, [&](const KnownFailure& failure) { return errors.contains(failure.words); });
+  return found == kKnownFailures.end() ? nullptr : found;
+}
 
 std::string meaning_of(const RsyncRun& run, std::string_view errors) {
   const std::string peer = run.peer.empty() ? "this machine" : run.peer;
@@ -68,9 +83,8 @@ std::string meaning_of(const RsyncRun& run, std::string_view errors) {
     return fmt::format("{} refused the connection{}{}", peer, run.refused_hint.empty() ? "" : ": ",
                        run.refused_hint);
   }
-  for (const KnownFailure& failure : kKnownFailures) {
-    if (errors.contains(failure.words)) return fmt::format(fmt::runtime(failure.meaning), peer);
-  }
+  if (const KnownFailure* failure = known_failure(errors))
+    return fmt::format(fmt::runtime(failure->meaning), peer);
   return run.peer.empty() ? std::string("rsync failed") : "rsync failed with " + peer;
 }
 
@@ -130,8 +144,17 @@ Error rsync_error(const RsyncRun& run, const RunOutput& output) {
   return {ErrorKind::kSync, std::move(message)};
 }
 
+bool may_pass(const RsyncRun& run, const RunOutput& output) {
+  if (run.via == Via::kLocal) return false;
+  if (output.status.signal) return true;
+  const KnownFailure* failure = known_failure(output.errors);
+  return (failure == nullptr || failure->may_pass) &&
+         std::ranges::find(kConnectionFailures, output.status.code) != kConnectionFailures.end();
+}
+
 Task<Result<void>> run_rsync(RsyncRun run) {
-  for (int attempt = 1;; ++attempt) {
+  auto pause = kFirstPause;
+  for (int attempt = 1, connection = 1;; ++attempt) {
     auto output = co_await run_once(run);
     if (!output) {
       const std::string doing = run.peer.empty() ? "copy files" : "copy files with " + run.peer;
@@ -140,8 +163,15 @@ Task<Result<void>> run_rsync(RsyncRun run) {
     const ExitStatus& status = output->status;
     if (status.is_success() || (run.allow_vanished && status.code == kVanished))
       co_return Result<void>{};
-    if (status.code != kPartial || attempt >= run.attempts)
-      co_return std::unexpected(rsync_error(run, *output));
+    Error error = rsync_error(run, *output);
+    if (connection <= run.reconnects && may_pass(run, *output)) {
+      ++connection;
+      log::warning("{}; trying again", error.message);
+      co_await sleep_for(pause);
+      pause *= 2;
+    } else if (status.code != kPartial || attempt >= run.attempts) {
+      co_return std::unexpected(std::move(error));
+    }
   }
 }
 

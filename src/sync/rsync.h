@@ -31,7 +31,10 @@ struct RsyncRun {
   bool strict_host_keys = true;  ///< kSsh: an unknown host is refused; else learned (accept-new).
   bool allow_vanished = false;   ///< Files that vanish while they are copied are no error.
   int attempts = 1;  ///< For a tree that changes: again, while rsync says that it is incomplete.
-  /// The whole run. Independent of it, a silent peer ends it after a minute.
+  /// How often it starts again, after a pause, when the connection broke or could not be made, or
+  /// rsync was killed. What has arrived by then stays; `options` must allow to go on from there.
+  int reconnects = 0;
+  /// Each try. Independent of it, a silent peer ends it after half a minute.
   std::chrono::seconds limit{3600};
 };
 
@@ -42,6 +45,9 @@ struct RsyncRun {
 /// kSync, always: the cause as far as we know it, what to do about it, and the last lines that
 /// rsync (or the server through it) said.
 [[nodiscard]] Error rsync_error(const RsyncRun& run, const RunOutput& output);
+
+/// Whether another try may do better: the connection broke, or the peer was not there just now.
+[[nodiscard]] bool may_pass(const RsyncRun& run, const RunOutput& output);
 
 /// Runs it to its end. kSync: as rsync_error, also when rsync is not installed or did not end
 /// within `limit`.

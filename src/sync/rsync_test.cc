@@ -47,9 +47,9 @@ TEST(RsyncTest, APasswordIsNeverInTheArgv) {
 
 TEST(RsyncTest, EveryRunOverANetworkHasTimeLimits) {
   EXPECT_THAT(rsync_argv(daemon_run()),
-              AllOf(Contains("--timeout=60"), Contains("--contimeout=10")));
+              AllOf(Contains("--timeout=30"), Contains("--contimeout=10")));
   const RsyncRun ssh{.source = "h:p/", .destination = "/w/", .via = Via::kSsh};
-  EXPECT_THAT(rsync_argv(ssh), AllOf(Contains("--timeout=60"), Not(Contains("--contimeout=10"))));
+  EXPECT_THAT(rsync_argv(ssh), AllOf(Contains("--timeout=30"), Not(Contains("--contimeout=10"))));
 }
 
 TEST(RsyncTest, PathsStandBehindADoubleDash) {
@@ -109,6 +109,41 @@ TEST(RsyncTest, AMissingRsyncIsASyncError) {
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, ErrorKind::kSync);
   EXPECT_THAT(result.error().message, HasSubstr("is it installed?"));
+}
+
+TEST(RsyncTest, WhatBrokeMayPassAndWhatWasRefusedWillNot) {
+  const auto passes = [](int code, std::string errors) {
+    return may_pass(
+        daemon_run(),
+        {.status = {.code = code, .signal = {}}, .output = {}, .errors = std::move(errors)});
+  };
+  EXPECT_TRUE(passes(12, "rsync: connection unexpectedly closed (0 bytes received so far)\n"));
+  EXPECT_TRUE(passes(10, "rsync: failed to connect to files: Connection refused (111)\n"));
+  EXPECT_TRUE(passes(30, "rsync: [receiver] io timeout after 30 seconds -- exiting\n"));
+  EXPECT_TRUE(passes(35, "rsync: timeout waiting for daemon connection\n"));
+  EXPECT_TRUE(may_pass(daemon_run(), {.status = {.code = {}, .signal = 9}, .output = {}}));
+  EXPECT_FALSE(passes(5, "@ERROR: auth failed on module gorgon\n"));
+  EXPECT_FALSE(passes(12, "rsync: write failed: No space left on device (28)\n"));
+  EXPECT_FALSE(passes(255, "Host key verification failed.\n"));
+  EXPECT_FALSE(passes(10, "rsync: getaddrinfo: files 873: Name or service not known\n"));
+  EXPECT_FALSE(passes(23, "rsync: some files could not be read\n"));
+}
+
+/// An rsync of the test's own, whose second run succeeds.
+TEST(RsyncTest, AConnectionThatBreaksIsMadeAgain) {
+  const auto directory = TempDir::make("gorgon-rsync-test-");
+  ASSERT_TRUE(directory);
+  const std::string mark = (directory->path() / "tried").string();
+  test::write(directory->path() / "rsync",
+              "#!/bin/sh\ntest -e '" + mark + "' && exit 0\ntouch '" + mark + "'\nkill -9 $$\n",
+              0755);
+  const test::ScopedVariable path("PATH", directory->path().string() + ":/usr/bin:/bin");
+  RsyncRun run = daemon_run();
+  asio::io_context io(1);
+  EXPECT_FALSE(run_to_completion(io, run_rsync(run)));
+  test::shell(directory->path(), "rm tried");
+  run.reconnects = 1;
+  EXPECT_TRUE(run_to_completion(io, run_rsync(std::move(run))));
 }
 
 TEST(RsyncTest, ARunThatTakesTooLongIsKilled) {

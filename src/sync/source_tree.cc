@@ -26,6 +26,10 @@ using config::Transport;
 constexpr std::string_view kDaemonScheme = "rsync://";
 constexpr std::string_view kSshScheme = "ssh://";
 constexpr std::string_view kSshFolder = ".cache/gorgon/trees";
+/// A machine that cannot pull is out of the job; a push that fails is the end of a run, which
+/// somebody waits for.
+constexpr int kPullReconnects = 3;
+constexpr int kPushReconnects = 1;
 
 bool is_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -178,6 +182,7 @@ Task<Result<void>> push(fs::path tree, SourceLocation location) {
   GORGON_CO_TRY_ASSIGN(const Endpoint endpoint, endpoint_of(location));
   RsyncRun run = run_against(location, endpoint);
   run.options = {"--delete", "--mkpath"};
+  run.reconnects = kPushReconnects;
   run.source = fs::absolute(tree).string() + "/";
   run.destination = endpoint.argument;
   auto pushed = co_await run_rsync(std::move(run));
@@ -215,6 +220,7 @@ Task<Result<void>> pull(SourceLocation location, fs::path workspace, std::chrono
   GORGON_CO_TRY_ASSIGN(const Endpoint endpoint, endpoint_of(location));
   RsyncRun run = run_against(location, endpoint);
   run.options = {"--delete"};
+  run.reconnects = kPullReconnects;
   run.source = endpoint.argument;
   run.destination = fs::absolute(workspace).string() + "/";
   run.limit = limit;

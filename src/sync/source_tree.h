@@ -33,8 +33,9 @@ namespace gorgon::sync {
 [[nodiscard]] Task<Result<void>> remove_pushed(config::SourceLocation location);
 
 /// Makes `workspace`, an existing folder, equal to the tree at `location`. Does nothing for kNone.
-/// Ends after `limit`, or a minute after the other side fell silent. kSync: with what the other
-/// side said; also for a location that no originator of ours makes.
+/// A connection that breaks is made again, three times at most. Each try ends after `limit`, or
+/// half a minute after the other side fell silent. kSync: with what the other side said; also for a
+/// location that no originator of ours makes.
 [[nodiscard]] Task<Result<void>> pull(config::SourceLocation location, fs::path workspace,
                                       std::chrono::seconds limit = std::chrono::hours(1));
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -47,6 +48,7 @@ constexpr auto kAliveInterval = 10s;
 /// waits for results.
 constexpr auto kReconnectLimit = 120s;
 constexpr auto kLongestPause = 5s;
+constexpr auto kForever = std::chrono::hours(24 * 365);
 constexpr int kRunnerStarts = 3;
 /// A message stays far below the broker's limit; a unit's cases beyond it travel ahead in messages
 /// of their own.
@@ -604,6 +606,7 @@ void Worker::give_back_unstarted() {
 }
 
 Task<void> Worker::leave_job() {
+  using asio::experimental::awaitable_operators::operator||;
   std::string queue = settings_.job.file_queue;
   (void)co_await broker_->stop_consuming(std::move(queue));
   give_back_unstarted();
@@ -616,30 +619,13 @@ Task<void> Worker::leave_job() {
   protocol::WorkerDone done{
       .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
   done.errors = std::exchange(runner_errors_, {});
-  if (runner_) {
-    auto errors = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
-    std::ranges::move(errors, std::back_inserter(done.errors));
-  }
-  const auto called = co_await call_after_complete();
-  if (is_stopping_) {
-    done.errors.push_back({.stage = "suite",
-                           .exception_class = "",
-                           .message = "the worker was stopped before its hooks had ended",
-                           .backtrace = {}});
-  } else if (!called) {
-    done.errors.push_back({.stage = "after_complete",
-                           .exception_class = "",
-                           .message = called.error().message,
-                           .backtrace = {}});
-  }
+  co_await (run_last_hooks(done.errors) || stay_connected());
   cut_errors(done.errors);
   const protocol::WorkerComplete complete{
       .job = settings_.job.id, .worker = done.worker, .units = units_run_};
   (void)broker_->post({broker::to_queue(settings_.listener_queue), protocol::encode(complete)});
   has_said_goodbye_ = true;
-  std::vector<broker::Message> goodbye;
-  goodbye.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
-  (void)co_await broker_->publish(std::move(goodbye));  // The originator may have left already.
+  co_await say_goodbye(protocol::encode(done));
   co_await broker_->close();
 }
 
@@ -649,6 +635,57 @@ Task<void> Worker::say_stopped() {
       .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
   co_await broker_->close();
+}
+
+/// `errors` is the caller's, and outlives the call.
+Task<void> Worker::run_last_hooks(std::vector<results::Failure>& errors) {
+  if (runner_) {
+    auto last = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
+    std::ranges::move(last, std::back_inserter(errors));
+  }
+  const auto called = co_await call_after_complete();
+  if (is_stopping_) {
+    errors.push_back({.stage = "suite",
+                      .exception_class = "",
+                      .message = "the worker was stopped before its hooks had ended",
+                      .backtrace = {}});
+  } else if (!called) {
+    errors.push_back({.stage = "after_complete",
+                      .exception_class = "",
+                      .message = called.error().message,
+                      .backtrace = {}});
+  }
+}
+
+/// While hooks take their time, our signs of life need a broker. Never ends by itself.
+Task<void> Worker::stay_connected() {
+  for (;;) {
+    const auto input = co_await inputs_.pop();
+    if (!input) break;
+    const auto* from_broker = std::get_if<FromBroker>(&*input);
+    if (from_broker == nullptr || from_broker->connection != connection_number_ ||
+        from_broker->event)
+      continue;
+    log::warning("{}", from_broker->event.error().message);
+    const auto connected = co_await connect();
+    if (!connected) break;
+    outage_.reset();
+  }
+  co_await sleep_for(kForever);
+}
+
+/// Until the broker has confirmed it, also after an outage: hooks that failed must not be missed.
+Task<void> Worker::say_goodbye(std::string farewell) {
+  for (;;) {
+    std::vector<broker::Message> message = {
+        {broker::to_queue(settings_.job.reply_queue), farewell}};
+    const auto said = co_await broker_->publish(std::move(message));
+    // The originator may have left already.
+    if (said || !means_outage(said.error()) || is_stopping_) co_return;
+    log::warning("cannot say goodbye: {}", said.error().message);
+    const auto connected = co_await connect();
+    if (!connected) co_return;
+  }
 }
 
 Task<void> Worker::read_control(std::shared_ptr<Worker*> self) {

@@ -75,6 +75,9 @@ class Worker {
   [[nodiscard]] Task<std::optional<ExitCode>> publish_result(results::UnitResult result);
   [[nodiscard]] Task<void> leave_job();
   [[nodiscard]] Task<void> say_stopped();
+  [[nodiscard]] Task<void> run_last_hooks(std::vector<results::Failure>& errors);
+  [[nodiscard]] Task<void> stay_connected();
+  [[nodiscard]] Task<void> say_goodbye(std::string farewell);
   [[nodiscard]] Task<Result<void>> call_after_complete();
   /// A shell command of the project's, with the environment that tests have.
   [[nodiscard]] Task<Result<void>> run_command(config::Callback callback);

@@ -228,6 +228,45 @@ TEST_F(FaultTest, QueueThatAnswersLateLosesNobody) {
   EXPECT_EQ(finished.report.units.size(), 8U);
 }
 
+/// A shell command that says that it runs, waits for the gate, and fails.
+std::string failing_behind_gate(const std::string& folder) {
+  return "touch " + folder + "/begun; until test -e " + folder +
+         "/gate; do sleep 0.05; done; echo on purpose; exit 3";
+}
+
+/// All verdicts are in, and the broker goes away before the goodbyes have been said.
+class LostGoodbyeTest : public FaultTest {
+ protected:
+  /// Runs two files with this callback failing while the broker is away.
+  void run_with(const std::string& callback) {
+    cluster().start_listener();
+    const Project project = cluster().add_slow_project(2, 0.1);
+    const Project own(cluster().folder());
+    cluster().configure(project, R"("job": {"callbacks": {")" + callback + R"(": ")" +
+                                     failing_behind_gate(own.folder().string()) + "\"}}");
+    Program& run = cluster().start_run(project);
+    EXPECT_TRUE(eventually(60s, [&] { return own.has("begun"); })) << cluster().logs();
+    shared_rabbit().kill();
+    own.write("gate", "");
+    const auto restarted = shared_rabbit().restart();
+    EXPECT_TRUE(restarted) << restarted.error().message;
+    const FinishedRun finished = cluster().finish(run, 120s);
+    EXPECT_EQ(finished.exit_code, 1) << "the hook's failure was missed";
+    EXPECT_NE(finished.report.notice_text().find("on purpose"), std::string::npos);
+    EXPECT_EQ(finished.report.notice_text().find("no goodbye"), std::string::npos)
+        << finished.report.notice_text();
+    EXPECT_EQ(differences(Cluster::slow_units(2), finished.report), "");
+  }
+};
+
+TEST_F(LostGoodbyeTest, FailingAfterCompleteIsToldWhenTheBrokerIsBack) {
+  run_with("after_complete");
+}
+
+TEST_F(LostGoodbyeTest, FailingAfterCreatingWorkersIsToldWhenTheBrokerIsBack) {
+  run_with("after_creating_workers");
+}
+
 TEST_F(FaultTest, IdleListenersComeBackToARestartedBroker) {
   cluster().start_two_listeners();
   shared_rabbit().kill();
