@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "base/subprocess.h"
 #include "results/verdict.h"
 #include "runner/runner_protocol.h"
+#include "runner/unit_clock.h"
 
 namespace gorgon::runner {
 namespace {
@@ -66,7 +68,9 @@ class RunnerProcessTest : public testing::Test {
     EXPECT_TRUE(started) << started.error().message;
     if (!started) co_return UnitRun();
     results::Unit unit{.id = "u1", .file = "a_spec.rb"};
-    co_return co_await (*started)->run(std::move(unit), 1, 0s);
+    const RunLimits none;
+    std::function<void(const SlowUnit&)> on_slow = [](const SlowUnit&) {};
+    co_return co_await (*started)->run(std::move(unit), 1, none, std::move(on_slow));
   }
 
   asio::io_context io_{1};
