@@ -4,46 +4,45 @@ require_relative 'host_case'
 
 # What a runner says of its threads when it is asked, in the middle of a case.
 class StacksTest < HostCase
-  # Starts a case with this body. Gives [runner, the answer to the signal].
-  def stacks_of(body, signals: 1)
+  # Starts a case with this body, and asks until its main thread is at `place`: it says "here" a moment before it gets
+  # there. Gives [runner, the last answer].
+  def stacks_of(body, place: /a_spec/)
     runner = runner('a_spec.rb' => "RSpec.describe('x') do\n  it('hangs') do\n#{body}\n  end\nend\n")
     runner.start_unit('a_spec.rb')
     read_until_started(runner, 'x hangs')
     assert_equal "here\n", eventually { runner.output.empty? ? nil : runner.output }
-    answers = Array.new(signals) do
-      Process.kill(runner.messages.first['stacks_signal'], runner.pid)
-      runner.read
-    end
-    answers.each { |answer| assert_equal 'stacks', answer['type'] }
-    [runner, answers.last['threads']]
+    threads = nil
+    arrived = eventually { (threads = ask(runner)).first['backtrace'].grep(/a_spec/).first&.match?(place) }
+    assert arrived, "never at #{place.inspect}, last at #{threads.first['backtrace'].first(3)}"
+    [runner, threads]
   end
 
-  def main_lines(threads)
-    assert threads.first['main']
-    threads.first['backtrace'].grep(/a_spec\.rb/)
+  def ask(runner)
+    Process.kill(runner.messages.first['stacks_signal'], runner.pid)
+    answer = runner.read
+    assert_equal 'stacks', answer['type']
+    assert answer['threads'].first['main']
+    answer['threads']
   end
 
   def test_a_case_that_sleeps
-    _, threads = stacks_of("puts 'here'\nsleep")
+    _, threads = stacks_of("puts 'here'\nsleep", place: /a_spec\.rb:4:in `sleep'/)
     assert_equal 1, threads.size
-    assert_match(/a_spec\.rb:4:in `sleep'/, main_lines(threads).first)
     assert_empty threads.first['backtrace'].grep(%r{/ruby/(stacks|runner)\.rb}), 'frames of Gorgon itself'
   end
 
   def test_a_case_that_loops
-    _, threads = stacks_of("puts 'here'\nloop do\n1 + 1\nend")
-    assert_match(/a_spec\.rb:[456]/, main_lines(threads).first)
+    stacks_of("puts 'here'\nloop do\n1 + 1\nend", place: /a_spec\.rb:[456]/)
   end
 
   def test_a_case_that_waits_for_itself_with_a_lock_held
-    _, threads = stacks_of(<<~RUBY)
+    _, threads = stacks_of(<<~RUBY, place: /a_spec\.rb:7:in `sleep'/)
       lock = Mutex.new
       lock.lock
-      other = Thread.new { Thread.current.name = 'other'; lock.synchronize { 1 } }
+      other = Thread.new { Thread.current.name = 'other'; lock.synchronize { 1 } }.tap { |it| sleep 0.001 until it.stop? }
       puts 'here'
       sleep
     RUBY
-    assert_match(/a_spec\.rb:7:in `sleep'/, main_lines(threads).first)
     other = threads.find { |thread| thread['name'] == 'other' }
     assert_match(/a_spec\.rb:5/, other['backtrace'].grep(/a_spec/).first)
     assert_equal 'sleep', other['status']
@@ -51,15 +50,12 @@ class StacksTest < HostCase
 
   def test_a_case_that_waits_for_a_lock_or_a_child
     ["lock = Mutex.new; Thread.new { lock.lock; sleep }.then { |t| sleep 0.001 until t.stop? }\nputs 'here'; lock.lock",
-     "\nputs 'here'; system('exec sleep 60')"].each do |body|
-      _, threads = stacks_of(body)
-      assert_match(/a_spec\.rb:4/, main_lines(threads).first)
-    end
+     "\nputs 'here'; system('exec sleep 60')"].each { |body| stacks_of(body, place: /a_spec\.rb:4:in `(lock|system)'/) }
   end
 
   def test_the_case_goes_on_and_may_be_asked_again
-    runner, threads = stacks_of("puts 'here'\nsleep 0.01 until File.exist?('go')", signals: 3)
-    assert_match(/a_spec\.rb:4/, main_lines(threads).first)
+    runner, = stacks_of("puts 'here'\nsleep 0.01 until File.exist?('go')", place: /a_spec\.rb:4/)
+    3.times { ask(runner) }
     File.write(File.join(runner.directory, 'go'), '')
     assert_equal %w[case unit_finished], [runner.read, runner.read].map { |message| message['type'] }
     assert_equal 'passed', runner.messages.last['verdict']
@@ -72,11 +68,11 @@ class StacksTest < HostCase
       puts 'here'
       sleep
     RUBY
-    refute_empty main_lines(threads)
+    assert_equal 1, threads.size
   end
 
   def test_many_threads_fit_into_one_message
-    _, threads = stacks_of(<<~RUBY)
+    _, threads = stacks_of(<<~RUBY, place: /`sleep'/)
       dive = lambda { |n| n.zero? ? sleep : dive.call(n - 1) }
       others = Array.new(200) { Thread.new { dive.call(150) } }
       sleep 0.001 until others.all?(&:stop?)
