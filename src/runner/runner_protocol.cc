@@ -1,5 +1,7 @@
 #include "runner/runner_protocol.h"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <expected>
 #include <optional>
