@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -14,6 +15,7 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "base/unique_fd.h"
 
 namespace gorgon::log {
 
@@ -78,6 +80,9 @@ Result<void> open(const std::filesystem::path& file, Level level) {
   if (file.empty()) {
     sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
   } else {
+    // Names of files and machines, and what they said, are for this user. A file that is there
+    // keeps its mode.
+    const UniqueFd made(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     try {
       sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(file.string());
     } catch (const spdlog::spdlog_ex& e) {

@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include <fmt/core.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,7 +13,6 @@
 #include <vector>
 
 #include "base/files.h"
-#include "base/log.h"
 #include "base/result.h"
 #include "config/document.h"
 #include "config/key_row.h"
@@ -41,20 +41,14 @@ Result<Value> load_file(const fs::path& file, Problems& problems) {
   return value;
 }
 
-bool holds_password(const Value& value) {
-  return std::ranges::any_of(value.members, [](const Member& member) {
-    const bool is_secret =
-        member.name == "password" || member.name == "pass" || member.value.text.starts_with("amqp");
-    return (is_secret && member.value.is(Kind::kString)) || holds_password(member.value);
-  });
-}
-
-void warn_when_exposed(const fs::path& file, const Value& secret) {
+/// As ssh does with private keys: whatever stands in it, it is meant for one user.
+Result<void> check_secrecy(const fs::path& file) {
   struct stat status{};
-  if (!holds_password(secret) || ::stat(file.c_str(), &status) != 0) return;
-  if ((status.st_mode & 077U) != 0) {
-    log::warning("{0} holds a password and other users may read it: chmod 600 {0}", file.string());
-  }
+  if (::stat(file.c_str(), &status) != 0 || (status.st_mode & 077U) == 0) return {};
+  return fail(ErrorKind::kUsage,
+              fmt::format("{0} is for secrets, and other users may read it (mode {1:04o}): "
+                          "chmod 600 {0}",
+                          file.string(), status.st_mode & 07777U));
 }
 
 /// A connection URL as {"url": …}, so that a password in the secret file joins it instead of
@@ -82,6 +76,7 @@ Result<Value> load_with_secret(const fs::path& file, const std::vector<KeyRow>& 
                                const std::vector<KeyRow>& other, Problems& problems) {
   GORGON_TRY_ASSIGN(Value value, load_file(file, problems));
   const fs::path secret_file = file.parent_path() / "gorgon_secret.json";
+  GORGON_TRY(check_secrecy(secret_file));
   auto secret = load_file(secret_file, problems);
   if (!secret && secret.error().kind != ErrorKind::kNotFound) {
     return std::unexpected(std::move(secret).error());
@@ -89,7 +84,6 @@ Result<Value> load_with_secret(const fs::path& file, const std::vector<KeyRow>& 
   const bool is_readable = value.is(Kind::kObject) && (!secret || secret->is(Kind::kObject));
   if (!is_readable) return std::unexpected(problems.error());
   if (!secret) return value;
-  warn_when_exposed(secret_file, *secret);
   std::erase_if(secret->members, [&](const Member& member) {
     return has_row(other, member.name) && !has_row(own, member.name);
   });

@@ -10,10 +10,9 @@
 
 namespace gorgon::config {
 
-/// Reads `file` and the gorgon_secret.json in its folder, if there is one. Warns in the log when
-/// the secret file holds a password and others than its owner may read it. kNotFound: `file` does
-/// not exist. kUsage: a file cannot be read, or is no JSON object. Names that stand twice are left
-/// in `problems`.
+/// Reads `file` and the gorgon_secret.json in its folder, if there is one. kNotFound: `file` does
+/// not exist. kUsage: others than its owner may use the secret file, a file cannot be read, or is
+/// no JSON object. Names that stand twice are left in `problems`.
 ///
 /// One secret file serves gorgon.json and gorgon_listener.json of one folder: its keys that only
 /// `other` has (the rows of the other file), and not `own`, are left out.

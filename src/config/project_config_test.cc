@@ -337,20 +337,20 @@ TEST_F(ProjectConfigTest, SettingsThatContradictEachOtherAreRefused) {
   for (const auto& [text, message] : cases) EXPECT_THAT(error_of(text), HasSubstr(message)) << text;
 }
 
-TEST_F(ProjectConfigTest, SecretThatOthersMayReadIsWarnedAbout) {
+TEST_F(ProjectConfigTest, SecretThatOthersMayReadIsRefused) {
   write("gorgon.json", "{}");
   write("gorgon_secret.json", R"({"connection": {"password": "hush"}})");
-  ::chmod((folder_.path() / "gorgon_secret.json").c_str(), 0644);
-  ::testing::internal::CaptureStderr();
-  EXPECT_TRUE(load());
-  const std::string warned = ::testing::internal::GetCapturedStderr();
-  EXPECT_THAT(warned, HasSubstr("gorgon_secret.json holds a password"));
-  EXPECT_THAT(warned, HasSubstr("chmod 600"));
-  EXPECT_THAT(warned, Not(HasSubstr("hush")));
+  for (const mode_t mode : {0644, 0640, 0604, 0620}) {
+    ::chmod((folder_.path() / "gorgon_secret.json").c_str(), mode);
+    const auto refused = load();
+    ASSERT_FALSE(refused) << mode;
+    EXPECT_EQ(refused.error().kind, ErrorKind::kUsage);
+    EXPECT_THAT(refused.error().message, HasSubstr("other users may read it"));
+    EXPECT_THAT(refused.error().message, HasSubstr("chmod 600"));
+    EXPECT_THAT(refused.error().message, Not(HasSubstr("hush")));
+  }
   ::chmod((folder_.path() / "gorgon_secret.json").c_str(), 0600);
-  ::testing::internal::CaptureStderr();
   EXPECT_TRUE(load());
-  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
 TEST_F(ProjectConfigTest, ListenersKeysInTheSharedSecretFileAreLeftAlone) {

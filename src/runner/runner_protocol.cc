@@ -1,6 +1,7 @@
 #include "runner/runner_protocol.h"
 
 #include <signal.h>
+#include <sys/types.h>
 
 #include <cstdint>
 #include <expected>

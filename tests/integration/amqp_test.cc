@@ -155,6 +155,8 @@ TEST_F(AmqpTest, ExcludedAndIgnoredFilesAreNotCopied) {
   project.write("kept/a file", "x");
   project.write("kept/\xc3\xa4\n.txt", "x");
   project.write("gorgon_secret.json", "{}");
+  std::filesystem::permissions(project.folder() / "gorgon_secret.json",
+                               std::filesystem::perms(0600));
   project.write(".gitignore", "log\n");
   project.write(
       "spec/files_spec.rb",
