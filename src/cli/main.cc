@@ -338,8 +338,8 @@ class CommandLine {
                      "The listener's configuration, as of `gorgon listen`")
         ->type_name("FILE");
     trust_app->footer(
-        "From the first key on, the listener runs only what a trusted key has signed. It need not "
-        "be restarted.");
+        "From the first key on, the listener takes only jobs that a trusted key has signed. "
+        "It need not be restarted.");
   }
 
   void add_internal() {
