@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -57,6 +58,11 @@ struct SampleSize {
   /// Of ballast in the tree, for pulls that take their time on a slow link.
   std::size_t ballast_bytes = 0;
 };
+
+/// Where runs of a cluster keep their snapshots of the project.
+[[nodiscard]] inline std::filesystem::path stage_folder(const Cluster& cluster) {
+  return cluster.folder() / "home" / ".cache" / "gorgon" / "stages";
+}
 
 /// A few dozen small files: most pass, one fails, one cannot be loaded, one has a pending case.
 /// `keys`: further members of its gorgon.json.

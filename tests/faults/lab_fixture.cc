@@ -9,10 +9,12 @@
 #include <iostream>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/process_tree.h"
 #include "harness.h"
 #include "lab.h"
 #include "oracle.h"
@@ -23,7 +25,7 @@ namespace gorgon::test {
 
 namespace {
 
-constexpr auto kRunLimit = 150s;
+constexpr auto kRunLimit = 300s;
 
 std::unique_ptr<Lab>& instance() {
   static std::unique_ptr<Lab> lab;
@@ -96,6 +98,16 @@ pid_t LabTest::process_on(const std::string& host, const std::string& text) {
       << cluster_->logs();
   // A signal to nobody does nothing; the test has failed.
   return found.empty() ? std::numeric_limits<pid_t>::max() : found.front();
+}
+
+std::optional<pid_t> LabTest::runner_host_on(const std::string& host) {
+  const std::vector<pid_t> alike = listener(host).runner_hosts();
+  std::vector<pid_t> hosts = alike;
+  for (const pid_t parent : alike) {
+    for (const pid_t child : descendants_of(parent)) std::erase(hosts, child);
+  }
+  if (hosts.empty()) return std::nullopt;
+  return hosts.front();
 }
 
 Program& LabTest::start_run(const Sample& sample, std::size_t started) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "harness.h"
@@ -32,6 +33,8 @@ class LabTest : public ::testing::Test {
   [[nodiscard]] RunningListener& listener(const std::string& name);
   /// A process of the job there, by a part of its command line, as soon as there is one.
   [[nodiscard]] pid_t process_on(const std::string& host, const std::string& text);
+  /// That of the job there, if any; not a runner that it has just forked, which looks the same.
+  [[nodiscard]] std::optional<pid_t> runner_host_on(const std::string& host);
   /// Starts a run of the sample, and waits until `started` of its units have begun.
   Program& start_run(const Sample& sample, std::size_t started = 6);
   /// Waits for the run's end and asks the oracle.

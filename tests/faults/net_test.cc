@@ -1,19 +1,55 @@
 // What goes wrong between machines, and to the processes on them, in the middle of a job. The job
 // completes, with the verdicts of a run in which nothing goes wrong.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/types.h>
 
+#include <chrono>
+#include <filesystem>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "harness.h"
 #include "lab.h"
 #include "lab_fixture.h"
+#include "oracle.h"
 #include "program.h"
 #include "run_report.h"
+#include "support/tree.h"
 
 namespace gorgon::test {
 namespace {
 
-using NetFaultTest = LabTest;
+/// How long a fault lasts that nobody is to notice.
+constexpr auto kMoment = kHeartbeat / 2;
+/// How long something may take that takes seconds on an idle machine.
+constexpr auto kPatience = 90s;
+
+class NetFaultTest : public LabTest {
+ protected:
+  /// The fault itself is what takes this time.
+  static void leave_it_so(std::chrono::steady_clock::duration time) {
+    std::this_thread::sleep_for(time);
+  }
+  void wait_until_connection_is_lost(Program& run) {
+    EXPECT_TRUE(eventually(kPatience, [&] {
+      for (const std::string& reason : Cluster::so_far(run).waiting) {
+        if (reason.find("connection was lost") != std::string::npos) return true;
+      }
+      return false;
+    })) << cluster().logs();
+  }
+  /// Until it is given up by the broker, and its units have gone to others.
+  void wait_for_second_try(Program& run) {
+    EXPECT_TRUE(eventually(kPatience, [&] {
+      for (const auto& [unit, starts] : Cluster::so_far(run).starts) {
+        if (starts > 1) return true;
+      }
+      return false;
+    })) << cluster().logs();
+  }
+};
 
 TEST_F(NetFaultTest, RunWithoutFaultsGivesTheTable) {
   start_listeners();
@@ -21,15 +57,232 @@ TEST_F(NetFaultTest, RunWithoutFaultsGivesTheTable) {
   expect_complete(start_run(sample), sample);
 }
 
+// ---- killed ----
+
+TEST_F(NetFaultTest, WorkerRunnerHostAndListenerAreKilledInOneJob) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  ::kill(process_on("one", " worker"), SIGKILL);
+  const auto host = runner_host_on("two");
+  ASSERT_TRUE(host);
+  ::kill(*host, SIGKILL);
+  listener("three").kill();
+  expect_complete(run, sample);
+  cluster().start_listener({.name = "three"});  // Clears what the killed one left.
+}
+
+TEST_F(NetFaultTest, KilledRunnerCostsItsOwnFileAlone) {
+  start_listeners();
+  Sample sample = add_sample(cluster());
+  const Project own(cluster().folder());
+  sample.project.write("spec/victim_spec.rb",
+                       "RSpec.describe('victim') { it('waits for its end') {\n"
+                       "  File.write('" +
+                           own.folder().string() +
+                           "/pid', Process.pid.to_s)\n"
+                           "  sleep } }\n");
+  sample.expected["spec/victim_spec.rb"].verdict = "crashed";
+  Program& run = start_run(sample);
+  ASSERT_TRUE(eventually(kPatience, [&] { return !own.read("pid").empty(); }));
+  ::kill(std::stoi(own.read("pid")), SIGKILL);
+  expect_complete(run, sample);
+}
+
+/// The pull starts again, and the machine takes part.
+TEST_F(NetFaultTest, RsyncIsKilledDuringThePull) {
+  net().slow("two", 2000);
+  start_listeners();
+  const Sample sample = add_sample(cluster(), {.ballast_bytes = 1'000'000});
+  Program& run = start_run(sample, 0);
+  ::kill(process_on("two", "rsync"), SIGKILL);
+  net().heal("two");
+  const FinishedRun finished = expect_complete(run, sample);
+  EXPECT_EQ(finished.report.hosts.at("two"), "left") << finished.report.notice_text();
+}
+
+// ---- stopped and continued ----
+
+TEST_F(NetFaultTest, ProcessesThatStandStillGoOn) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  const auto host = runner_host_on("three");
+  ASSERT_TRUE(host);
+  const std::vector<pid_t> stopped = {process_on("one", " worker"), listener("two").program->pid(),
+                                      *host, process_on("three", "_spec.rb")};
+  for (const pid_t pid : stopped) ::kill(pid, SIGSTOP);
+  wait_for_second_try(run);
+  for (const pid_t pid : stopped) ::kill(pid, SIGCONT);
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, OriginatorStandsStill) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  run.signal(SIGSTOP);
+  leave_it_so(kNoticeLimit);
+  run.signal(SIGCONT);
+  expect_complete(run, sample);
+}
+
+// ---- the broker ----
+
+TEST_F(NetFaultTest, BrokerIsKilledAndComesBack) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  rabbit().kill();
+  const auto restarted = rabbit().restart();
+  ASSERT_TRUE(restarted) << restarted.error().message;
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, BrokerStopsInGoodOrderAndComesBack) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  rabbit().stop();
+  const auto restarted = rabbit().restart();
+  ASSERT_TRUE(restarted) << restarted.error().message;
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, BrokerStandsStillForLongerThanHeartbeatsLast) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  rabbit().pause();
+  wait_until_connection_is_lost(run);
+  rabbit().resume();
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, BrokerIsShortOfMemoryForAWhile) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  ASSERT_TRUE(rabbit().raise_memory_alarm());
+  leave_it_so(kNoticeLimit);
+  ASSERT_TRUE(rabbit().clear_memory_alarm());
+  expect_complete(run, sample);
+}
+
+// ---- the network ----
+
 /// The broker gives the units in hand there to others; the host itself finds its way back.
 TEST_F(NetFaultTest, ListenerIsCutOffForLongerThanHeartbeatsLast) {
   start_listeners();
   const Sample sample = add_sample(cluster());
   Program& run = start_run(sample);
   net().cut("two");
-  EXPECT_TRUE(eventually(60s, [&] { return !run.is_running(); })) << cluster().logs();
+  wait_for_second_try(run);
   net().heal("two");
   expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, OriginatorIsCutOffForLongerThanHeartbeatsLast) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  net().cut(kOriginatorHost);
+  wait_until_connection_is_lost(run);
+  net().heal(kOriginatorHost);
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, BrokerIsCutOffForLongerThanHeartbeatsLast) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  net().cut(kBrokerHost);
+  wait_until_connection_is_lost(run);
+  net().heal(kBrokerHost);
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, ShortCutsOfEachHostAreNotNoticed) {
+  start_listeners();
+  const Sample sample = add_sample(cluster(), {.slow = 36});
+  Program& run = start_run(sample);
+  for (const char* host : {"one", kOriginatorHost, kBrokerHost}) {
+    net().cut(host);
+    leave_it_so(kMoment);
+    net().heal(host);
+  }
+  const FinishedRun finished = expect_complete(run, sample);
+  for (const std::string& notice : finished.report.notices)
+    EXPECT_EQ(notice.find("stopped answering"), std::string::npos) << notice;
+}
+
+TEST_F(NetFaultTest, ConnectionsOfEachHostAreReset) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  for (const char* host : {"one", kOriginatorHost, "two", kBrokerHost}) net().reset(host);
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, HostIsRefusedForAWhile) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  net().refuse("three");
+  leave_it_so(kMoment);
+  net().heal("three");
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, EachThirdPacketOfAListenerIsLost) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  net().lose("one", 30);
+  leave_it_so(kNoticeLimit);
+  net().heal("one");
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, SlowLinkOfAListenerDelaysOnlyIt) {
+  net().slow("one", 256);
+  start_listeners();
+  const Sample sample = add_sample(cluster(), {.ballast_bytes = 60'000});
+  expect_complete(start_run(sample), sample);
+}
+
+// ---- disks ----
+
+TEST_F(NetFaultTest, MachineWithAFullDiskLeavesTheJobAndSaysWhy) {
+  const auto workspaces = cluster().folder() / "listeners" / "two" / "workspaces";
+  std::filesystem::create_directories(workspaces);
+  {
+    const SmallDisk disk(workspaces, 1'000'000);
+    ASSERT_TRUE(disk.is_mounted());
+    start_listeners();
+    const Sample sample = add_sample(cluster(), {.ballast_bytes = 3'000'000});
+    Program& run = start_run(sample);
+    const FinishedRun finished = cluster().finish(run, kPatience);
+    expect_right_verdicts(sample, finished);
+    EXPECT_NE(finished.report.notice_text().find("no space left on the disk"), std::string::npos)
+        << finished.report.notice_text();
+    listener("two").program->signal(SIGTERM);
+    EXPECT_EQ(listener("two").program->exit_code(kPatience), 0);
+  }
+}
+
+TEST_F(NetFaultTest, FullDiskOfTheStageEndsTheRunAndSaysWhy) {
+  start_listeners();
+  const Sample sample = add_sample(cluster(), {.ballast_bytes = 3'000'000});
+  const auto stages = stage_folder(cluster());
+  std::filesystem::create_directories(stages);
+  const SmallDisk disk(stages, 1'000'000);
+  ASSERT_TRUE(disk.is_mounted());
+  const FinishedRun finished = cluster().finish(cluster().start_run(sample.project), kPatience);
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_NE(finished.report.reason.find("o space left on"), std::string::npos)
+      << finished.report.reason;
+  EXPECT_TRUE(std::filesystem::is_empty(stages));
 }
 
 }  // namespace
