@@ -94,7 +94,7 @@ TEST_F(LocalTest, TwoRunsAtOnceInOneProject) {
 
 TEST_F(LocalTest, PoisonHurtsItselfAlone) {
   const Project project = cluster().add_project("poison");
-  const FinishedRun run = cluster().run(project, {"-j", "2", "--timeout", "2"}, 90s);
+  const FinishedRun run = cluster().run(project, {"-j", "2", "--timeout", "12"}, 240s);
   EXPECT_EQ(differences(expected_units("poison"), run.report), "");
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_LT(run.output.size(), 1024U * 1024U) << "100 MB of output stay out of the report";
@@ -102,7 +102,7 @@ TEST_F(LocalTest, PoisonHurtsItselfAlone) {
 
 TEST_F(LocalTest, PoisonHurtsItselfAloneInOneSlot) {
   const Project project = cluster().add_project("poison");
-  const FinishedRun run = cluster().run(project, {"-j", "1", "--timeout", "2"}, 90s);
+  const FinishedRun run = cluster().run(project, {"-j", "1", "--timeout", "12"}, 240s);
   EXPECT_EQ(differences(expected_units("poison"), run.report), "");
   EXPECT_EQ(run.exit_code, 1);
 }
