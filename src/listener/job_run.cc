@@ -1,6 +1,7 @@
 #include "listener/job_run.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@
 #include "runner/callbacks.h"
 #include "runner/runner_host.h"
 #include "sync/source_tree.h"
+#include "sync/tree_digest.h"
 #include "worker/settings.h"
 
 namespace gorgon::listener {
@@ -57,6 +59,8 @@ constexpr std::size_t kMaxReasonBytes = 256 * std::size_t{1024};
 constexpr off_t kMaxLastOutputBytes = 16 * off_t{1024};
 /// Three missed signs mean to the originator that this machine is lost.
 constexpr auto kAliveInterval = 10s;
+/// A machine that fails in it has refused the job.
+constexpr const char* kTreeStage = "tree";
 
 /// The end of `text` says most.
 std::string last_bytes(const std::string& text, std::size_t max_bytes) {
@@ -128,14 +132,16 @@ void JobRun::fail(std::string stage, const Error& error) {
   log::warning("job {} failed here in {}: {}", job_.id, stage, error.message);
   failed_stage_ = stage;
   // No workers, although some may still be ending: with workers it would be a slot's failure.
-  machine_.tell(job_.reply_queue,
-                protocol::HostState{.job = job_.id,
-                                    .epoch = job_.epoch,
-                                    .host = machine_.host,
-                                    .state = protocol::HostState::State::kFailed,
-                                    .workers = 0,
-                                    .stage = std::move(stage),
-                                    .message = last_bytes(error.message, kMaxReasonBytes)});
+  machine_.tell(
+      job_.reply_queue,
+      protocol::HostState{.job = job_.id,
+                          .epoch = job_.epoch,
+                          .host = machine_.host,
+                          .state = stage == kTreeStage ? protocol::HostState::State::kRefused
+                                                       : protocol::HostState::State::kFailed,
+                          .workers = 0,
+                          .stage = std::move(stage),
+                          .message = last_bytes(error.message, kMaxReasonBytes)});
   // They give back what they have.
   for (const auto& worker : workers_) {
     if (worker->process) worker->process->signal(SIGTERM);
@@ -183,6 +189,11 @@ Task<Result<void>> JobRun::prepare() {
     fail("sync", pulled.error());
     co_return pulled;
   }
+  auto checked = co_await check_tree();
+  if (!checked) {
+    fail(checked.error().kind == ErrorKind::kRefused ? kTreeStage : "sync", checked.error());
+    co_return checked;
+  }
   const runner::CallbackOptions options = callback_options();
   auto synced =
       co_await runner::run_callback(job_.runner.callbacks, config::Callback::kAfterSync, options);
@@ -197,6 +208,22 @@ Task<Result<void>> JobRun::prepare() {
     co_return std::unexpected(before.error());
   }
   co_return co_await start_host();
+}
+
+/// Before anything in it runs: whether it is the tree that the owner of the job has signed.
+/// kRefused: it is not. kSync: that cannot be told.
+Task<Result<void>> JobRun::check_tree() {
+  if (job_.source.transport == config::Transport::kNone) co_return Result<void>();
+  if (job_.tree_digest.empty()) {
+    if (!owner_) co_return Result<void>();
+    co_return gorgon::fail(ErrorKind::kRefused, "the job is signed, but does not say which tree");
+  }
+  GORGON_CO_TRY_ASSIGN(const std::string digest, co_await sync::tree_digest(workspace_->path()));
+  if (digest == job_.tree_digest) co_return Result<void>();
+  co_return gorgon::fail(
+      ErrorKind::kRefused,
+      fmt::format("the tree that came is not the one that was signed: its digest is {}, not {}",
+                  digest, job_.tree_digest));
 }
 
 /// With the environment that tests have, as far as it is the machine's.
@@ -343,6 +370,7 @@ Result<void> JobRun::spawn_worker(WorkerSlot& worker) {
   GORGON_TRY_ASSIGN(worker.process, Subprocess::spawn(machine_.executor, options));
   worker.control.emplace(machine_.executor, control.ours.release());
   const worker::Settings settings{.job = job_,
+                                  .owner = owner_,
                                   .address = machine_.address,
                                   .host = machine_.host,
                                   .worker = worker.slot,

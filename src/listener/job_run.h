@@ -56,6 +56,7 @@ class JobRun {
   };
 
   [[nodiscard]] Task<Result<void>> prepare();
+  [[nodiscard]] Task<Result<void>> check_tree();
   [[nodiscard]] runner::CallbackOptions callback_options() const;
   [[nodiscard]] Task<Result<void>> start_host();
   [[nodiscard]] Task<void> keep_host_running();

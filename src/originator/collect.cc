@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "originator/local_cluster.h"
 #include "originator/originator.h"
 #include "protocol/codec.h"
+#include "protocol/envelope.h"
 #include "protocol/messages.h"
 #include "protocol/names.h"
 #include "report/reporter.h"
@@ -94,6 +96,10 @@ Task<void> Originator::handle_inputs_until(Clock::time_point deadline) {
 }
 
 void Originator::handle(const broker::Delivery& delivery) {
+  if (delivery.is_dead_letter) {
+    take_dead_letter(delivery.body);
+    return settle_returned();
+  }
   auto message = protocol::decode(delivery.body);
   if (!message)
     return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
@@ -121,8 +127,6 @@ void Originator::handle(const broker::Delivery& delivery) {
     welcome(*listener);
   } else if (const auto* refusal = std::get_if<protocol::CommandOutput>(&*message)) {
     notice(Notice::Level::kWarning, refusal->host + ": " + refusal->output);
-  } else if (const auto* unit = std::get_if<protocol::UnitMessage>(&*message)) {
-    if (delivery.is_dead_letter) state_.unit_returned(unit->unit.id);
   } else if (const auto* returned = std::get_if<protocol::UnitReturned>(&*message)) {
     state_.worker_seen(returned->host, returned->worker, now);
     state_.unit_returned(returned->unit);
@@ -130,6 +134,20 @@ void Originator::handle(const broker::Delivery& delivery) {
     handle(*died);
   }
   settle_returned();
+}
+
+/// What workers gave back for good: a unit of ours, or what somebody else put into the queue.
+void Originator::take_dead_letter(std::string_view body) {
+  const auto envelope = protocol::open_envelope(body);
+  const bool is_sealed = envelope && *envelope;
+  const auto message = protocol::decode(is_sealed ? (*envelope)->message : body);
+  const auto* unit = message ? std::get_if<protocol::UnitMessage>(&*message) : nullptr;
+  const bool is_ours = !options_.signing_key ||
+                       (is_sealed && (*envelope)->key == options_.signing_key->public_key() &&
+                        protocol::is_genuine(**envelope));
+  if (unit != nullptr && is_ours) return state_.unit_returned(unit->unit.id);
+  notice(Notice::Level::kWarning,
+         "the workers were given something that is no file of this run; they did not run it");
 }
 
 void Originator::handle(const protocol::UnitStarted& message) {

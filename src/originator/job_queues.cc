@@ -80,6 +80,7 @@ protocol::JobDefinition Originator::definition() const {
       .reply_queue = protocol::reply_queue(job_),
       .slot_queue = options_.slots && !local_ ? protocol::slot_queue(job_, epoch_) : "",
       .source = shipment_->location(),
+      .tree_digest = shipment_->tree_digest(),
       .runner = {.framework = config.runner,
                  .arguments = config.runner_arguments,
                  .command = config.runner_command,
@@ -177,7 +178,7 @@ Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> u
     const protocol::UnitMessage message{.unit = *unit,
                                         .attempt = state_.tries(unit->id) + 1,
                                         .runs_alone = state_.runs_alone(unit->id)};
-    messages.push_back({broker::to_queue(queue), protocol::encode(message)});
+    messages.push_back({broker::to_queue(queue), for_listeners(message, queue)});
   }
   co_return co_await broker_->publish(std::move(messages));
 }

@@ -149,7 +149,8 @@ Task<Result<void>> Originator::ship_tree() {
   ShipmentOptions options{.project = options_.project,
                           .job = job_,
                           .config = options_.config,
-                          .is_local = local_ != nullptr};
+                          .is_local = local_ != nullptr,
+                          .needs_digest = options_.signing_key.has_value()};
   auto sending = Shipment::send(options);
   std::string reason = "for the tree to be shipped";
   auto sent = co_await unless_ended(std::move(sending), std::move(reason), kNoLimit);

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -95,7 +96,7 @@ class Originator {
   [[nodiscard]] Task<Result<void>> restore_job();
   [[nodiscard]] Task<Result<void>> restore_goodbyes();
   [[nodiscard]] protocol::JobDefinition definition() const;
-  /// As it goes to all listeners, or to the one with `queue`.
+  /// As it goes to all listeners, or to the listener or the workers that read `queue`.
   [[nodiscard]] std::string for_listeners(const protocol::Message& message,
                                           std::string queue = {}) const;
   [[nodiscard]] std::string cluster() const;
@@ -106,6 +107,7 @@ class Originator {
   /// Handles what has arrived until `deadline`; shows time passing meanwhile.
   [[nodiscard]] Task<void> handle_inputs_until(Clock::time_point deadline);
   void handle(const broker::Delivery& delivery);
+  void take_dead_letter(std::string_view body);
   void settle_returned();
   void handle(const protocol::UnitStarted& message);
   void handle(protocol::UnitSlow message);

@@ -11,6 +11,7 @@
 #include "sync/direct_server.h"
 #include "sync/snapshot.h"
 #include "sync/source_tree.h"
+#include "sync/tree_digest.h"
 
 namespace gorgon::originator {
 
@@ -30,6 +31,10 @@ Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
   GORGON_CO_TRY_ASSIGN(sync::Stage stage,
                        co_await sync::take_snapshot(options.project, sync, std::move(where)));
   shipment.stage_ = std::make_unique<sync::Stage>(std::move(stage));
+  if (options.needs_digest) {
+    GORGON_CO_TRY_ASSIGN(shipment.tree_digest_,
+                         co_await sync::tree_digest(shipment.stage_->tree()));
+  }
   if (sync.transport == config::Transport::kDirect) {
     sync::DirectServerOptions server{.bind_address = sync.bind_address,
                                      .broker_host = options.config.connection->host,

@@ -20,7 +20,8 @@ struct ShipmentOptions {
   std::filesystem::path project;
   std::string job;
   config::ProjectConfig config;
-  bool is_local = false;  ///< The embedded broker: tests run in place.
+  bool is_local = false;      ///< The embedded broker: tests run in place.
+  bool needs_digest = false;  ///< Of the tree, unless it does not travel.
 };
 
 class Shipment {
@@ -32,9 +33,12 @@ class Shipment {
   /// Removes what was pushed. Failures are logged.
   [[nodiscard]] Task<void> take_back();
   [[nodiscard]] const config::SourceLocation& location() const { return location_; }
+  /// Empty: none was needed.
+  [[nodiscard]] const std::string& tree_digest() const { return tree_digest_; }
 
  private:
   config::SourceLocation location_;
+  std::string tree_digest_;
   std::unique_ptr<sync::Stage> stage_;  ///< Stands still while the server below refers to it.
   std::unique_ptr<sync::DirectServer> server_;
   bool is_pushed_ = false;

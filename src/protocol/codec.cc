@@ -179,6 +179,7 @@ struct Codec<JobDefinition> {
             {"reply_queue", m.reply_queue},
             {"slot_queue", m.slot_queue},
             {"source", protocol::write(m.source)},
+            {"tree_digest", m.tree_digest},
             {"runner", protocol::write(m.runner)},
             {"unit_timeout", m.unit_timeout.count()},
             {"case_timeout", m.case_timeout.count()},
@@ -201,6 +202,7 @@ struct Codec<JobDefinition> {
     if (!in.object("source", [&](ObjectReader& source) { m.source = read_source(source); })) {
       in.reject("source", "an object");
     }
+    m.tree_digest = in.text_or("tree_digest", "");
     in.object("runner", [&](ObjectReader& runner) { m.runner = read_runner(runner); });
     m.unit_timeout = in.limit_or("unit_timeout", std::chrono::seconds(0));
     m.case_timeout = in.limit_or("case_timeout", std::chrono::seconds(0));

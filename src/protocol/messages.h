@@ -32,6 +32,7 @@ struct JobDefinition {
   std::string reply_queue;
   std::string slot_queue;  ///< Empty: no limit on workers.
   config::SourceLocation source;
+  std::string tree_digest;  ///< As sync::tree_digest() gives it; empty: not checked.
   config::RunnerSettings runner;
   std::chrono::duration<double> unit_timeout{0};  ///< 0: none.
   std::chrono::duration<double> case_timeout{0};  ///< 0: none.

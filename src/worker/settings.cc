@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "base/signature.h"
 #include "broker/broker.h"
 #include "config/connection.h"
 #include "protocol/codec.h"
@@ -61,6 +62,7 @@ std::string encode_settings(const Settings& settings) {
                {"workspace", settings.workspace.string()},
                {"cgroup", settings.cgroup.string()},
                {"log_file", settings.log_file.string()}};
+  if (settings.owner) json["owner"] = settings.owner->text();
   if (const auto* embedded = std::get_if<broker::EmbeddedAddress>(&settings.address)) {
     json["embedded"] = embedded->socket.string();
   } else {
@@ -78,6 +80,9 @@ Result<Settings> decode_settings(std::string_view bytes) {
   if (definition == nullptr)
     return fail(ErrorKind::kProtocol, "worker settings.job: expected a job");
   settings.job = std::move(*definition);
+  if (const auto owner = in.optional_text("owner")) {
+    GORGON_TRY_ASSIGN(settings.owner, PublicKey::parse(*owner));
+  }
   settings.host = in.text("host");
   settings.worker =
       static_cast<std::uint32_t>(in.integer("worker", {.least = 1, .most = kMaxWorker}));

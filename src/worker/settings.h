@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "base/signature.h"
 #include "broker/broker.h"
 #include "protocol/messages.h"
 
@@ -15,6 +17,7 @@ namespace gorgon::worker {
 
 struct Settings {
   protocol::JobDefinition job;
+  std::optional<PublicKey> owner;  ///< Has signed the job, and every unit of it; nullopt: nobody.
   broker::Address address;
   std::string host;          ///< This machine's name.
   std::uint32_t worker = 1;  ///< 1…n on this machine; no two workers have the same at one time.

@@ -27,6 +27,7 @@
 #include "broker/broker.h"
 #include "config/project_config.h"
 #include "protocol/codec.h"
+#include "protocol/envelope.h"
 #include "protocol/messages.h"
 #include "results/verdict.h"
 #include "runner/callbacks.h"
@@ -396,11 +397,9 @@ Task<std::optional<ExitCode>> Worker::act_on(Result<broker::Event> event) {
 
 Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
   const std::uint64_t connection = connection_number_;
-  auto message = protocol::decode(delivery.body);
-  const auto* unit = message ? std::get_if<protocol::UnitMessage>(&*message) : nullptr;
-  if (unit == nullptr) {
-    log::error("a message in {} is not a unit{}{}", delivery.queue, message ? "" : ": ",
-               message ? "" : message.error().message);
+  auto unit = unit_in(delivery);
+  if (!unit) {
+    log::error("a message in {} is left aside: {}", delivery.queue, unit.error().message);
     // Ends as a dead letter with the originator, who knows what was meant.
     (void)broker_->give_back(delivery.tag, broker::GiveBack::kFailed);
     co_return std::nullopt;
@@ -409,9 +408,8 @@ Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
     std::string id = unit->unit.id;
     co_return co_await return_unit(std::move(id), delivery.tag);
   }
-  protocol::UnitMessage work = *unit;
-  const std::uint32_t attempt = work.attempt;
-  auto tried = co_await try_unit(std::move(work));
+  const std::uint32_t attempt = unit->attempt;
+  auto tried = co_await try_unit(*std::move(unit));
   if (!tried) {
     if (connection == connection_number_) co_await give_back_untried(delivery.tag);
     co_return tried.error();
@@ -427,6 +425,21 @@ Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
   if (connection != connection_number_) co_return co_await rejoin();
   (void)broker_->ack(delivery.tag);
   co_return std::nullopt;
+}
+
+Result<protocol::UnitMessage> Worker::unit_in(const broker::Delivery& delivery) const {
+  GORGON_TRY_ASSIGN(const auto envelope, protocol::open_envelope(delivery.body));
+  const auto is_owners = [&] {
+    // The queue has the job's id in its name: a unit of another job does not fit.
+    return envelope && envelope->key == *settings_.owner && envelope->queue == delivery.queue &&
+           protocol::is_genuine(*envelope);
+  };
+  if (settings_.owner && !is_owners())
+    return fail(ErrorKind::kRefused, "it is not signed by the owner of the job");
+  GORGON_TRY_ASSIGN(auto message, protocol::decode(envelope ? envelope->message : delivery.body));
+  auto* unit = std::get_if<protocol::UnitMessage>(&message);
+  if (unit == nullptr) return fail(ErrorKind::kProtocol, "it is not a unit");
+  return std::move(*unit);
 }
 
 /// The broker hands it out again: whoever had it is dead, or only cut off and about to publish its

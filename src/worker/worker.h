@@ -59,6 +59,8 @@ class Worker {
   [[nodiscard]] Task<std::expected<Result<broker::Event>, ExitCode>> next_from_broker();
   [[nodiscard]] Task<std::optional<ExitCode>> act_on(Result<broker::Event> event);
   [[nodiscard]] Task<std::optional<ExitCode>> run_unit(broker::Delivery delivery);
+  /// What it says to run. kProtocol: nothing. kRefused: it is not signed by the owner of the job.
+  [[nodiscard]] Result<protocol::UnitMessage> unit_in(const broker::Delivery& delivery) const;
   [[nodiscard]] Task<std::optional<ExitCode>> return_unit(std::string unit, std::uint64_t tag);
   [[nodiscard]] Task<std::expected<results::UnitResult, ExitCode>> try_unit(
       protocol::UnitMessage work);

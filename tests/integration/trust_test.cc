@@ -428,6 +428,119 @@ TEST_F(TrustTest, GemCommandsNeedARightOfTheirOwn) {
   EXPECT_TRUE(says(gem("boss"), "one: install rake"));
 }
 
+// ---- what runs ----
+
+TEST_F(TrustTest, ATreeThatWasAlteredOnItsWayIsRefusedBeforeAnythingInItRuns) {
+  trust("one", keygen("ann"));
+  const fs::path server = cluster().folder() / "server";
+  fs::create_directories(server / "files");
+  const string port = std::to_string(free_port());
+  ASSERT_EQ(
+      cluster().gorgon({"start_rsync", "files", "--port", port}, server, 20s, server).exit_code, 0);
+  const Project project = cluster().add_slow_project(2, 0.1);
+  const fs::path mark = cluster().folder() / "evil was here";
+  cluster().configure(project, R"("job": {"sync": {"rsync_transport": "anonymous"},)"
+                               R"( "callbacks": {"after_sync": "touch ')" +
+                                   mark.string() +
+                                   R"('"}}, "file_server": {"host": "127.0.0.1", "port": )" + port +
+                                   "}");
+  Intruder intruder(cluster().name());
+  Program& run = start_as("ann", project, {"--start-timeout", "20"});
+  // Published, so the whole tree is on the file server; nobody has pulled it.
+  ASSERT_TRUE(intruder.signed_job());
+  std::size_t altered = 0;
+  for (const auto& tree : fs::directory_iterator(server / "files")) {
+    const fs::path spec = tree.path() / "spec/slow_01_spec.rb";
+    if (!fs::exists(spec)) continue;
+    EXPECT_TRUE(write_file(spec, *read_file(spec) + "# evil\n"));
+    ++altered;
+  }
+  EXPECT_EQ(altered, 1U);
+  RunningListener& listener = cluster().start_listener();
+  const FinishedRun finished = cluster().finish(run);
+  EXPECT_EQ(finished.exit_code, 9);
+  EXPECT_TRUE(says(finished.report.reason, "one: tree: the tree that came is not the one"))
+      << finished.report.reason;
+  EXPECT_TRUE(says(listener.log(), "is not the one that was signed")) << listener.log();
+  EXPECT_FALSE(fs::exists(mark));
+  EXPECT_EQ(run_as("ann", project).exit_code, 0) << "an honest tree, by the same way";
+  EXPECT_TRUE(fs::exists(mark));
+  EXPECT_EQ(cluster().gorgon({"stop_rsync"}, server, 20s, server).exit_code, 0);
+}
+
+TEST_F(TrustTest, FilesThatTheOwnerDidNotSignAreNotRun) {
+  trust("one", keygen("ann"));
+  trust("one", keygen("ben"));
+  RunningListener& listener = cluster().start_listener();
+  // One file keeps the run going until what was forged has been seen.
+  const Project project = cluster().add_slow_project(4, 0.1);
+  const fs::path release = cluster().folder() / "release";
+  project.write("spec/waits_spec.rb",
+                "RSpec.describe('waits') { it('for us') { sleep 0.05 until File.exist?('" +
+                    release.string() + "') } }\n");
+  // In the tree, as it may well be, but nothing that was to be run.
+  const fs::path mark = cluster().folder() / "evil was here";
+  project.write("tasks/evil.rb", "File.write('" + mark.string() + "', '')\n");
+  cluster().configure(project);
+  Program& run = start_as("ann", project);
+  EXPECT_TRUE(eventually(60s, [&] { return !Cluster::so_far(run).units.empty(); }));
+  const protocol::UnitMessage unit{.unit = {.id = "evil", .file = "tasks/evil.rb"}};
+  const string queue = protocol::file_queue(Cluster::so_far(run).job, 0);
+  Intruder intruder(cluster().name());
+  const auto now = std::chrono::system_clock::now();
+  intruder.publish(broker::to_queue(queue), protocol::encode(unit));
+  intruder.publish(broker::to_queue(queue),
+                   protocol::seal(unit, private_key("ben"), {.cluster = "", .queue = queue}, now));
+  intruder.publish(broker::to_queue(queue), sealed(unit, "ann"));
+  const auto notices = [&] { return Cluster::so_far(run).notice_text(); };
+  EXPECT_TRUE(eventually(60s, [&] { return says(notices(), "no file of this run"); }))
+      << notices() << listener.log();
+  EXPECT_TRUE(write_file(release, ""));
+  const FinishedRun finished = cluster().finish(run);
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason;
+  ExpectedUnits expected = Cluster::slow_units(4);
+  expected["spec/waits_spec.rb"].verdict = "passed";
+  expected["spec/waits_spec.rb"].cases["waits for us"] = "passed";
+  EXPECT_EQ(differences(expected, finished.report), "");
+  EXPECT_FALSE(fs::exists(mark));
+  EXPECT_TRUE(says(listener.log(), "it is not signed by the owner of the job")) << listener.log();
+}
+
+TEST_F(TrustTest, AFileThatIsRunAgainIsSignedAsItsNextAttempt) {
+  trust("one", keygen("ann"));
+  RunningListener& listener = cluster().start_listener();
+  const Project project = cluster().add_slow_project(6, 0.5);
+  cluster().configure(project);
+  Program& run = start_as("ann", project);
+  EXPECT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() >= 2; }));
+  for (const pid_t worker : listener.workers()) ::kill(worker, SIGKILL);
+  const FinishedRun finished = cluster().finish(run);
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
+  EXPECT_EQ(differences(Cluster::slow_units(6), finished.report), "");
+  EXPECT_TRUE(says(finished.report.notice_text(), "is run again on one"))
+      << finished.report.notice_text();
+}
+
+TEST_F(TrustTest, OnlyATreeThatTravelsHasADigest) {
+  trust("one", keygen("ann"));
+  cluster().start_listener();
+  const auto digest_of_run = [&](const Project& project) -> string {
+    Intruder intruder(cluster().name());
+    EXPECT_EQ(run_as("ann", project).exit_code, 0);
+    const auto body = intruder.signed_job();
+    if (!body) return "no job";
+    return std::get<protocol::JobDefinition>(
+               must(protocol::decode(must(protocol::open_envelope(*body))->message)))
+        .tree_digest;
+  };
+  const Project project = quick_project();
+  EXPECT_TRUE(digest_of_run(project).starts_with("blake2b:"));
+  cluster().configure(project,
+                      R"("job": {"sync": {"rsync_transport": "none", "source_tree_path": ")" +
+                          project.folder().string() + "\"}}");
+  EXPECT_EQ(digest_of_run(project), "");
+}
+
 // ---- keys ----
 
 TEST_F(TrustTest, AKeyIsMadeOnceAndKeptPrivate) {

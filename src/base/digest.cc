@@ -1,0 +1,43 @@
+#include "base/digest.h"
+
+#include <sodium.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/check.h"
+
+namespace gorgon {
+
+namespace {
+constexpr std::size_t kBytes = 32;
+}  // namespace
+
+struct Digest::State {
+  crypto_generichash_state library{};
+};
+
+Digest::Digest() : state_(std::make_unique<State>()) {
+  GORGON_CHECK(::sodium_init() >= 0);
+  ::crypto_generichash_init(&state_->library, nullptr, 0, kBytes);
+}
+Digest::Digest(Digest&&) noexcept = default;
+Digest& Digest::operator=(Digest&&) noexcept = default;
+Digest::~Digest() = default;
+
+void Digest::add(std::string_view bytes) {
+  ::crypto_generichash_update(&state_->library,
+                              reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+}
+
+std::string Digest::finish() {
+  std::array<unsigned char, kBytes> bytes{};
+  ::crypto_generichash_final(&state_->library, bytes.data(), bytes.size());
+  std::array<char, 2 * kBytes + 1> digits{};
+  ::sodium_bin2hex(digits.data(), digits.size(), bytes.data(), bytes.size());
+  return std::string("blake2b:") + digits.data();
+}
+
+}  // namespace gorgon
