@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 
 DATAGRAM_BYTES = 128 * 1024
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -30,6 +31,7 @@ class Host:
     def __init__(self, control):
         self.control = control
         self.pid = os.getpid()
+        self.job = {}  # The environment that all runners of the job have.
         self.statuses = {}  # Process id of a runner to its status pipe, open until the runner has ended.
 
     def serve(self):
@@ -53,6 +55,8 @@ class Host:
                     return self.kill_runners()
                 message = json.loads(data)
                 if message["type"] == "init":
+                    self.job = {"GORGON_JOB_ID": message["job"], "GORGON_HOST": message["host"],
+                                "GORGON_WORKSPACE": message["workspace"]}
                     self.send(type="ready", pid=self.pid, language="checks", threads=1, seconds=0)
                 elif message["type"] == "fork":
                     self.fork(message, *descriptors)
@@ -80,9 +84,11 @@ class Host:
                     os.close(descriptor)
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                settle(self.pid, message, output)
+                settle(self.pid, message, self.job, output)
                 Runner(socket.socket(fileno=conversation)).serve()
                 os._exit(0)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(1)
         os.write(status, json.dumps({"pid": pid}).encode() + b"\n")
@@ -110,7 +116,7 @@ class Host:
             os.kill(pid, signal.SIGKILL)
 
 
-def settle(host_pid, message, output):
+def settle(host_pid, message, job, output):
     """What a fork does before it becomes a runner."""
     if message.get("cgroup"):
         try:
@@ -127,7 +133,9 @@ def settle(host_pid, message, output):
         os.dup2(source, target)
     os.close(nothing)
     os.close(output)
-    for name, value in message["env"].items():
+    number = str(message["worker"])
+    own = {"GORGON_WORKER_ID": number, "TEST_ENV_NUMBER": "" if number == "1" else number}
+    for name, value in (job | own | message["env"]).items():
         if value is None:
             os.environ.pop(name, None)
         else:
@@ -187,9 +195,9 @@ class Runner:
 
 
 def is_selected(number, message):
-    if message["only"] is not None:
+    if message.get("only"):
         return number in message["only"]
-    return message["except"] is None or number not in message["except"]
+    return number not in (message.get("except") or [])
 
 
 def describe(code):

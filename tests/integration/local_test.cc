@@ -280,6 +280,7 @@ TEST_F(LocalTest, RunnerCommandBringsAnotherLanguage) {
   EXPECT_EQ(run.exit_code, 1) << run.report.reason;
   const auto verdict = [&](const string& file) { return run.report.units.at(file).verdict; };
   EXPECT_EQ(verdict("checks/arithmetic.check"), "passed");
+  EXPECT_EQ(verdict("checks/text.check"), "passed");
   EXPECT_EQ(verdict("checks/fails.check"), "failed");
   EXPECT_EQ(verdict("checks/crashes.check"), "crashed");
   EXPECT_EQ(verdict("checks/empty.check"), "passed");
