@@ -267,7 +267,7 @@ Task<Result<void>> Originator::restore_goodbyes() {
   broker::ReplyQueue reply_queue{.name = replies};
   GORGON_CO_TRY(co_await broker_->declare_reply_queue(std::move(reply_queue)));
   GORGON_CO_TRY(co_await broker_->consume(replies, kReplyPrefetch));
-  std::string farewell = protocol::encode(protocol::JobOver{job_});
+  std::string farewell = for_listeners(protocol::JobOver{job_});
   co_await end_job(std::move(farewell));
   notice(Notice::Level::kInfo, "connected to the broker again");
   co_return Result<void>();
