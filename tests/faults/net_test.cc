@@ -5,7 +5,10 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
+#include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,6 +41,23 @@ class NetFaultTest : public LabTest {
         if (reason.find("connection was lost") != std::string::npos) return true;
       }
       return false;
+    })) << cluster().logs();
+  }
+  /// Until both workers of `host` are in the middle of files that take their time: one that has
+  /// none has nothing to lose.
+  void wait_until_busy(Program& run, const std::string& host) {
+    EXPECT_TRUE(eventually(kPatience, [&] {
+      std::set<std::string> running;
+      std::istringstream lines(run.output());
+      for (std::string line; std::getline(lines, line);) {
+        const std::size_t name = line.find("spec/slow_");
+        if (name == std::string::npos || line.find(R"("host":")" + host) == std::string::npos)
+          continue;
+        const std::string file = line.substr(name, line.find('"', name) - name);
+        if (line.find(R"("event":"unit_started")") != std::string::npos) running.insert(file);
+        if (line.find(R"("event":"unit_finished")") != std::string::npos) running.erase(file);
+      }
+      return running.size() == 2;
     })) << cluster().logs();
   }
   /// Until it is given up by the broker, and its units have gone to others.
@@ -109,6 +129,7 @@ TEST_F(NetFaultTest, ProcessesThatStandStillGoOn) {
   Program& run = start_run(sample);
   const auto host = runner_host_on("three");
   ASSERT_TRUE(host);
+  wait_until_busy(run, "one");
   const std::vector<pid_t> stopped = {process_on("one", " worker"), listener("two").program->pid(),
                                       *host, process_on("three", "_spec.rb")};
   for (const pid_t pid : stopped) ::kill(pid, SIGSTOP);
@@ -176,6 +197,7 @@ TEST_F(NetFaultTest, ListenerIsCutOffForLongerThanHeartbeatsLast) {
   start_listeners();
   const Sample sample = add_sample(cluster());
   Program& run = start_run(sample);
+  wait_until_busy(run, "two");
   net().cut("two");
   wait_for_second_try(run);
   net().heal("two");
