@@ -28,7 +28,7 @@ Value parse_good(std::string_view text) {
   return value;
 }
 
-std::string error_of(std::string_view text) {
+std::string parse_error_of(std::string_view text) {
   Problems problems;
   const Value value = parse(text, problems);
   EXPECT_TRUE(value.is(Kind::kNull));
@@ -51,7 +51,7 @@ TEST(DocumentTest, CommentsAndTrailingCommasAreAccepted) {
 
 TEST(DocumentTest, ByteOrderMarkIsSkipped) {
   EXPECT_TRUE(parse_good("\xEF\xBB\xBF{}").is(Kind::kObject));
-  EXPECT_THAT(error_of("\xEF\xBB\xBF}"), StartsWith("f.json:1:1: "));
+  EXPECT_THAT(parse_error_of("\xEF\xBB\xBF}"), StartsWith("f.json:1:1: "));
 }
 
 TEST(DocumentTest, CarriageReturnsAreSpace) {
@@ -70,9 +70,9 @@ TEST(DocumentTest, NumbersKeepTheirText) {
 }
 
 TEST(DocumentTest, SyntaxErrorsNameLineAndColumn) {
-  EXPECT_EQ(error_of("{\n  \"a\": 1\n  \"b\": 2\n}"),
+  EXPECT_EQ(parse_error_of("{\n  \"a\": 1\n  \"b\": 2\n}"),
             "f.json:3:3: expected \",\" or \"}\", found a string");
-  EXPECT_EQ(error_of("{\"é\": x}"),
+  EXPECT_EQ(parse_error_of("{\"é\": x}"),
             "f.json:1:7: expected a value, found \"x\": strings stand in double quotes");
 }
 
@@ -108,20 +108,21 @@ TEST(DocumentTest, CommonMistakesAreNamed) {
       {"\"\\", "unknown escape"},
       {"\"a\x01\"", "control character"},
   };
-  for (const auto& [text, message] : cases) EXPECT_THAT(error_of(text), HasSubstr(message)) << text;
+  for (const auto& [text, message] : cases)
+    EXPECT_THAT(parse_error_of(text), HasSubstr(message)) << text;
 }
 
 TEST(DocumentTest, NulBytesAreNotText) {
-  EXPECT_THAT(error_of(std::string_view("{\0}", 3)), HasSubstr("\\x00"));
+  EXPECT_THAT(parse_error_of(std::string_view("{\0}", 3)), HasSubstr("\\x00"));
 }
 
 TEST(DocumentTest, InvalidUtf8IsNamedWhereItStands) {
-  EXPECT_EQ(error_of("{\n \"a\": \"\xFF\"}"), "f.json:2:8: this is not UTF-8 text");
+  EXPECT_EQ(parse_error_of("{\n \"a\": \"\xFF\"}"), "f.json:2:8: this is not UTF-8 text");
 }
 
 TEST(DocumentTest, NestingHasALimit) {
   EXPECT_TRUE(parse_good(std::string(64, '[') + std::string(64, ']')).is(Kind::kArray));
-  EXPECT_THAT(error_of(std::string(1'000'000, '[')), HasSubstr("64 levels"));
+  EXPECT_THAT(parse_error_of(std::string(1'000'000, '[')), HasSubstr("64 levels"));
 }
 
 TEST(DocumentTest, EveryDuplicateKeyIsReported) {

@@ -94,7 +94,7 @@ bool is_in(std::span<const Range> ranges, char32_t c) {
   return after != ranges.begin() && c <= std::prev(after)->last;
 }
 
-std::size_t columns_of(char32_t c) {
+std::size_t columns_of_character(char32_t c) {
   if (c < 0x300) return 1;
   if (is_in(kZeroWidth, c)) return 0;
   return is_in(kWide, c) ? 2 : 1;
@@ -193,7 +193,7 @@ std::size_t prefix_within(std::string_view text, std::size_t columns) {
   std::size_t used = 0;
   std::size_t end = 0;
   while (!rest.empty()) {
-    used += columns_of(take_char(rest));
+    used += columns_of_character(take_char(rest));
     if (used > columns) break;
     end = text.size() - rest.size();
   }
@@ -217,7 +217,7 @@ std::vector<std::string> safe_lines(std::string_view text) {
       lines.push_back(std::exchange(line, {}));
       is_open = false;
     } else if (c == '\t') {
-      line.append(kTabColumns - report::columns_of(line) % kTabColumns, ' ');
+      line.append(kTabColumns - columns_of(line) % kTabColumns, ' ');
     } else if (c != kEscape || !skip_escape_sequence(rest)) {
       append_visible(line, c, before.substr(0, before.size() - rest.size()));
     }
@@ -244,7 +244,7 @@ std::string safe_line(std::string_view text) {
 
 std::size_t columns_of(std::string_view text) {
   std::size_t columns = 0;
-  while (!text.empty()) columns += columns_of(take_char(text));
+  while (!text.empty()) columns += columns_of_character(take_char(text));
   return columns;
 }
 
@@ -262,11 +262,11 @@ std::string cut_start(std::string_view text, std::size_t columns, std::string_vi
   const std::size_t mark_columns = columns_of(mark);
   const bool has_mark = columns >= mark_columns;
   const std::size_t room = has_mark ? columns - mark_columns : columns;
-  while (width > room) width -= columns_of(take_char(text));
+  while (width > room) width -= columns_of_character(take_char(text));
   // What joins the character just cut would join the mark instead.
   while (!text.empty()) {
     std::string_view rest = text;
-    if (columns_of(take_char(rest)) != 0) break;
+    if (columns_of_character(take_char(rest)) != 0) break;
     text = rest;
   }
   return (has_mark ? std::string(mark) : std::string()) + std::string(text);

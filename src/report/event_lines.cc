@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <set>
 #include <string>
@@ -32,10 +31,6 @@ constexpr std::size_t kWordColumns = 7;
 constexpr std::size_t kCasesAtOnce = 3;
 constexpr std::size_t kHostMessageLines = 30;
 constexpr std::size_t kAllLines = 1000;
-
-std::string seconds_text(double seconds) {
-  return human_duration(std::chrono::duration<double>(seconds));
-}
 
 std::string first_line_of(std::string_view message) {
   for (const std::string& line : safe_lines(message)) {

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -58,10 +57,6 @@ class FailureWriter {
   std::string file_;  ///< Of the block being written.
   std::size_t number_ = 0;
 };
-
-std::string seconds_text(double seconds) {
-  return human_duration(std::chrono::duration<double>(seconds));
-}
 
 std::string_view phrase_of_stage(std::string_view stage) {
   if (stage == "load") return "while loading the file";

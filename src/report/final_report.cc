@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -32,10 +31,6 @@ namespace {
 constexpr std::size_t kRerunFiles = 10;
 constexpr std::size_t kCauseLines = 5;
 constexpr int kTerminated = 143;  // 128 + SIGTERM.
-
-std::string seconds_text(double seconds) {
-  return human_duration(std::chrono::duration<double>(seconds));
-}
 
 std::string row(std::string_view label, std::string_view text, const Look& look) {
   return fmt::format("{}  {}\n", painted(look, Style::kDim, fmt::format("{:>7}", label)), text);

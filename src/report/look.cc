@@ -3,10 +3,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "report/display_text.h"
 #include "results/verdict.h"
 
@@ -108,6 +110,10 @@ std::string clock_text(double seconds) {
   const auto whole = static_cast<long>(std::clamp(seconds, 0.0, 86400.0 * 99));
   if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole % 3600 / 60, whole % 60);
+}
+
+std::string seconds_text(double seconds) {
+  return human_duration(std::chrono::duration<double>(seconds));
 }
 
 }  // namespace gorgon::report

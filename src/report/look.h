@@ -52,5 +52,7 @@ enum class Style : std::uint8_t { kPlain, kBold, kDim, kRed, kBoldRed, kGreen, k
 
 /// "0:41", "12:05", "1:02:03": short enough for a display that changes every second.
 [[nodiscard]] std::string clock_text(double seconds);
+/// As human_duration() writes it.
+[[nodiscard]] std::string seconds_text(double seconds);
 
 }  // namespace gorgon::report

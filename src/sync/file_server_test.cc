@@ -24,9 +24,8 @@
 namespace gorgon::sync {
 namespace {
 
+using test::kMebibyte;
 using testing::HasSubstr;
-
-constexpr std::size_t kMebibyte{1024UL * 1024UL};
 
 class FileServerTest : public testing::Test {
  protected:

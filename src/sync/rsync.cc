@@ -23,8 +23,8 @@ namespace gorgon::sync {
 
 namespace {
 
-constexpr std::string_view kSilenceLimit = "--timeout=30";
-constexpr std::string_view kConnectLimit = "--contimeout=10";
+constexpr std::string_view kSilenceOption = "--timeout=30";
+constexpr std::string_view kConnectOption = "--contimeout=10";
 /// rsync's exit code for "some files vanished before they could be transferred" (rsync(1)).
 constexpr int kVanished = 24;
 /// "Partial transfer due to error": a file could not be read, or changed again and again.
@@ -121,8 +121,8 @@ std::vector<std::string> rsync_argv(const RsyncRun& run) {
   // Not --archive: owners and groups are those of whoever receives, and sockets, pipes and devices
   // belong to the machine they are on.
   std::vector<std::string> argv = {"rsync", "-rlpt"};
-  if (run.via != Via::kLocal) argv.emplace_back(kSilenceLimit);
-  if (run.via == Via::kDaemon) argv.emplace_back(kConnectLimit);
+  if (run.via != Via::kLocal) argv.emplace_back(kSilenceOption);
+  if (run.via == Via::kDaemon) argv.emplace_back(kConnectOption);
   if (run.via == Via::kDaemon && !run.password.empty()) argv.emplace_back("--password-file=-");
   if (run.via == Via::kSsh) argv.push_back("--rsh=" + remote_shell(run));
   if (run.compress && run.via != Via::kLocal) argv.emplace_back("--compress");

@@ -26,9 +26,8 @@
 namespace gorgon::sync {
 namespace {
 
+using test::kMebibyte;
 using testing::HasSubstr;
-
-constexpr std::size_t kMebibyte{1024UL * 1024UL};
 
 class SnapshotTest : public testing::Test {
  protected:

@@ -26,9 +26,8 @@ namespace gorgon::sync {
 namespace {
 
 using config::Transport;
+using test::kMebibyte;
 using testing::HasSubstr;
-
-constexpr std::size_t kMebibyte{1024UL * 1024UL};
 
 config::ProjectConfig project_with(Transport transport, std::string host, int port = 0,
                                    std::string path = "") {

@@ -1,12 +1,15 @@
 // File trees in tests: make them, and compare what is in them.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
 
 namespace gorgon::test {
+
+inline constexpr std::size_t kMebibyte{1024UL * 1024UL};
 
 /// Writes a file and the folders above it; `mode` is exact. Aborts on failure.
 void write(const std::filesystem::path& path, std::string_view text = "", unsigned mode = 0644);
