@@ -21,6 +21,9 @@ namespace gorgon {
 
 namespace {
 
+/// Of ids.
+constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+
 /// Optimal string alignment distance: Levenshtein's edits and swaps of neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before_last(b.size() + 1);
@@ -121,7 +124,6 @@ std::string count_of(std::size_t count, std::string_view singular) {
 }
 
 std::string random_id(std::size_t length) {
-  static constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
   std::string id;
   while (id.size() < length) {
     std::array<unsigned char, 64> bytes;
@@ -132,6 +134,11 @@ std::string random_id(std::size_t length) {
     }
   }
   return id;
+}
+
+bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= 64 &&
+         text.find_first_not_of(kAlphabet) == std::string_view::npos;
 }
 
 }  // namespace gorgon

@@ -27,5 +27,7 @@ namespace gorgon {
 
 /// `length` random characters of [a-z0-9], from the system's random source: about 5.2 bits each.
 [[nodiscard]] std::string random_id(std::size_t length);
+/// Whether it is made as random_id() makes them, of 1 to 64 characters: fit for names of files.
+[[nodiscard]] bool is_id(std::string_view text);
 
 }  // namespace gorgon

@@ -27,5 +27,13 @@ TEST(TextTest, TheNearestWordIsFoundAtOnce) {
   EXPECT_EQ(nearest(std::string(10'000'000, 'f'), kWords), std::nullopt);
 }
 
+TEST(TextTest, IdsAreFitForFileNames) {
+  EXPECT_TRUE(is_id(random_id(12)));
+  EXPECT_TRUE(is_id(std::string(64, 'a')));
+  for (const std::string& bad : {std::string(), std::string(65, 'a'), std::string("../x"),
+                                 std::string("A"), std::string("a\0b", 3), std::string("a.b")})
+    EXPECT_FALSE(is_id(bad)) << bad;
+}
+
 }  // namespace
 }  // namespace gorgon

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,16 @@ namespace gorgon::cli {
 
 enum class MessageFormat { kHuman, kJson };
 
+/// How a run is shown.
+struct Presentation {
+  report::Color color = report::Color::kAuto;
+  MessageFormat format = MessageFormat::kHuman;
+  bool quiet = false;
+  bool verbose = false;
+};
+
 struct StartCommand {
+  std::vector<std::string> arguments;  ///< All of them, as they were given.
   std::vector<std::string> selection;
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;  ///< --config was given.
@@ -26,13 +36,22 @@ struct StartCommand {
   std::optional<double> unit_timeout;   ///< Seconds.
   std::optional<double> case_timeout;   ///< Seconds.
   std::optional<double> run_timeout;    ///< Seconds.
-  report::Color color = report::Color::kAuto;
-  MessageFormat format = MessageFormat::kHuman;
-  bool quiet = false;
-  bool verbose = false;
+  Presentation presentation;
   bool dry_run = false;
 };
 int start(const StartCommand& command);
+
+struct ResumeCommand {
+  std::string job;  ///< Empty: the only one.
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;  ///< --config was given.
+  Presentation presentation;
+};
+/// Takes up the run of an originator that has died. `parse` reads the arguments of its `gorgon
+/// start`; nullopt: it does not know them.
+int resume(
+    const ResumeCommand& command,
+    const std::function<std::optional<StartCommand>(const std::vector<std::string>&)>& parse);
 
 struct ListenCommand {
   std::optional<std::filesystem::path> config_file;

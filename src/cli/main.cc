@@ -50,7 +50,7 @@ constexpr std::string_view kStartFooter =
 
 /// Options of every command that talks to a project's broker.
 template <class Command>
-void add_project_options(CLI::App& app, Command& command) {
+void add_config_option(CLI::App& app, Command& command) {
   app.add_option_function<std::string>(
          "--config",
          [&command](const std::string& file) {
@@ -59,6 +59,10 @@ void add_project_options(CLI::App& app, Command& command) {
          },
          "Read FILE instead of ./gorgon.json")
       ->type_name("FILE");
+}
+template <class Command>
+void add_project_options(CLI::App& app, Command& command) {
+  add_config_option(app, command);
   app.add_option("--cluster", command.cluster, "Talk to the listeners of cluster NAME only")
       ->type_name("NAME");
 }
@@ -160,6 +164,7 @@ class CommandLine {
     app_.set_version_flag("--version", "gorgon " + std::string(kVersion));
     app_.require_subcommand(0, 1);
     add_start();
+    add_resume();
     add_listen();
     add_ping();
     add_file_server();
@@ -187,6 +192,7 @@ class CommandLine {
         (!is_command(arguments.front()) && !is_for_the_program(arguments.front()))) {
       arguments.insert(arguments.begin(), "start");
     }
+    start_.arguments.assign(arguments.begin() + 1, arguments.end());
     std::ranges::reverse(arguments);  // As CLI11 wants them.
     try {
       app_.parse(arguments);
@@ -233,17 +239,47 @@ class CommandLine {
                        "Cancel what is left of the run after this long (exit code 7); 0: never",
                        "SECONDS");
     app->add_flag("--dry-run", start_.dry_run, "Show what would run, in order, and run nothing");
-    app->add_flag("-q,--quiet", start_.quiet, "Show failures and the summary only");
-    app->add_flag("-v,--verbose", start_.verbose, "Show every file, and whole backtraces");
-    add_words<report::Color>(*app, "--color", start_.color,
+    add_presentation(*app, start_.presentation);
+    app->footer(std::string(kStartFooter));
+  }
+
+  static void add_presentation(CLI::App& app, Presentation& presentation) {
+    app.add_flag("-q,--quiet", presentation.quiet, "Show failures and the summary only");
+    app.add_flag("-v,--verbose", presentation.verbose, "Show every file, and whole backtraces");
+    add_words<report::Color>(app, "--color", presentation.color,
                              {{"auto", report::Color::kAuto},
                               {"always", report::Color::kAlways},
                               {"never", report::Color::kNever}},
                              "Use colours: auto, always or never", "WHEN");
-    add_words<MessageFormat>(*app, "--message-format", start_.format,
+    add_words<MessageFormat>(app, "--message-format", presentation.format,
                              {{"human", MessageFormat::kHuman}, {"json", MessageFormat::kJson}},
                              "human, or json: one event a line on standard output", "FORMAT");
-    app->footer(std::string(kStartFooter));
+  }
+
+  void add_resume() {
+    CLI::App* app = command("resume", "Take up a run whose gorgon has died",
+                            [this] { return resume(resume_, &CommandLine::start_command_of); });
+    app->add_option("job", resume_.job, "Which run; not needed when there is but one")
+        ->type_name("JOB");
+    add_config_option(*app, resume_);
+    add_presentation(*app, resume_.presentation);
+    app->footer(
+        "Machines that are at work on the run go on; results that came meanwhile count. Files "
+        "without a verdict are run, with the tree of the run if it is still there. Ends as the "
+        "run would have ended, with the same exit codes; 4 when there is nothing to resume.");
+  }
+
+  /// What `gorgon start ARGUMENTS` means.
+  static std::optional<StartCommand> start_command_of(const std::vector<std::string>& arguments) {
+    CommandLine line;
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    reversed.emplace_back("start");
+    try {
+      line.app_.parse(reversed);
+    } catch (const CLI::Error&) {
+      return std::nullopt;
+    }
+    return line.start_;
   }
 
   void add_listen() {
@@ -447,6 +483,7 @@ class CommandLine {
   CLI::App app_;
   std::vector<std::pair<CLI::App*, std::function<int()>>> calls_;
   StartCommand start_;
+  ResumeCommand resume_;
   ListenCommand listen_;
   LocalListenerCommand local_;
   PingCommand ping_;

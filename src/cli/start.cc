@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "cli/commands.h"
 #include "cli/signing_key.h"
 #include "config/project_config.h"
+#include "originator/journal.h"
 #include "originator/make_plan.h"
 #include "originator/originator.h"
 #include "plan/schedule.h"
@@ -43,6 +45,7 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   options.project = fs::absolute(command.config_file).parent_path().lexically_normal();
   options.config_name = command.config_file.string();
   options.selection = command.selection;
+  options.arguments = command.arguments;
   options.slots = command.slots;
   if (command.cluster) options.config.cluster = *command.cluster;
   if (command.start_timeout)
@@ -74,12 +77,13 @@ report::Rerun how_to_rerun(const StartCommand& command, const originator::StartO
 
 std::unique_ptr<report::Reporter> make_reporter(const StartCommand& command,
                                                 const originator::StartOptions& options) {
-  if (command.format == MessageFormat::kJson)
+  if (command.presentation.format == MessageFormat::kJson)
     return std::make_unique<report::JsonEventsReporter>(STDOUT_FILENO);
-  const auto verbosity = command.quiet     ? report::Verbosity::kQuiet
-                         : command.verbose ? report::Verbosity::kVerbose
-                                           : report::Verbosity::kNormal;
-  auto terminal = report::terminal_options(STDOUT_FILENO, command.color, verbosity, &std::getenv);
+  const auto verbosity = command.presentation.quiet     ? report::Verbosity::kQuiet
+                         : command.presentation.verbose ? report::Verbosity::kVerbose
+                                                        : report::Verbosity::kNormal;
+  auto terminal =
+      report::terminal_options(STDOUT_FILENO, command.presentation.color, verbosity, &std::getenv);
   terminal.look.project_root = options.project.string();
   terminal.look.rerun = how_to_rerun(command, options);
   return std::make_unique<report::TerminalReporter>(STDOUT_FILENO, std::move(terminal));
@@ -98,7 +102,7 @@ int end_report(report::Reporter& reporter, int exit_code) {
 int refuse(const StartCommand& command, const Error& error, std::optional<int> exit_code = {}) {
   const int usual_code = complain(error);
   const int code = exit_code.value_or(usual_code);
-  if (command.format != MessageFormat::kJson) return code;
+  if (command.presentation.format != MessageFormat::kJson) return code;
   report::JsonEventsReporter reporter(STDOUT_FILENO);
   reporter.on(results::RunFinished{.exit_code = code, .reason = error.message});
   return end_report(reporter, code);
@@ -137,32 +141,13 @@ bool is_ignored(int signal) {
   return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-}  // namespace
+Result<void> open_log(const originator::StartOptions& options) {
+  if (options.config.originator_log_file.empty()) return {};
+  return log::open(options.config.originator_log_file, log::Level::kInfo);
+}
 
-int start(const StartCommand& command) {
-  auto options = settle(command);
-  if (!options) return refuse(command, options.error());
-  if (!options->config.originator_log_file.empty()) {
-    if (const auto opened = log::open(options->config.originator_log_file, log::Level::kInfo);
-        !opened)
-      return refuse(command, opened.error());
-  }
-  auto plan = originator::make_plan(*options);
-  if (!plan) {
-    const bool is_selection =
-        !command.selection.empty() && plan.error().kind == ErrorKind::kNotFound;
-    return refuse(command, plan.error(),
-                  is_selection ? std::optional<int>(results::kNothingSelected) : std::nullopt);
-  }
-  if (command.dry_run) {
-    if (command.format == MessageFormat::kJson) return show_plan_as_events(*plan);
-    show_plan(*plan);
-    return 0;
-  }
-  const auto reporter = make_reporter(command, *options);
-  asio::io_context io(1);
-  originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
-                                    *reporter);
+/// To its end, or until signals have ended it.
+int run(asio::io_context& io, originator::Originator& originator, report::Reporter& reporter) {
   asio::signal_set signals(io, SIGINT, SIGTERM);
   if (!is_ignored(SIGHUP)) signals.add(SIGHUP);
   signals.async_wait([&](const boost::system::error_code& error, int number) {
@@ -179,7 +164,75 @@ int start(const StartCommand& command) {
   const int exit_code = run_to_completion(io, originator.run());
   // A pager may be read for an hour; from here on Ctrl-C ends us as it ends any program.
   signals.clear();
-  return end_report(*reporter, exit_code);
+  return end_report(reporter, exit_code);
+}
+
+/// Of what the user has named, there is nothing.
+std::optional<int> code_if_not_found(const Error& error) {
+  if (error.kind != ErrorKind::kNotFound) return std::nullopt;
+  return results::kNothingSelected;
+}
+
+/// Of the only job that was cut off, when `job` is empty.
+Result<originator::Journal> open_journal(const fs::path& project, const std::string& job) {
+  if (!job.empty()) return originator::Journal::open(project, job);
+  const auto jobs = originator::cut_off_jobs(project);
+  if (jobs.size() == 1) return originator::Journal::open(project, jobs.front().job);
+  if (jobs.empty()) return fail(ErrorKind::kNotFound, "no run was cut off here: nothing to resume");
+  std::string message = "more than one run was cut off here; which one?";
+  for (const auto& one : jobs)
+    message += "\n  gorgon resume " + one.job + "  (" + human_duration(one.age) + " ago)";
+  return fail(ErrorKind::kUsage, std::move(message));
+}
+
+}  // namespace
+
+int start(const StartCommand& command) {
+  auto options = settle(command);
+  if (!options) return refuse(command, options.error());
+  if (const auto opened = open_log(*options); !opened) return refuse(command, opened.error());
+  auto plan = originator::make_plan(*options);
+  if (!plan) {
+    return refuse(command, plan.error(),
+                  command.selection.empty() ? std::nullopt : code_if_not_found(plan.error()));
+  }
+  if (command.dry_run) {
+    if (command.presentation.format == MessageFormat::kJson) return show_plan_as_events(*plan);
+    show_plan(*plan);
+    return 0;
+  }
+  const auto reporter = make_reporter(command, *options);
+  asio::io_context io(1);
+  originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
+                                    *reporter);
+  return run(io, originator, *reporter);
+}
+
+int resume(
+    const ResumeCommand& command,
+    const std::function<std::optional<StartCommand>(const std::vector<std::string>&)>& parse) {
+  const fs::path project = fs::absolute(command.config_file).parent_path().lexically_normal();
+  StartCommand start;
+  start.presentation = command.presentation;
+  auto journal = open_journal(project, command.job);
+  if (!journal) return refuse(start, journal.error(), code_if_not_found(journal.error()));
+  const auto given = parse(journal->head().arguments);
+  if (!given) {
+    return refuse(start, Error{ErrorKind::kUsage,
+                               "the options of the run are those of another version of gorgon"});
+  }
+  start = *given;
+  start.presentation = command.presentation;
+  start.config_file = command.config_file;
+  start.config_is_required = command.config_is_required;
+  auto options = settle(start);
+  if (!options) return refuse(start, options.error());
+  if (const auto opened = open_log(*options); !opened) return refuse(start, opened.error());
+  const auto reporter = make_reporter(start, *options);
+  asio::io_context io(1);
+  originator::Originator originator(io.get_executor(), *std::move(options), *std::move(journal),
+                                    *reporter);
+  return run(io, originator, *reporter);
 }
 
 }  // namespace gorgon::cli

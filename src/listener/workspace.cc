@@ -21,13 +21,6 @@ namespace gorgon::listener {
 
 namespace {
 
-bool is_job_id(const std::string& text) {
-  return !text.empty() && text.size() <= 128 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-  });
-}
-
 /// "~/app" is how people name a folder that is at the same place below each machine's home.
 fs::path with_home(const std::string& path) {
   const char* home = std::getenv("HOME");
@@ -62,7 +55,7 @@ Result<Workspaces> Workspaces::open(const fs::path& root) {
 }
 
 Task<Result<Workspace>> Workspaces::create(std::string job, config::SourceLocation source) {
-  if (!is_job_id(job)) co_return fail(ErrorKind::kProtocol, "not a job id: \"" + job + "\"");
+  if (!is_id(job)) co_return fail(ErrorKind::kProtocol, "not a job id: \"" + job + "\"");
   // Random letters, as a job may come again while its first workspace is still being removed.
   const fs::path directory = scratch_.path() / ("job-" + job + "-" + random_id(4));
   const fs::path tree = directory / "tree";

@@ -1,9 +1,11 @@
 // Originator: what machines and workers say while the job runs, and who falls silent.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "broker/broker.h"
+#include "originator/journal.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
 #include "originator/originator.h"
@@ -103,37 +106,43 @@ void Originator::handle(const broker::Delivery& delivery) {
   auto message = protocol::decode(delivery.body);
   if (!message)
     return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
+  if (is_journalled(*message))
+    keep([&](Journal& journal) { return journal.add_reply(delivery.body); });
+  handle(*std::move(message));
+  settle_returned();
+}
+
+void Originator::handle(protocol::Message message) {
   const auto now = Clock::now();
-  if (const auto* started = std::get_if<protocol::UnitStarted>(&*message)) {
+  if (const auto* started = std::get_if<protocol::UnitStarted>(&message)) {
     handle(*started);
-  } else if (auto* slow = std::get_if<protocol::UnitSlow>(&*message)) {
+  } else if (auto* slow = std::get_if<protocol::UnitSlow>(&message)) {
     handle(std::move(*slow));
-  } else if (auto* cases = std::get_if<protocol::UnitCases>(&*message)) {
+  } else if (auto* cases = std::get_if<protocol::UnitCases>(&message)) {
     state_.add_cases(cases->unit, cases->run, cases->part, std::move(cases->cases));
-  } else if (auto* finished = std::get_if<protocol::UnitFinished>(&*message)) {
+  } else if (auto* finished = std::get_if<protocol::UnitFinished>(&message)) {
     handle(std::move(*finished));
-  } else if (auto* host = std::get_if<protocol::HostState>(&*message)) {
+  } else if (auto* host = std::get_if<protocol::HostState>(&message)) {
     handle(std::move(*host));
-  } else if (const auto* alive = std::get_if<protocol::WorkerAlive>(&*message)) {
+  } else if (const auto* alive = std::get_if<protocol::WorkerAlive>(&message)) {
     if (alive->unit) {
       state_.worker_has(alive->host, alive->worker, *alive->unit, now);
     } else {
       state_.worker_seen(alive->host, alive->worker, now);
     }
     hosts_.seen(alive->host, now);
-  } else if (const auto* done = std::get_if<protocol::WorkerDone>(&*message)) {
+  } else if (const auto* done = std::get_if<protocol::WorkerDone>(&message)) {
     handle(*done);
-  } else if (const auto* listener = std::get_if<protocol::ListenerUp>(&*message)) {
+  } else if (const auto* listener = std::get_if<protocol::ListenerUp>(&message)) {
     welcome(*listener);
-  } else if (const auto* refusal = std::get_if<protocol::CommandOutput>(&*message)) {
+  } else if (const auto* refusal = std::get_if<protocol::CommandOutput>(&message)) {
     notice(Notice::Level::kWarning, refusal->host + ": " + refusal->output);
-  } else if (const auto* returned = std::get_if<protocol::UnitReturned>(&*message)) {
+  } else if (const auto* returned = std::get_if<protocol::UnitReturned>(&message)) {
     state_.worker_seen(returned->host, returned->worker, now);
     state_.unit_returned(returned->unit);
-  } else if (const auto* died = std::get_if<protocol::WorkerDied>(&*message)) {
+  } else if (const auto* died = std::get_if<protocol::WorkerDied>(&message)) {
     handle(*died);
   }
-  settle_returned();
 }
 
 /// What workers gave back for good: a unit of ours, or what somebody else put into the queue.
@@ -145,7 +154,10 @@ void Originator::take_dead_letter(std::string_view body) {
   const bool is_ours = !options_.signing_key ||
                        (is_sealed && (*envelope)->key == options_.signing_key->public_key() &&
                         protocol::is_genuine(**envelope));
-  if (unit != nullptr && is_ours) return state_.unit_returned(unit->unit.id);
+  if (unit != nullptr && is_ours) {
+    keep([&](Journal& journal) { return journal.add(ReturnRecord{.unit = unit->unit.id}); });
+    return state_.unit_returned(unit->unit.id);
+  }
   notice(Notice::Level::kWarning,
          "the workers were given something that is no file of this run; they did not run it");
 }
@@ -181,7 +193,9 @@ void Originator::handle(protocol::UnitSlow message) {
 }
 
 void Originator::handle(protocol::UnitFinished message) {
-  state_.worker_seen(message.result.host, message.result.worker, Clock::now());
+  // A result that an earlier originator has given for want of another has neither.
+  if (!message.result.worker.empty())
+    state_.worker_seen(message.result.host, message.result.worker, Clock::now());
   accept(std::move(message.result), message.run, message.earlier_cases);
 }
 
@@ -201,7 +215,17 @@ void Originator::accept(results::UnitResult result, const std::string& run,
 void Originator::settle_returned() {
   auto settled = state_.settle_returned();
   std::ranges::move(settled.again, std::back_inserter(to_republish_));
-  for (results::UnitResult& result : settled.given_up) accept(std::move(result), {}, 0);
+  for (results::UnitResult& result : settled.given_up) give_up(std::move(result));
+}
+
+/// Nobody has said it but us, so nobody can say it again to one who takes the job up.
+void Originator::give_up(results::UnitResult result) {
+  keep([&](Journal& journal) {
+    const protocol::UnitFinished message{
+        .job = job_, .run = {}, .earlier_cases = 0, .result = result};
+    return journal.add_reply(protocol::encode(message));
+  });
+  accept(std::move(result), {}, 0);
 }
 
 void Originator::handle(protocol::HostState message) {
@@ -273,7 +297,7 @@ void Originator::handle(const protocol::WorkerDied& message) {
 
 /// A listener that came late, or came back.
 void Originator::welcome(const protocol::ListenerUp& listener) {
-  if (!is_published_ || outcome_ || state_.is_complete()) return;
+  if (!is_published_ || !shipment_ || outcome_ || state_.is_complete()) return;
   (void)broker_->post(
       {broker::to_queue(listener.queue), for_listeners(definition(), listener.queue)});
 }
@@ -331,6 +355,10 @@ void Originator::check_workers() {
   std::chrono::duration<double> limit = options_.config.timeouts.start;
   // Those that are out stay out; one that is just starting may still come.
   if (hosts_.all_failed()) limit = std::min<std::chrono::duration<double>>(limit, kLastChance);
+  if (!shipment_) {
+    limit = limit.zero();
+    reason = "for listeners: the tree of this run is gone, so that none can join";
+  }
   if (now - *nobody_since_ >= limit) {
     reason = "waited " + human_duration(now - *nobody_since_) + " " + reason;
     return end(hosts_.exit_code(), reasons.empty() ? reason : reason + "\n" + reasons);

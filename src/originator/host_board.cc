@@ -49,6 +49,12 @@ void HostBoard::all_seen(TimePoint now) {
   for (auto& [name, host] : hosts_) host.last_seen = now;
 }
 
+std::vector<std::string> HostBoard::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, host] : hosts_) names.push_back(name);
+  return names;
+}
+
 std::vector<std::string> HostBoard::drop_silent(TimePoint limit) {
   std::vector<std::string> dropped;
   for (auto& [name, host] : hosts_) {

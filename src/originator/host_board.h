@@ -27,6 +27,8 @@ class HostBoard {
   /// Hosts at work that have said nothing since `limit`; they are then counted as out of the job.
   std::vector<std::string> drop_silent(TimePoint limit);
 
+  /// Of all machines that were heard of.
+  [[nodiscard]] std::vector<std::string> names() const;
   /// Machines that prepare or run the job.
   [[nodiscard]] std::size_t at_work() const;
   [[nodiscard]] std::size_t answered() const { return hosts_.size(); }

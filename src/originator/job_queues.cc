@@ -16,11 +16,11 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/broker.h"
+#include "originator/journal.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
 #include "originator/originator.h"
 #include "originator/shipment.h"
-#include "protocol/codec.h"
 #include "protocol/envelope.h"
 #include "protocol/messages.h"
 #include "protocol/names.h"
@@ -115,6 +115,7 @@ Task<Result<void>> Originator::publish_job() {
 Task<Result<void>> Originator::publish_everything() {
   has_queues_ = true;
   is_published_ = false;
+  keep([this](Journal& journal) { return journal.add(QueueRecord{.epoch = epoch_}); });
   GORGON_CO_TRY(co_await declare_queues());
   if (has_slot_queue()) {
     std::vector<broker::Message> slots(
@@ -122,14 +123,21 @@ Task<Result<void>> Originator::publish_everything() {
     GORGON_CO_TRY(co_await broker_->publish(std::move(slots)));
   }
   GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
-  std::vector<broker::Message> broadcast;
-  broadcast.push_back(
-      {broker::to_topic(protocol::jobs_topic(cluster())), for_listeners(definition())});
-  GORGON_CO_TRY(co_await broker_->publish(std::move(broadcast)));
+  GORGON_CO_TRY(co_await broadcast_job());
   is_published_ = true;
+  keep([this](Journal& journal) {
+    return journal.add(QueueRecord{.epoch = epoch_, .is_published = true});
+  });
   published_at_ = last_progress_ = Clock::now();
   next_renewal_ = published_at_ + kRenewalInterval;
   co_return Result<void>();
+}
+
+Task<Result<void>> Originator::broadcast_job() {
+  std::vector<broker::Message> broadcast;
+  broadcast.push_back(
+      {broker::to_topic(protocol::jobs_topic(cluster())), for_listeners(definition())});
+  co_return co_await broker_->publish(std::move(broadcast));
 }
 
 /// With the embedded broker -j is the number of its slots.
@@ -252,12 +260,59 @@ Task<Result<void>> Originator::restore_job() {
     notice(Notice::Level::kInfo, "connected to the broker again");
     co_return Result<void>();
   }
+  if (!shipment_) {
+    end(results::kIncomplete,
+        "the waiting files are gone from the broker, and the tree went with the originator that "
+        "died");
+    co_return Result<void>();
+  }
   co_await delete_work_queues();
   ++epoch_;
   GORGON_CO_TRY(co_await publish_everything());
   to_republish_.clear();
-  notice(Notice::Level::kWarning, "the broker lost the waiting files; they are published again");
+  notice(Notice::Level::kWarning,
+         "the broker has the waiting files no more; they are published again");
   co_return Result<void>();
+}
+
+Task<Result<void>> Originator::take_up_job() {
+  if (state_.is_complete() && local_) co_return Result<void>();
+  auto restoring = restore_abandoned_job();
+  std::string reason = "for the broker to give the job back";
+  const auto limit =
+      std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start) + kAnswerSlack;
+  co_return co_await unless_ended(std::move(restoring), std::move(reason), limit);
+}
+
+/// The reply queue lives for a while without its originator, and workers as long as it: when it is
+/// there, they may be at work still, and what they have said meanwhile waits in it.
+Task<Result<void>> Originator::restore_abandoned_job() {
+  has_queues_ = true;
+  bool is_alive = false;
+  if (!local_) {
+    std::string replies = protocol::reply_queue(job_);
+    GORGON_CO_TRY_ASSIGN(is_alive, co_await broker_->queue_exists(std::move(replies)));
+  }
+  if (!is_alive) {
+    forget_everybody();
+    is_published_ = false;
+    if (state_.is_complete()) co_return Result<void>();
+  }
+  published_at_ = last_progress_ = Clock::now();
+  next_renewal_ = published_at_ + kRenewalInterval;
+  const std::uint32_t epoch = epoch_;
+  GORGON_CO_TRY(co_await restore_job());
+  settle_returned();
+  // For machines that could not pull the tree while nobody served it.
+  const bool may_join = is_published_ && epoch_ == epoch && shipment_ && !state_.is_complete();
+  if (may_join) co_return co_await broadcast_job();
+  co_return Result<void>();
+}
+
+void Originator::forget_everybody() {
+  for (const std::string& host : hosts_.names())
+    (void)state_.drop_host(host, results::JobState::AttemptEnd::kStopped);
+  hosts_ = HostBoard();
 }
 
 /// All verdicts are in. What was said meanwhile waits in the reply queue; who was cut off, too, may

@@ -7,12 +7,12 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/files.h"
 #include "base/result.h"
+#include "originator/own_folder.h"
 #include "plan/failed_files.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"
@@ -24,21 +24,10 @@ namespace gorgon::originator {
 
 namespace {
 
-constexpr const char* kOwnFolder = ".gorgon";
-
 std::filesystem::path runtime_file(const StartOptions& options) {
   const auto& configured = options.config.runtime_file;
   return options.project /
          (configured.empty() ? std::filesystem::path(kOwnFolder) / "runtimes.json" : configured);
-}
-
-/// What we keep in the project without being asked to is no work of the user's to commit.
-Result<void> hide_own_folder(const std::filesystem::path& project) {
-  const auto ignore_file = project / kOwnFolder / ".gitignore";
-  std::error_code ignored;
-  if (!fs::is_directory(project / kOwnFolder, ignored) || fs::exists(ignore_file, ignored))
-    return {};
-  return write_file(ignore_file, "*\n");
 }
 
 }  // namespace

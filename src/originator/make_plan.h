@@ -23,6 +23,7 @@ struct StartOptions {
   config::ProjectConfig config;             ///< Options of the command line merged in.
   std::vector<std::string>
       selection;  ///< Files, directories, globs; empty: all of the configuration.
+  std::vector<std::string> arguments;     ///< Of `gorgon start` as given, for `gorgon resume`.
   std::optional<PrivateKey> signing_key;  ///< What listeners are told is signed with it.
   std::optional<std::size_t>
       slots;  ///< -j: the most workers at once; on the embedded broker their number.

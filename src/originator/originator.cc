@@ -1,16 +1,21 @@
 #include "originator/originator.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
 #include <cstddef>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <tuple>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "base/asio.h"
 #include "base/log.h"
@@ -18,10 +23,12 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "config/project_config.h"
+#include "originator/journal.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
 #include "originator/make_plan.h"
 #include "originator/shipment.h"
+#include "protocol/messages.h"
 #include "report/reporter.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
@@ -46,6 +53,13 @@ int exit_code_of(const Error& error) {
   }
 }
 
+std::chrono::seconds age_of_job(const Journal& journal) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::chrono::seconds started(journal.head().started_at);
+  return std::max(std::chrono::duration_cast<std::chrono::seconds>(now) - started,
+                  std::chrono::seconds(0));
+}
+
 std::size_t default_slots() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 }  // namespace
@@ -62,18 +76,35 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
       ended_(executor),
       alive_(std::make_shared<Originator*>(this)) {}
 
+Originator::Originator(const asio::any_io_executor& executor, StartOptions options, Journal journal,
+                       report::Reporter& reporter)
+    : Originator(executor, std::move(options), Plan{.units = journal.head().units}, reporter) {
+  job_ = journal.head().job;
+  options_.config.cluster = journal.head().cluster;
+  journal_ = std::move(journal);
+  is_taken_up_ = true;
+}
+
 Task<int> Originator::run() {
   started_ = Clock::now();
+  if (is_taken_up_) started_ -= age_of_job(*journal_);
   reporter_.on(results::RunStarted{.job = job_,
                                    .units = state_.units(),
                                    .expected_seconds = expected_seconds_,
                                    .is_local = !options_.config.connection.has_value()});
   if (const auto limit = options_.config.timeouts.run; limit.count() > 0) {
-    spawn(executor_, watch_run_limit(alive_, std::chrono::duration_cast<Clock::duration>(limit)));
+    const auto left = started_ + std::chrono::duration_cast<Clock::duration>(limit) - Clock::now();
+    spawn(executor_, watch_run_limit(alive_, left));
   }
   using Step = Task<Result<void>> (Originator::*)();
-  for (const Step step : {&Originator::call_before_originate, &Originator::reach_broker,
-                          &Originator::ship_tree, &Originator::publish_job}) {
+  std::vector<Step> steps = {&Originator::call_before_originate, &Originator::reach_broker,
+                             &Originator::ship_tree, &Originator::begin_journal,
+                             &Originator::publish_job};
+  if (is_taken_up_) {
+    steps = {&Originator::replay_journal, &Originator::reach_broker, &Originator::take_up_tree,
+             &Originator::take_up_job};
+  }
+  for (const Step step : steps) {
     if (outcome_) break;
     const auto done = co_await (this->*step)();
     if (!done) end(exit_code_of(done.error()), done.error().message);
@@ -83,6 +114,7 @@ Task<int> Originator::run() {
   record();
   co_await call_after_job_finishes();
   const int exit_code = co_await finish();
+  if (journal_) journal_->remove();
   *alive_ = nullptr;
   co_return exit_code;
 }
@@ -111,6 +143,7 @@ void Originator::reach_run_limit() {
 }
 
 void Originator::remove_traces() {
+  if (journal_) journal_->remove();
   shipment_.reset();
   local_.reset();
   Cgroup::remove_abandoned();
@@ -145,12 +178,16 @@ Task<Result<void>> Originator::reach_broker() {
   co_return co_await unless_ended(std::move(connecting), std::move(reason), kNoLimit);
 }
 
+ShipmentOptions Originator::shipment_options() const {
+  return {.project = options_.project,
+          .job = job_,
+          .config = options_.config,
+          .is_local = local_ != nullptr,
+          .needs_digest = options_.signing_key.has_value()};
+}
+
 Task<Result<void>> Originator::ship_tree() {
-  ShipmentOptions options{.project = options_.project,
-                          .job = job_,
-                          .config = options_.config,
-                          .is_local = local_ != nullptr,
-                          .needs_digest = options_.signing_key.has_value()};
+  ShipmentOptions options = shipment_options();
   auto sending = Shipment::send(options);
   std::string reason = "for the tree to be shipped";
   auto sent = co_await unless_ended(std::move(sending), std::move(reason), kNoLimit);
@@ -160,6 +197,78 @@ Task<Result<void>> Originator::ship_tree() {
     co_return std::unexpected(std::move(sent).error());
   }
   shipment_ = *std::move(sent);
+  co_return Result<void>();
+}
+
+/// A run without a journal is one that cannot be taken up; it is worth no less otherwise.
+Task<Result<void>> Originator::begin_journal() {
+  tell_of_cut_off_jobs();
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  auto journal =
+      Journal::create(options_.project,
+                      {.job = job_,
+                       .started_at = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
+                       .arguments = options_.arguments,
+                       .cluster = options_.config.cluster,
+                       .stage = shipment_->stage(),
+                       .tree_digest = shipment_->tree_digest(),
+                       .units = state_.units()});
+  if (journal) {
+    journal_ = *std::move(journal);
+  } else {
+    log::warning("`gorgon resume` will not know this run: {}", journal.error().message);
+  }
+  co_return Result<void>();
+}
+
+void Originator::tell_of_cut_off_jobs() {
+  for (const auto& [job, age] : cut_off_jobs(options_.project)) {
+    notice(Notice::Level::kInfo,
+           fmt::format("the run {} was cut off {} ago; `gorgon resume {}` finishes it", job,
+                       human_duration(age), job));
+  }
+}
+
+void Originator::keep(const std::function<Result<void>(Journal&)>& write) {
+  if (!journal_) return;
+  const auto written = write(*journal_);
+  if (written) return;
+  journal_->remove();
+  journal_.reset();
+  notice(Notice::Level::kWarning,
+         "if this program dies, the run cannot be taken up: " + written.error().message);
+}
+
+/// What the originator that has died knew, and told.
+Task<Result<void>> Originator::replay_journal() {
+  const auto take = [this](JournalRecord record) {
+    if (const auto* queues = std::get_if<QueueRecord>(&record)) {
+      epoch_ = queues->epoch;
+      is_published_ = queues->is_published;
+    } else if (const auto* returned = std::get_if<ReturnRecord>(&record)) {
+      state_.unit_returned(returned->unit);
+    } else {
+      handle(std::get<protocol::Message>(std::move(record)));
+    }
+  };
+  GORGON_CO_TRY(journal_->replay(take));
+  notice(Notice::Level::kInfo, fmt::format("the run {} is taken up: {} of {} had a verdict", job_,
+                                           state_.units().size() - state_.remaining(),
+                                           count_of(state_.units().size(), "file")));
+  co_return Result<void>();
+}
+
+/// Without the tree, machines that have it may still finish the job.
+Task<Result<void>> Originator::take_up_tree() {
+  auto taking =
+      Shipment::take_up(shipment_options(), journal_->head().stage, journal_->head().tree_digest);
+  std::string reason = "for the tree to be served again";
+  auto taken = co_await unless_ended(std::move(taking), std::move(reason), kNoLimit);
+  if (taken) {
+    shipment_ = *std::move(taken);
+  } else {
+    log::warning("no further machine can join: {}", taken.error().message);
+  }
   co_return Result<void>();
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "base/result.h"
 #include "broker/broker.h"
 #include "originator/host_board.h"
+#include "originator/journal.h"
 #include "originator/local_cluster.h"
 #include "originator/make_plan.h"
 #include "originator/shipment.h"
@@ -33,6 +35,10 @@ class Originator {
  public:
   /// `reporter` outlives the run.
   Originator(const asio::any_io_executor& executor, StartOptions options, Plan plan,
+             report::Reporter& reporter);
+  /// Takes up the job of an originator that has died: `options` as it had them. run() then tells
+  /// the reporter all that has happened to the job, from its start.
+  Originator(const asio::any_io_executor& executor, StartOptions options, Journal journal,
              report::Reporter& reporter);
 
   /// The whole run. Gives the exit code; everything worth saying has been said to the reporter.
@@ -59,7 +65,11 @@ class Originator {
   [[nodiscard]] Task<Result<void>> call_before_originate();
   [[nodiscard]] Task<Result<void>> reach_broker();
   [[nodiscard]] Task<Result<void>> ship_tree();
+  [[nodiscard]] Task<Result<void>> begin_journal();
   [[nodiscard]] Task<Result<void>> publish_job();
+  [[nodiscard]] Task<Result<void>> replay_journal();
+  [[nodiscard]] Task<Result<void>> take_up_tree();
+  [[nodiscard]] Task<Result<void>> take_up_job();
   [[nodiscard]] Task<void> collect();
   [[nodiscard]] Task<void> close_job();
   [[nodiscard]] Task<void> take_back_tree();
@@ -79,6 +89,10 @@ class Originator {
   [[nodiscard]] std::string with_alarm(const std::string& reason) const;
   [[nodiscard]] Task<void> within(Clock::duration limit, Task<void> step);
   [[nodiscard]] Task<int> finish();
+  [[nodiscard]] ShipmentOptions shipment_options() const;
+  /// `write` adds to the journal. A journal that cannot be written any more is given up.
+  void keep(const std::function<Result<void>(Journal&)>& write);
+  void tell_of_cut_off_jobs();
   void record();
   static Task<void> watch_run_limit(std::shared_ptr<Originator*> self, Clock::duration limit);
   void reach_run_limit();
@@ -94,6 +108,8 @@ class Originator {
   [[nodiscard]] bool has_slot_queue() const;
   [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
   [[nodiscard]] Task<Result<void>> restore_job();
+  [[nodiscard]] Task<Result<void>> restore_abandoned_job();
+  [[nodiscard]] Task<Result<void>> broadcast_job();
   [[nodiscard]] Task<Result<void>> restore_goodbyes();
   [[nodiscard]] protocol::JobDefinition definition() const;
   /// As it goes to all listeners, or to the listener or the workers that read `queue`.
@@ -107,6 +123,9 @@ class Originator {
   /// Handles what has arrived until `deadline`; shows time passing meanwhile.
   [[nodiscard]] Task<void> handle_inputs_until(Clock::time_point deadline);
   void handle(const broker::Delivery& delivery);
+  void handle(protocol::Message message);
+  void give_up(results::UnitResult result);
+  void forget_everybody();
   void take_dead_letter(std::string_view body);
   void settle_returned();
   void handle(const protocol::UnitStarted& message);
@@ -140,7 +159,9 @@ class Originator {
   Clock::time_point last_progress_;  ///< When a unit was last running.
   int republications_ = 0;
   std::unique_ptr<LocalCluster> local_;  ///< Null with RabbitMQ.
-  std::optional<Shipment> shipment_;
+  std::optional<Shipment> shipment_;     ///< None also for a job taken up whose tree is gone.
+  std::optional<Journal> journal_;
+  bool is_taken_up_ = false;                    ///< From an originator that has died.
   std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
   std::uint64_t connection_number_ = 0;
   bool is_connection_lost_ = false;

@@ -1,6 +1,8 @@
 #include "originator/shipment.h"
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -8,23 +10,36 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "config/project_config.h"
+#include "config/source_location.h"
 #include "sync/direct_server.h"
+#include "sync/scratch.h"
 #include "sync/snapshot.h"
 #include "sync/source_tree.h"
 #include "sync/tree_digest.h"
 
 namespace gorgon::originator {
 
+namespace {
+
+/// Where tests run in place; nullopt: the tree travels.
+std::optional<config::SourceLocation> in_place(const ShipmentOptions& options) {
+  const config::Sync& sync = options.config.job.sync;
+  if (!options.is_local && sync.transport != config::Transport::kNone) return std::nullopt;
+  const std::string place = sync.source_tree_path.empty() || options.is_local
+                                ? options.project.string()
+                                : sync.source_tree_path;
+  return config::SourceLocation{.transport = config::Transport::kNone, .source = place};
+}
+
+}  // namespace
+
 Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
   Shipment shipment;
-  const config::Sync& sync = options.config.job.sync;
-  if (options.is_local || sync.transport == config::Transport::kNone) {
-    const std::string place = sync.source_tree_path.empty() || options.is_local
-                                  ? options.project.string()
-                                  : sync.source_tree_path;
-    shipment.location_ = {.transport = config::Transport::kNone, .source = place};
+  if (auto place = in_place(options)) {
+    shipment.location_ = *std::move(place);
     co_return shipment;
   }
+  const config::Sync& sync = options.config.job.sync;
   // Named, not the default argument: GCC 12 destroys a temporary aggregate in a co_await expression
   // twice.
   sync::SnapshotOptions where;
@@ -36,18 +51,41 @@ Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
                          co_await sync::tree_digest(shipment.stage_->tree()));
   }
   if (sync.transport == config::Transport::kDirect) {
-    sync::DirectServerOptions server{.bind_address = sync.bind_address,
-                                     .broker_host = options.config.connection->host,
-                                     .compress = sync.compress};
-    GORGON_CO_TRY_ASSIGN(shipment.server_,
-                         co_await sync::DirectServer::start(*shipment.stage_, std::move(server)));
-    shipment.location_ = shipment.server_->location();
+    GORGON_CO_TRY(co_await shipment.serve(std::move(options)));
     co_return shipment;
   }
   shipment.location_ = sync::file_server_location(options.config, options.job);
   GORGON_CO_TRY(co_await sync::push(shipment.stage_->tree(), shipment.location_));
   shipment.is_pushed_ = true;
   shipment.stage_.reset();  // The machines pull from the file server from now on.
+  co_return shipment;
+}
+
+Task<Result<void>> Shipment::serve(ShipmentOptions options) {
+  sync::DirectServerOptions server{.bind_address = options.config.job.sync.bind_address,
+                                   .broker_host = options.config.connection->host,
+                                   .compress = options.config.job.sync.compress};
+  GORGON_CO_TRY_ASSIGN(server_, co_await sync::DirectServer::start(*stage_, std::move(server)));
+  location_ = server_->location();
+  co_return Result<void>();
+}
+
+Task<Result<Shipment>> Shipment::take_up(ShipmentOptions options, std::filesystem::path stage,
+                                         std::string tree_digest) {
+  Shipment shipment;
+  shipment.tree_digest_ = std::move(tree_digest);
+  if (auto place = in_place(options)) {
+    shipment.location_ = *std::move(place);
+    co_return shipment;
+  }
+  if (options.config.job.sync.transport != config::Transport::kDirect) {
+    shipment.location_ = sync::file_server_location(options.config, options.job);
+    shipment.is_pushed_ = true;
+    co_return shipment;
+  }
+  GORGON_CO_TRY_ASSIGN(sync::Scratch scratch, sync::Scratch::take_over(stage));
+  shipment.stage_ = std::make_unique<sync::Stage>(std::move(scratch));
+  GORGON_CO_TRY(co_await shipment.serve(std::move(options)));
   co_return shipment;
 }
 

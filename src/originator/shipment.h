@@ -28,15 +28,25 @@ class Shipment {
  public:
   /// kSync: the tree could not be read, staged, pushed or served; with the server's message.
   [[nodiscard]] static Task<Result<Shipment>> send(ShipmentOptions options);
+  /// What the send() of a process that has died left behind: `stage` as stage() said. kNotFound:
+  /// the stage is gone, as it is when another run of this user has tidied up. kSync.
+  [[nodiscard]] static Task<Result<Shipment>> take_up(ShipmentOptions options,
+                                                      std::filesystem::path stage,
+                                                      std::string tree_digest);
   /// After a send() that failed or was cancelled: what had arrived at the file server by then.
   [[nodiscard]] static Task<void> remove_partial(ShipmentOptions options);
   /// Removes what was pushed. Failures are logged.
   [[nodiscard]] Task<void> take_back();
   [[nodiscard]] const config::SourceLocation& location() const { return location_; }
+  /// The directory that must outlive us for take_up(); empty: none.
+  [[nodiscard]] std::filesystem::path stage() const {
+    return stage_ ? stage_->directory() : std::filesystem::path();
+  }
   /// Empty: none was needed.
   [[nodiscard]] const std::string& tree_digest() const { return tree_digest_; }
 
  private:
+  [[nodiscard]] Task<Result<void>> serve(ShipmentOptions options);
   config::SourceLocation location_;
   std::string tree_digest_;
   std::unique_ptr<sync::Stage> stage_;  ///< Stands still while the server below refers to it.

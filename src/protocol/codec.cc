@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/paths.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "config/project_config.h"
 #include "config/runner_settings.h"
 #include "config/source_location.h"
@@ -212,10 +213,7 @@ struct Codec<JobDefinition> {
     m.max_attempts = read_count(in, "max_attempts", 2);
     m.expires_at = in.integer_or("expires_at", 0, {.least = 0});
     // The id becomes part of directory and cgroup names.
-    if (m.id.empty() || m.id.size() > 64 ||
-        m.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") != std::string::npos) {
-      in.reject("id", "1 to 64 characters of a-z and 0-9");
-    }
+    if (!is_id(m.id)) in.reject("id", "1 to 64 characters of a-z and 0-9");
     return m;
   }
 };

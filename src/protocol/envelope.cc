@@ -82,9 +82,7 @@ Result<std::optional<Envelope>> open_envelope(std::string_view body) {
   if (envelope.expires_at < 0 || envelope.expires_at > kEndOfTime)
     in.reject("expires_at", "seconds since 1970");
   // Listeners write it into a file of lines.
-  if (envelope.nonce.empty() || envelope.nonce.size() > 64 ||
-      envelope.nonce.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") != std::string::npos)
-    in.reject("nonce", "1 to 64 characters of a-z and 0-9");
+  if (!is_id(envelope.nonce)) in.reject("nonce", "1 to 64 characters of a-z and 0-9");
   GORGON_TRY(in.status());
   envelope.key = *key;
   return envelope;

@@ -117,6 +117,14 @@ Result<Scratch> Scratch::make(const fs::path& root) {
   return fail(ErrorKind::kIo, "cannot make a directory in " + root.string());
 }
 
+Result<Scratch> Scratch::take_over(const fs::path& directory) {
+  UniqueFd lock = take_lock(directory);
+  std::error_code ignored;
+  if (!lock || !fs::is_directory(directory, ignored))
+    return fail(ErrorKind::kNotFound, directory.string() + " is gone, or somebody else's");
+  return Scratch(directory, std::move(lock));
+}
+
 Scratch::Scratch(Scratch&& other) noexcept
     : path_(std::move(other.path_)), lock_(std::move(other.lock_)) {
   other.path_.clear();

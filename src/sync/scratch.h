@@ -22,6 +22,8 @@ class Scratch {
   /// directory. Makes `root` (0700) and its parents. kIo: it cannot be made, or belongs to somebody
   /// else.
   [[nodiscard]] static Result<Scratch> make(const fs::path& root);
+  /// The directory of a process that has died. kNotFound: it is gone, or its process lives.
+  [[nodiscard]] static Result<Scratch> take_over(const fs::path& directory);
   Scratch(Scratch&& other) noexcept;
   Scratch& operator=(Scratch&& other) noexcept;
   ~Scratch();

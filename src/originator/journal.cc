@@ -1,0 +1,336 @@
+#include "originator/journal.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "originator/own_folder.h"
+#include "protocol/codec.h"
+#include "protocol/messages.h"
+#include "results/verdict.h"
+
+namespace gorgon::originator {
+
+namespace {
+
+constexpr int kJournalVersion = 1;
+constexpr std::string_view kSuffix = ".journal";
+constexpr std::size_t kReadBytes = std::size_t{1024} * 1024;
+/// More than the largest message the broker takes, and less than hurts.
+constexpr std::size_t kMaxLineBytes = std::size_t{256} * 1024 * 1024;
+constexpr std::chrono::hours kKept{24 * 7};
+
+std::filesystem::path folder_of(const std::filesystem::path& project) {
+  return project / kOwnFolder / "jobs";
+}
+
+std::string line(std::string_view key, std::string_view value) {
+  return fmt::format("{{\"{}\":{}}}\n", key, value);
+}
+
+/// The parts of what line() gave. Empty key: it is no such line.
+std::pair<std::string_view, std::string_view> parts_of(std::string_view line) {
+  const auto end = line.find("\":");
+  if (!line.starts_with("{\"") || !line.ends_with('}') || end == std::string_view::npos) return {};
+  return {line.substr(2, end - 2), line.substr(end + 2, line.size() - end - 3)};
+}
+
+std::string head_line(const JobHead& head) {
+  const Json value = {{"v", kJournalVersion},
+                      {"job", head.job},
+                      {"started_at", head.started_at},
+                      {"arguments", head.arguments},
+                      {"cluster", head.cluster},
+                      {"stage", head.stage.string()},
+                      {"tree_digest", head.tree_digest},
+                      {"units", head.units.size()}};
+  return line("head", dump_json(value));
+}
+
+Result<QueueRecord> parse_queues(std::string_view value) {
+  GORGON_TRY_ASSIGN(const Json json, parse_json(value));
+  ObjectReader reader(json, "queues");
+  const auto epoch = reader.integer("epoch", {.least = 0, .most = 1'000'000});
+  const QueueRecord record{.epoch = static_cast<std::uint32_t>(epoch),
+                           .is_published = reader.boolean_or("published", false)};
+  GORGON_TRY(reader.status());
+  return record;
+}
+
+Result<results::Unit> parse_unit(std::string_view line) {
+  const auto [key, value] = parts_of(line);
+  if (key != "unit") return fail(ErrorKind::kProtocol, "expected a unit");
+  GORGON_TRY_ASSIGN(auto message, protocol::decode(value));
+  auto* unit = std::get_if<protocol::UnitMessage>(&message);
+  if (unit == nullptr) return fail(ErrorKind::kProtocol, "expected a unit");
+  return std::move(unit->unit);
+}
+
+/// Opens and locks it. The system lets go of the lock however the process ends.
+Result<UniqueFd> locked(const std::filesystem::path& file, int flags) {
+  UniqueFd fd(::open(file.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
+  if (!fd && errno == ENOENT) return fail(ErrorKind::kNotFound, "there is no " + file.string());
+  if (!fd) return fail_errno("cannot open " + file.string(), errno);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+    return fail(ErrorKind::kRefused, "the run goes on: it still writes " + file.string());
+  return fd;
+}
+
+std::chrono::seconds age_of(int fd) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) return {};
+  const auto written = std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
+  const auto age = std::chrono::system_clock::now() - written;
+  return std::max(std::chrono::duration_cast<std::chrono::seconds>(age), std::chrono::seconds(0));
+}
+
+}  // namespace
+
+bool is_journalled(const protocol::Message& message) {
+  return std::visit(
+      []<class T>(const T&) {
+        return std::is_same_v<T, protocol::UnitStarted> ||
+               std::is_same_v<T, protocol::UnitReturned> ||
+               std::is_same_v<T, protocol::UnitCases> ||
+               std::is_same_v<T, protocol::UnitFinished> ||
+               std::is_same_v<T, protocol::HostState> || std::is_same_v<T, protocol::WorkerDone> ||
+               std::is_same_v<T, protocol::WorkerDied>;
+      },
+      message);
+}
+
+Result<JournalRecord> parse_record(std::string_view line) {
+  const auto [key, value] = parts_of(line);
+  if (key == "reply") {
+    GORGON_TRY_ASSIGN(auto message, protocol::decode(value));
+    if (!is_journalled(message)) return fail(ErrorKind::kProtocol, "no message to an originator");
+    return message;
+  }
+  if (key == "queues") {
+    GORGON_TRY_ASSIGN(const QueueRecord record, parse_queues(value));
+    return record;
+  }
+  if (key == "returned") {
+    GORGON_TRY_ASSIGN(const Json json, parse_json(value));
+    if (json.is_string()) return ReturnRecord{.unit = json.get<std::string>()};
+  }
+  return fail(ErrorKind::kProtocol, "not a line of a journal");
+}
+
+Result<std::pair<JobHead, std::size_t>> parse_head(std::string_view line) {
+  const auto [key, value] = parts_of(line);
+  if (key != "head") return fail(ErrorKind::kProtocol, "not the first line of a journal");
+  GORGON_TRY_ASSIGN(const Json json, parse_json(value));
+  ObjectReader reader(json, "head");
+  if (reader.integer("v") != kJournalVersion && !reader.error())
+    return fail(ErrorKind::kProtocol, "another version of gorgon has written it");
+  JobHead head{.job = reader.text("job"),
+               .started_at = reader.integer(
+                   "started_at", {.least = 0, .most = static_cast<std::int64_t>(kMaxSeconds) * 10}),
+               .arguments = reader.texts("arguments"),
+               .cluster = reader.text("cluster"),
+               .stage = reader.text("stage"),
+               .tree_digest = reader.text("tree_digest"),
+               .units = {}};
+  const auto units =
+      reader.integer("units", {.least = 0, .most = std::numeric_limits<std::int32_t>::max()});
+  GORGON_TRY(reader.status());
+  if (!is_id(head.job)) return fail(ErrorKind::kProtocol, "head.job: not the id of a job");
+  return std::pair(std::move(head), static_cast<std::size_t>(units));
+}
+
+Result<Journal> Journal::create(const std::filesystem::path& project, const JobHead& head) {
+  const std::filesystem::path folder = folder_of(project);
+  std::error_code error;
+  std::filesystem::create_directories(folder.parent_path(), error);
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno("cannot make " + folder.string(), errno);
+  GORGON_TRY(hide_own_folder(project));
+  const std::filesystem::path file = folder / (head.job + std::string(kSuffix));
+  GORGON_TRY_ASSIGN(UniqueFd fd, locked(file, O_CREAT | O_EXCL));
+  Journal journal(file, std::move(fd));
+  journal.head_ = head;
+  std::string text = head_line(head);
+  for (const results::Unit& unit : head.units)
+    text += line("unit", protocol::encode(protocol::UnitMessage{.unit = unit}));
+  auto written = journal.append(text);
+  if (written) return journal;
+  journal.remove();
+  return std::unexpected(std::move(written).error());
+}
+
+Result<Journal> Journal::open(const std::filesystem::path& project, const std::string& job) {
+  if (!is_id(job))
+    return fail(ErrorKind::kNotFound,
+                "\"" + job + "\" is not the id of a job: 1 to 64 of a-z, 0-9");
+  const std::filesystem::path file = folder_of(project) / (job + std::string(kSuffix));
+  auto fd = locked(file, 0);
+  if (!fd && fd.error().kind == ErrorKind::kNotFound)
+    return fail(ErrorKind::kNotFound,
+                fmt::format("no job {} was cut off here ({} is not there)", job, file.string()));
+  if (!fd) return std::unexpected(std::move(fd).error());
+  Journal journal(file, *std::move(fd));
+  GORGON_TRY(journal.read_head());
+  return journal;
+}
+
+Result<void> Journal::read_head() {
+  const auto unfinished = [this] {
+    return fail(ErrorKind::kNotFound,
+                file_.string() + " ends early: that run died before anything was published");
+  };
+  GORGON_TRY_ASSIGN(const auto first, next_line());
+  if (!first) return unfinished();
+  auto head = parse_head(*first);
+  if (!head) return std::unexpected(at_line(std::move(head).error()));
+  std::size_t count = 0;
+  std::tie(head_, count) = *std::move(head);
+  while (head_.units.size() < count) {
+    GORGON_TRY_ASSIGN(const auto next, next_line());
+    if (!next) return unfinished();
+    auto unit = parse_unit(*next);
+    if (!unit) return std::unexpected(at_line(std::move(unit).error()));
+    head_.units.push_back(*std::move(unit));
+  }
+  std::vector<std::string_view> ids;
+  ids.reserve(head_.units.size());
+  for (const results::Unit& unit : head_.units) ids.push_back(unit.id);
+  std::ranges::sort(ids);
+  if (std::ranges::adjacent_find(ids) != ids.end())
+    return std::unexpected(at_line({ErrorKind::kProtocol, "two units have the same id"}));
+  return {};
+}
+
+Result<void> Journal::replay(const std::function<void(JournalRecord)>& take) {
+  for (;;) {
+    GORGON_TRY_ASSIGN(const auto next, next_line());
+    if (!next) break;
+    auto record = parse_record(*next);
+    if (!record) return std::unexpected(at_line(std::move(record).error()));
+    take(*std::move(record));
+  }
+  buffer_ = {};
+  if (::ftruncate(fd_.get(), whole_) != 0)
+    return fail_errno("cannot write " + file_.string(), errno);
+  return {};
+}
+
+/// Nullopt: no further whole line.
+Result<std::optional<std::string>> Journal::next_line() {
+  std::size_t searched = taken_;
+  for (;;) {
+    const auto end = buffer_.find('\n', searched);
+    if (end != std::string::npos) {
+      std::string text = buffer_.substr(taken_, end - taken_);
+      whole_ += static_cast<std::int64_t>(text.size()) + 1;
+      taken_ = end + 1;
+      ++line_;
+      return text;
+    }
+    buffer_.erase(0, std::exchange(taken_, 0));
+    searched = buffer_.size();
+    if (searched > kMaxLineBytes) {
+      ++line_;
+      return std::unexpected(at_line({ErrorKind::kProtocol, "too long for a line of a journal"}));
+    }
+    buffer_.resize(searched + kReadBytes);
+    const auto got = ::pread(fd_.get(), buffer_.data() + searched, kReadBytes,
+                             whole_ + static_cast<std::int64_t>(searched));
+    buffer_.resize(searched + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got < 0) return fail_errno("cannot read " + file_.string(), errno);
+    if (got == 0) return std::nullopt;
+  }
+}
+
+Error Journal::at_line(Error error) const {
+  error.message = fmt::format("{}, line {}: {}", file_.string(), line_, error.message);
+  return error;
+}
+
+Result<void> Journal::append(std::string_view lines) {
+  const auto before = whole_;
+  while (!lines.empty()) {
+    const auto written = ::write(fd_.get(), lines.data(), lines.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      const int reason = errno;
+      // What is in of this line goes, so that the next one is not spoilt; if that fails as well,
+      // nothing more is written.
+      if (::ftruncate(fd_.get(), before) != 0) fd_.reset();
+      whole_ = before;
+      return fail_errno("cannot write " + file_.string(), reason);
+    }
+    whole_ += written;
+    lines.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<void> Journal::add_reply(std::string_view body) {
+  if (body.find('\n') == std::string_view::npos) return append(line("reply", body));
+  // JSON that was set out for people: the same in one line.
+  GORGON_TRY_ASSIGN(const Json json, parse_json(body));
+  return append(line("reply", dump_json(json)));
+}
+
+Result<void> Journal::add(const QueueRecord& record) {
+  const Json value = {{"epoch", record.epoch}, {"published", record.is_published}};
+  return append(line("queues", dump_json(value)));
+}
+
+Result<void> Journal::add(const ReturnRecord& record) {
+  return append(line("returned", dump_json(record.unit)));
+}
+
+void Journal::remove() {
+  ::unlink(file_.c_str());
+  fd_.reset();
+}
+
+std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project) {
+  std::vector<CutOffJob> found;
+  std::error_code error;
+  for (auto it = std::filesystem::directory_iterator(folder_of(project), error);
+       it != std::filesystem::directory_iterator(); it.increment(error)) {
+    const std::string job = it->path().stem().string();
+    if (it->path().extension() != kSuffix || !is_id(job)) continue;
+    const auto fd = locked(it->path(), 0);
+    if (!fd) continue;
+    const auto age = age_of(fd->get());
+    if (age > kKept) {
+      ::unlink(it->path().c_str());
+    } else {
+      found.push_back({.job = job, .age = age});
+    }
+  }
+  std::ranges::sort(found, {}, &CutOffJob::age);
+  return found;
+}
+
+}  // namespace gorgon::originator

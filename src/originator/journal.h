@@ -1,0 +1,110 @@
+// The ledger on disk: what a run needs to be taken up when its originator has died, in
+// PROJECT/.gorgon/jobs/JOB.journal, for its owner alone. Written as results arrive, each before the
+// broker is told that it has been taken; gone when the run has ended in good order. It is there for
+// a process that dies, not for a machine that loses power: nothing waits for the disk.
+//
+// A file of lines, each a JSON object with one member: "head", then a "unit" for each unit in
+// planned order, then what happened: "queues", "reply", "returned". docs/messages.md has the form
+// of units and replies. Of a line that was being written when the process died, nothing counts.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "protocol/messages.h"
+#include "results/verdict.h"
+
+namespace gorgon::originator {
+
+/// What was decided before the first message of a job.
+struct JobHead {
+  std::string job;
+  std::int64_t started_at = 0;         ///< Unix seconds.
+  std::vector<std::string> arguments;  ///< Of `gorgon start`, as they were given.
+  std::string cluster;
+  std::filesystem::path stage;  ///< Where the tree that we serve stands; empty: we serve none.
+  std::string tree_digest;
+  std::vector<results::Unit> units;
+  friend bool operator==(const JobHead&, const JobHead&) = default;
+};
+
+/// The queues of this epoch are in use; with everything in them, once it says so.
+struct QueueRecord {
+  std::uint32_t epoch = 0;
+  bool is_published = false;
+  friend bool operator==(const QueueRecord&, const QueueRecord&) = default;
+};
+/// The broker has given up on a unit.
+struct ReturnRecord {
+  std::string unit;
+  friend bool operator==(const ReturnRecord&, const ReturnRecord&) = default;
+};
+using JournalRecord = std::variant<QueueRecord, ReturnRecord, protocol::Message>;
+
+/// Whether one who takes a job up must know of this message to its originator. The others come
+/// again by themselves, or are no news then.
+[[nodiscard]] bool is_journalled(const protocol::Message& message);
+/// One line behind the units, without its end. kProtocol: it is none that add() writes.
+[[nodiscard]] Result<JournalRecord> parse_record(std::string_view line);
+/// The first line, without its end and the units, and their number. kProtocol.
+[[nodiscard]] Result<std::pair<JobHead, std::size_t>> parse_head(std::string_view line);
+
+class Journal {
+ public:
+  /// Of a new job. kIo: it cannot be written.
+  [[nodiscard]] static Result<Journal> create(const std::filesystem::path& project,
+                                              const JobHead& head);
+  /// Of a job whose originator has died. kNotFound: there is none, or it died before anything was
+  /// published. kRefused: that run goes on. kIo. kProtocol, with file and line.
+  [[nodiscard]] static Result<Journal> open(const std::filesystem::path& project,
+                                            const std::string& job);
+
+  [[nodiscard]] const JobHead& head() const { return head_; }
+  /// Calls `take` for what stands in an opened journal behind the head, in order, and makes the
+  /// journal ready for add(). Once. kIo; kProtocol, with file and line.
+  [[nodiscard]] Result<void> replay(const std::function<void(JournalRecord)>& take);
+
+  /// A message to the originator, as it came. kIo: the line is not in; the journal is whole.
+  [[nodiscard]] Result<void> add_reply(std::string_view body);
+  [[nodiscard]] Result<void> add(const QueueRecord& record);
+  [[nodiscard]] Result<void> add(const ReturnRecord& record);
+  /// The run has ended: there is nothing to take up.
+  void remove();
+
+ private:
+  Journal(std::filesystem::path file, UniqueFd fd) : file_(std::move(file)), fd_(std::move(fd)) {}
+  [[nodiscard]] Result<void> read_head();
+  [[nodiscard]] Result<void> append(std::string_view lines);
+  [[nodiscard]] Result<std::optional<std::string>> next_line();
+  [[nodiscard]] Error at_line(Error error) const;
+
+  std::filesystem::path file_;
+  UniqueFd fd_;  ///< Holds the lock that says that the run goes on.
+  JobHead head_;
+  std::string buffer_;      ///< Read from the file.
+  std::size_t taken_ = 0;   ///< Of it, what next_line() has given out.
+  std::int64_t whole_ = 0;  ///< Bytes of whole lines: read so far, or written.
+  std::size_t line_ = 0;    ///< Number of the last that was read.
+};
+
+/// A job of this project whose originator has died.
+struct CutOffJob {
+  std::string job;
+  std::chrono::seconds age{0};  ///< Since it last wrote something.
+};
+/// The last one first. What cannot be read is left out. Journals that nobody has asked for in a
+/// week are removed.
+[[nodiscard]] std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project);
+
+}  // namespace gorgon::originator

@@ -1,0 +1,186 @@
+#include "originator/journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/files.h"
+#include "base/result.h"
+#include "originator/own_folder.h"
+#include "protocol/codec.h"
+#include "protocol/messages.h"
+#include "results/verdict.h"
+
+namespace gorgon::originator {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class JournalTest : public testing::Test {
+ protected:
+  [[nodiscard]] const fs::path& project() const { return directory_.path(); }
+  [[nodiscard]] fs::path file() const { return project() / kOwnFolder / "jobs" / "abc1.journal"; }
+  [[nodiscard]] std::string text() const { return read_file(file()).value(); }
+  void write(const std::string& text) const { ASSERT_TRUE(write_file(file(), text)); }
+
+  /// All records of the journal, or the error.
+  [[nodiscard]] Result<std::vector<JournalRecord>> records() const {
+    GORGON_TRY_ASSIGN(Journal journal, Journal::open(project(), "abc1"));
+    std::vector<JournalRecord> records;
+    GORGON_TRY(journal.replay([&](JournalRecord record) { records.push_back(std::move(record)); }));
+    return records;
+  }
+
+  JobHead head_{.job = "abc1",
+                .started_at = 1'700'000'000,
+                .arguments = {"-j", "4", "spec/ü \"x\".rb"},
+                .cluster = "blue",
+                .stage = "/tmp/stage",
+                .tree_digest = "sha256:1",
+                .units = {{.id = "1", .file = "spec/a_spec.rb"},
+                          {.id = "2", .file = "spec/b_spec.rb", .only = {"[1:1]"}}}};
+  protocol::UnitFinished finished_{
+      .job = "abc1",
+      .run = "r1",
+      .earlier_cases = 0,
+      .result = {.unit = "1",
+                 .verdict = results::Verdict::kPassed,
+                 .host = "one",
+                 .worker = "1",
+                 .cases = {{.id = "[1:1]", .name = "line\nbreak", .output = "two\nlines\n"}}}};
+
+ private:
+  TempDir directory_ = TempDir::make("gorgon-journal-test-").value();
+};
+
+TEST_F(JournalTest, WhatWasWrittenIsReadBack) {
+  {
+    Journal journal = Journal::create(project(), head_).value();
+    ASSERT_TRUE(journal.add(QueueRecord{.epoch = 2, .is_published = true}));
+    ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
+    ASSERT_TRUE(journal.add(ReturnRecord{.unit = "2"}));
+  }
+  Journal journal = Journal::open(project(), "abc1").value();
+  EXPECT_EQ(journal.head(), head_);
+  std::vector<JournalRecord> records;
+  ASSERT_TRUE(journal.replay([&](JournalRecord record) { records.push_back(std::move(record)); }));
+  ASSERT_THAT(records, SizeIs(3));
+  EXPECT_EQ(std::get<QueueRecord>(records[0]), (QueueRecord{.epoch = 2, .is_published = true}));
+  const auto& message = std::get<protocol::Message>(records[1]);
+  EXPECT_EQ(std::get<protocol::UnitFinished>(message).result, finished_.result);
+  EXPECT_EQ(std::get<ReturnRecord>(records[2]), ReturnRecord{.unit = "2"});
+}
+
+TEST_F(JournalTest, ItGoesOnAfterAReplay) {
+  (void)Journal::create(project(), head_).value();
+  for (int i = 0; i < 3; ++i) {
+    Journal journal = Journal::open(project(), "abc1").value();
+    ASSERT_TRUE(journal.replay([](const JournalRecord&) {}));
+    ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
+  }
+  EXPECT_THAT(records().value(), SizeIs(3));
+}
+
+TEST_F(JournalTest, ALineThatWasCutShortDoesNotCount) {
+  {
+    Journal journal = Journal::create(project(), head_).value();
+    ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
+    ASSERT_TRUE(journal.add(QueueRecord{.epoch = 1}));
+  }
+  const std::string whole = text();
+  for (std::size_t cut = 1; cut < 20; ++cut) {
+    write(whole.substr(0, whole.size() - cut));
+    EXPECT_THAT(records().value(), SizeIs(1)) << cut;
+    // It is gone, so that what is added stands in a line of its own.
+    EXPECT_EQ(text().back(), '\n');
+  }
+}
+
+TEST_F(JournalTest, ADamagedLineIsNamed) {
+  (void)Journal::create(project(), head_).value();
+  const std::string good = text();
+  for (const char* bad :
+       {"", "{}", "{\"reply\":{\"v\":1,\"type\":\"ping\",\"reply_queue\":\"x\"}}", "{\"reply\":{}}",
+        "{\"queues\":{\"epoch\":-1}}", "{\"returned\":7}", "{\"what\":1}", "\xff"}) {
+    write(good + "{\"returned\":\"1\"}\n" + bad + "\n");
+    const auto read = records();
+    ASSERT_FALSE(read) << bad;
+    EXPECT_EQ(read.error().kind, ErrorKind::kProtocol);
+    EXPECT_THAT(read.error().message, HasSubstr("abc1.journal, line 5: "));
+  }
+}
+
+TEST_F(JournalTest, AHeadThatIsNotWholeIsNoJob) {
+  (void)Journal::create(project(), head_).value();
+  const std::string good = text();
+  for (const std::size_t size : {std::size_t{0}, std::size_t{10}, good.size() - 1}) {
+    write(good.substr(0, size));
+    EXPECT_EQ(records().error().kind, ErrorKind::kNotFound) << size;
+  }
+  write("{\"head\":{\"v\":2}}\n");
+  EXPECT_THAT(records().error().message, HasSubstr("another version of gorgon"));
+  write(
+      "{\"head\":{\"v\":1,\"job\":\"../x\",\"started_at\":1,\"cluster\":\"\",\"stage\":\"\","
+      "\"tree_digest\":\"\",\"units\":0}}\n");
+  EXPECT_THAT(records().error().message, HasSubstr("line 1: head.job"));
+}
+
+TEST_F(JournalTest, UnitsHaveDifferentIds) {
+  head_.units[1].id = "1";
+  (void)Journal::create(project(), head_).value();
+  EXPECT_THAT(records().error().message, HasSubstr("same id"));
+}
+
+TEST_F(JournalTest, OneAtATime) {
+  const Journal journal = Journal::create(project(), head_).value();
+  EXPECT_EQ(Journal::open(project(), "abc1").error().kind, ErrorKind::kRefused);
+  EXPECT_THAT(cut_off_jobs(project()), IsEmpty()) << "it runs";
+}
+
+TEST_F(JournalTest, NamesThatAreNoJobsAreNotFound) {
+  for (const char* name : {"", "../../etc/passwd", "abc2", "abc1.journal"})
+    EXPECT_EQ(Journal::open(project(), name).error().kind, ErrorKind::kNotFound) << name;
+}
+
+TEST_F(JournalTest, OnlyItsOwnerMayRead) {
+  (void)Journal::create(project(), head_).value();
+  EXPECT_EQ(fs::status(file()).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(fs::status(file().parent_path()).permissions(), fs::perms::owner_all);
+  EXPECT_EQ(read_file(project() / kOwnFolder / ".gitignore").value(), "*\n");
+}
+
+TEST_F(JournalTest, CutOffJobsAreListedUntilTheyAreOld) {
+  (void)Journal::create(project(), head_).value();
+  ASSERT_THAT(cut_off_jobs(project()), SizeIs(1));
+  EXPECT_EQ(cut_off_jobs(project()).front().job, "abc1");
+  fs::last_write_time(file(), fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
+  EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
+  EXPECT_FALSE(fs::exists(file()));
+}
+
+TEST_F(JournalTest, ARemovedOneIsGone) {
+  Journal journal = Journal::create(project(), head_).value();
+  journal.remove();
+  EXPECT_FALSE(fs::exists(file()));
+  EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
+}
+
+TEST_F(JournalTest, LinesMayBeLong) {
+  finished_.result.output = std::string(std::size_t{5} * 1024 * 1024, 'x');
+  {
+    Journal journal = Journal::create(project(), head_).value();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
+  }
+  EXPECT_THAT(records().value(), SizeIs(3));
+}
+
+}  // namespace
+}  // namespace gorgon::originator

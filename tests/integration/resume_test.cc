@@ -1,0 +1,303 @@
+// The originator dies, and `gorgon resume` takes its run up: no verdict is lost, none comes twice.
+#include <fmt/core.h>
+
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <ios>
+#include <map>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "harness.h"
+#include "program.h"
+#include "run_report.h"
+#include "support/rabbitmq.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+
+/// A project whose files note that they have run, and wait for a gate: all but the first `open`.
+Project add_gated_project(Cluster& cluster, std::size_t files, std::size_t open) {
+  const Project project = cluster.add_project("", "gated");
+  const string folder = cluster.folder().string();
+  for (std::size_t i = 1; i <= files; ++i) {
+    const string wait =
+        i <= open ? "" : fmt::format("sleep 0.02 until File.exist?('{}/gate'); ", folder);
+    project.write(fmt::format("spec/{:02}_spec.rb", i),
+                  fmt::format("RSpec.describe('file {0}') {{ it('runs') {{ {1}"
+                              "File.open('{2}/ran', 'a') {{ |ran| ran.puts '{0}' }} }} }}\n",
+                              i, wait, folder));
+  }
+  return project;
+}
+
+ExpectedUnits gated_units(std::size_t files) {
+  ExpectedUnits units;
+  for (std::size_t i = 1; i <= files; ++i) {
+    ExpectedUnit& unit = units[fmt::format("spec/{:02}_spec.rb", i)];
+    unit.verdict = "passed";
+    unit.cases[fmt::format("file {} runs", i)] = "passed";
+  }
+  return units;
+}
+
+/// How often each file of a gated project has come to its end.
+std::map<string, int> runs_of(const Cluster& cluster) {
+  std::map<string, int> runs;
+  std::ifstream lines(cluster.folder() / "ran");
+  for (string line; std::getline(lines, line);) ++runs[line];
+  return runs;
+}
+
+void open_gate(const Cluster& cluster) { Project(cluster.folder()).write("gate", ""); }
+
+bool has_verdicts(const Program& run, std::size_t count) {
+  return eventually(60s, [&] { return Cluster::so_far(run).units.size() >= count; });
+}
+
+/// Without a word to anybody.
+void kill(Program& run) {
+  run.signal(SIGKILL);
+  ASSERT_TRUE(run.wait(10s));
+}
+
+Program& start_resume(Cluster& cluster, const Project& project, const string& job = {}) {
+  std::vector<string> arguments = {"resume", "--message-format", "json"};
+  if (!job.empty()) arguments.push_back(job);
+  return cluster.start_gorgon(arguments, project.folder());
+}
+
+std::vector<std::filesystem::path> journals_of(const Project& project) {
+  std::vector<std::filesystem::path> files;
+  std::error_code none;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(project.folder() / ".gorgon/jobs", none))
+    files.push_back(entry.path());
+  return files;
+}
+
+// ---- on this machine ----
+
+using LocalResumeTest = LocalTest;
+
+TEST_F(LocalResumeTest, OnlyWhatHasNoVerdictRuns) {
+  const Project project = add_gated_project(cluster(), 6, 2);
+  Program& run = cluster().start_run(project, {"-j", "2"});
+  ASSERT_TRUE(has_verdicts(run, 2));
+  kill(run);
+  open_gate(cluster());
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(differences(gated_units(6), resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason;
+  EXPECT_EQ(resumed.report.job, Cluster::so_far(run).job);
+  const auto runs = runs_of(cluster());
+  EXPECT_EQ(runs.at("1"), 1);
+  EXPECT_EQ(runs.at("2"), 1);
+  EXPECT_TRUE(journals_of(project).empty());
+}
+
+TEST_F(LocalResumeTest, FailuresFromBeforeAreReportedAndDecide) {
+  const Project project = add_gated_project(cluster(), 3, 0);
+  project.write("spec/00_spec.rb",
+                "RSpec.describe('zero') { it('fails') { expect('this').to eq 'that' } }\n");
+  Program& run = cluster().start_run(project, {"-j", "1"});
+  ASSERT_TRUE(has_verdicts(run, 1));
+  kill(run);
+  open_gate(cluster());
+  const FinishedRun resumed =
+      cluster().gorgon({"resume", "--color", "never"}, project.folder(), 60s);
+  EXPECT_EQ(resumed.exit_code, 1) << resumed.output;
+  EXPECT_NE(resumed.output.find("expected: \"that\""), string::npos) << resumed.output;
+  EXPECT_EQ(runs_of(cluster()).size(), 3U);
+}
+
+TEST_F(LocalResumeTest, AResumedRunMayDieAsWell) {
+  const Project project = add_gated_project(cluster(), 4, 1);
+  Program& run = cluster().start_run(project, {"-j", "1"});
+  ASSERT_TRUE(has_verdicts(run, 1));
+  kill(run);
+  Program& again = start_resume(cluster(), project);
+  ASSERT_TRUE(eventually(60s, [&] {
+    const Report report = Cluster::so_far(again);  // It tells of the first start as well.
+    return report.starts.contains("spec/02_spec.rb") && report.starts.at("spec/02_spec.rb") == 2;
+  }));
+  kill(again);
+  open_gate(cluster());
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(differences(gated_units(4), resumed.report), "");
+  EXPECT_EQ(runs_of(cluster()).at("1"), 1);
+}
+
+TEST_F(LocalResumeTest, ARunInProgressIsNotTakenUp) {
+  const Project project = add_gated_project(cluster(), 2, 1);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 1));
+  const string job = Cluster::so_far(run).job;
+  const FinishedRun refused = cluster().gorgon({"resume", job}, project.folder());
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_NE(refused.errors.find("the run goes on"), string::npos) << refused.errors;
+  EXPECT_EQ(cluster().gorgon({"resume"}, project.folder()).exit_code, 4);
+  open_gate(cluster());
+  EXPECT_EQ(cluster().finish(run).exit_code, 0);
+  EXPECT_TRUE(journals_of(project).empty());
+  const FinishedRun over = cluster().gorgon({"resume", job}, project.folder());
+  EXPECT_EQ(over.exit_code, 4);
+  EXPECT_NE(over.errors.find("no job " + job), string::npos) << over.errors;
+}
+
+TEST_F(LocalResumeTest, WhichOfTwoIsAsked) {
+  const Project project = add_gated_project(cluster(), 2, 1);
+  std::vector<string> jobs;
+  for (int i = 0; i < 2; ++i) {
+    Program& run = cluster().start_run(project);
+    ASSERT_TRUE(has_verdicts(run, 1));
+    jobs.push_back(Cluster::so_far(run).job);
+    if (i == 1) {
+      EXPECT_NE(Cluster::so_far(run).notice_text().find("gorgon resume " + jobs[0]), string::npos);
+    }
+    kill(run);
+  }
+  open_gate(cluster());
+  const FinishedRun asked = cluster().gorgon({"resume"}, project.folder());
+  EXPECT_EQ(asked.exit_code, 64) << asked.errors;
+  for (const string& job : jobs)
+    EXPECT_NE(asked.errors.find("gorgon resume " + job), string::npos) << asked.errors;
+  for (const string& job : jobs)
+    EXPECT_EQ(cluster().finish(start_resume(cluster(), project, job)).exit_code, 0);
+}
+
+TEST_F(LocalResumeTest, AJournalThatSomebodyDamagedIsRefusedByLine) {
+  const Project project = add_gated_project(cluster(), 2, 1);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 1));
+  kill(run);
+  const auto files = journals_of(project);
+  ASSERT_EQ(files.size(), 1U);
+  std::ofstream(files.front(), std::ios::app) << "{\"reply\":{\"v\":1,\"ty";
+  std::ofstream(files.front(), std::ios::app) << "\n{\"returned\":\"1\"}\n";
+  const FinishedRun refused = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(refused.exit_code, 3);
+  EXPECT_NE(refused.report.reason.find(files.front().filename().string() + ", line "), string::npos)
+      << refused.report.reason;
+}
+
+// ---- on machines that go on ----
+
+using ResumeTest = RabbitTest;
+
+TEST_F(ResumeTest, MachinesGoOnMeanwhile) {
+  cluster().start_two_listeners();
+  const Project project = cluster().add_slow_project(16, 0.5);
+  cluster().configure(project);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 2)) << cluster().logs();
+  kill(run);
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(differences(Cluster::slow_units(16), resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
+  for (const auto& [file, starts] : resumed.report.starts) EXPECT_EQ(starts, 1) << file;
+  EXPECT_TRUE(journals_of(project).empty());
+}
+
+TEST_F(ResumeTest, ResultsThatCameMeanwhileCount) {
+  cluster().start_two_listeners();
+  const Project project = add_gated_project(cluster(), 8, 1);
+  cluster().configure(project, R"("job": {"callbacks": {"after_job_finishes": "touch finished"}})");
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
+  kill(run);
+  open_gate(cluster());
+  ASSERT_TRUE(eventually(60s, [&] { return runs_of(cluster()).size() == 8; })) << cluster().logs();
+  EXPECT_FALSE(project.has("finished"));
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(differences(gated_units(8), resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
+  for (const auto& [file, runs] : runs_of(cluster())) EXPECT_EQ(runs, 1) << file;
+  EXPECT_TRUE(project.has("finished"));
+}
+
+/// As two minutes after the originator's death.
+class ForgottenJobTest : public ResumeTest {
+ protected:
+  void start_and_forget() {
+    cluster().start_two_listeners();
+    project_ = add_gated_project(cluster(), 6, 2);
+    cluster().configure(project_);
+    Program& run = cluster().start_run(project_);
+    ASSERT_TRUE(has_verdicts(run, 2)) << cluster().logs();
+    kill(run);
+    for (const string& queue : cluster().job_queues())
+      ASSERT_TRUE(shared_rabbit().rabbitmqctl({"delete_queue", queue}));
+    open_gate(cluster());
+  }
+  Project project_{""};
+};
+
+TEST_F(ForgottenJobTest, TheRestIsPublishedAgainWithTheSameTree) {
+  start_and_forget();
+  project_.write("spec/06_spec.rb", "raise 'an edit after the start'\n");
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project_));
+  EXPECT_EQ(differences(gated_units(6), resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
+  for (const char* file : {"1", "2"}) EXPECT_EQ(runs_of(cluster()).at(file), 1) << file;
+}
+
+TEST_F(ForgottenJobTest, WithoutTheTreeTheRestIsLost) {
+  start_and_forget();
+  // It removes what runs that have died have left.
+  const Project other = cluster().add_slow_project(1, 0);
+  cluster().configure(other);
+  EXPECT_EQ(cluster().run(other).exit_code, 0);
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project_));
+  EXPECT_EQ(resumed.exit_code, 6);
+  EXPECT_NE(resumed.report.reason.find("the tree went with"), string::npos)
+      << resumed.report.reason;
+  EXPECT_EQ(resumed.report.units.size(), 6U);
+  EXPECT_EQ(resumed.report.unit("spec/01_spec.rb")->verdict, "passed");
+  EXPECT_EQ(resumed.report.unit("spec/06_spec.rb")->verdict, "lost");
+  EXPECT_TRUE(journals_of(project_).empty());
+}
+
+TEST_F(ResumeTest, AMachineThatComesLaterGetsTheTree) {
+  RunningListener& only = cluster().start_listener({.name = "one"});
+  const Project project = add_gated_project(cluster(), 6, 1);
+  cluster().configure(project);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
+  kill(run);
+  only.kill();
+  Program& resumed = start_resume(cluster(), project);
+  ASSERT_TRUE(eventually(60s, [&] {
+    return Cluster::so_far(resumed).notice_text().find("taken up") != string::npos;
+  }));
+  cluster().start_listener({.name = "two"});
+  open_gate(cluster());
+  const FinishedRun finished = cluster().finish(resumed);
+  EXPECT_EQ(differences(gated_units(6), finished.report), "");
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
+  cluster().start_listener({.name = "one"});  // Clears what the killed one left.
+}
+
+TEST_F(ResumeTest, CrashesOfBeforeStayCrashes) {
+  cluster().start_listener();
+  const Project project = add_gated_project(cluster(), 3, 0);
+  project.write("spec/00_spec.rb",
+                "RSpec.describe('x') { it('dies') { Process.kill(:KILL, Process.pid) } }\n");
+  cluster().configure(project);
+  Program& run = cluster().start_run(project, {"-j", "2"});
+  ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
+  kill(run);
+  open_gate(cluster());
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(resumed.exit_code, 1);
+  ASSERT_EQ(resumed.report.units.size(), 4U);
+  EXPECT_EQ(resumed.report.unit("spec/00_spec.rb")->verdict, "crashed");
+}
+
+}  // namespace
+}  // namespace gorgon::test
