@@ -1,7 +1,7 @@
 # What the scripts of this folder share: package lists, their installation, and builds. Sourced by bash, never run.
 # shellcheck shell=bash disable=SC2034
 
-# Debian 12 package names. build: to compile; run: gorgon itself needs them; test: script/test; check: script/check.
+# Debian 12 package names. build: to compile; run: gorgon itself needs them; test: script/test; check, fuzz: script/check.
 build_packages=(
   cmake ninja-build g++ ccache mold
   librabbitmq-dev libboost1.81-dev libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libssl-dev
@@ -12,9 +12,10 @@ framework_packages=(ruby-rspec ruby-minitest ruby-test-unit)
 test_packages=(
   rabbitmq-server openssh-server openssl git bundler python3
   puppet-module-puppetlabs-haproxy ruby-rspec-puppet ruby-rspec-puppet-facts ruby-puppetlabs-spec-helper
-  ruby-parallel-tests iproute2 iptables tmux procps
+  ruby-parallel-tests iproute2 iptables tmux procps faketime
 )
 check_packages=(clang-format-19 clang-tidy-19 shellcheck)
+fuzz_packages=(clang-19 libclang-rt-19-dev)
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 

@@ -38,6 +38,7 @@ enum class Kind {
   kPauseWorker,
   kPauseListener,
   kPauseOriginator,
+  kKillOriginator,
   kPauseBroker,
   kKillBroker,
   kStopBroker,
@@ -56,6 +57,7 @@ constexpr std::array kNames = {
     std::pair{Kind::kPauseWorker, "SIGSTOP, SIGCONT of a worker"},
     std::pair{Kind::kPauseListener, "SIGSTOP, SIGCONT of a listener"},
     std::pair{Kind::kPauseOriginator, "SIGSTOP, SIGCONT of the originator"},
+    std::pair{Kind::kKillOriginator, "kill -9 of the originator, and gorgon resume"},
     std::pair{Kind::kPauseBroker, "SIGSTOP, SIGCONT of the broker"},
     std::pair{Kind::kKillBroker, "kill -9 of the broker, and restart"},
     std::pair{Kind::kStopBroker, "SIGTERM of the broker, and restart"},
@@ -128,14 +130,17 @@ std::size_t number_from(const char* variable, std::size_t otherwise) {
 class ChaosTest : public LabTest {
  protected:
   void run_job(std::uint64_t seed, std::uint64_t job);
-  void inject(Program& run, const Fault& fault);
+  /// Gives the run that goes on.
+  Program& inject(Program& run, const Sample& sample, const Fault& fault);
   void inject_into_process(Program& run, const Fault& fault);
+  Program& kill_and_resume(Program& run, const Sample& sample, const Fault& fault);
   void inject_into_broker(const Fault& fault);
   void inject_into_network(const Fault& fault);
   /// The fault itself is what takes this time.
   static void leave_it_so(const Fault& fault) { std::this_thread::sleep_for(fault.lasts); }
   void pause(pid_t pid, const Fault& fault);
   void start_again(const std::string& host);
+  void revive_listeners();
   void measure_recovery(Program& run);
 
   std::size_t jobs_ = 0;
@@ -157,8 +162,21 @@ void ChaosTest::start_again(const std::string& host) {
   cluster().start_listener({.name = host, .wait_until_ready = false});
 }
 
+/// One that comes back while the broker cannot be reached says so and ends. A service manager
+/// starts it again, and so do we.
+void ChaosTest::revive_listeners() {
+  for (const char* host : kListenerHosts) {
+    RunningListener& found = listener(host);
+    if (found.program->is_running()) continue;
+    found.may_be_gone = true;
+    EXPECT_NE(found.log().find("cannot connect to broker"), std::string::npos) << found.log();
+    cluster().start_listener({.name = host});
+  }
+}
+
 void ChaosTest::inject_into_process(Program& run, const Fault& fault) {
   RunningListener& target = listener(fault.host);
+  if (!target.program->is_running()) return;
   // None when the machine has no part in the job at this moment: then nothing is done.
   const auto workers = target.workers();
   const auto host = runner_host_on(fault.host);
@@ -242,13 +260,29 @@ void ChaosTest::inject_into_network(const Fault& fault) {
   net().heal(fault.host);
 }
 
-void ChaosTest::inject(Program& run, const Fault& fault) {
+/// Meanwhile results wait for whoever comes, and machines go on.
+Program& ChaosTest::kill_and_resume(Program& run, const Sample& sample, const Fault& fault) {
+  run.signal(SIGKILL);
+  EXPECT_TRUE(run.wait(10s));
+  if (Cluster::so_far(run).exit_code) return run;  // It had said its last word.
+  leave_it_so(fault);
+  return cluster().start_gorgon({"resume", "--message-format", "json"}, sample.project.folder());
+}
+
+Program& ChaosTest::inject(Program& run, const Sample& sample, const Fault& fault) {
+  // Not before a machine has heard of it: a broker that cannot be reached at the start is an error.
   const bool has_begun = eventually(120s, [&] {
-    return Cluster::so_far(run).starts.size() >= fault.at_start || !run.is_running();
+    const Report report = Cluster::so_far(run);
+    return (!report.hosts.empty() && report.starts.size() >= fault.at_start) || !run.is_running();
   });
   EXPECT_TRUE(has_begun) << "the run stands still before: " << describe(fault);
-  if (!run.is_running()) return;
+  if (!run.is_running()) return run;
   ++injected_[fault.kind];
+  if (fault.kind == Kind::kKillOriginator) {
+    Program& resumed = kill_and_resume(run, sample, fault);
+    measure_recovery(resumed);
+    return resumed;
+  }
   if (is_of_network(fault.kind)) {
     inject_into_network(fault);
   } else if (fault.kind >= Kind::kPauseBroker) {
@@ -257,6 +291,7 @@ void ChaosTest::inject(Program& run, const Fault& fault) {
     inject_into_process(run, fault);
   }
   measure_recovery(run);
+  return run;
 }
 
 /// From the end of a fault to the next verdict.
@@ -278,16 +313,17 @@ std::size_t occurrences(const std::string& text, const std::string& part) {
 }
 
 void ChaosTest::run_job(std::uint64_t seed, std::uint64_t job) {
+  revive_listeners();
   const Sample sample = add_sample(cluster());
   const std::vector<Fault> faults = plan_of(seed, job, sample.expected.size());
-  Program& run = start_run(sample, 0);
+  Program* run = &start_run(sample, 0);
   for (const Fault& fault : faults) {
     std::printf("job %lu: %s\n", static_cast<unsigned long>(job), describe(fault).c_str());
     std::fflush(stdout);
-    inject(run, fault);
+    run = &inject(*run, sample, fault);
     if (HasFailure()) return;
   }
-  const FinishedRun finished = expect_complete(run, sample);
+  const FinishedRun finished = expect_complete(*run, sample);
   ++jobs_;
   units_ += finished.report.units.size();
   for (const auto& [unit, starts] : finished.report.starts)

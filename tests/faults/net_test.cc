@@ -77,6 +77,66 @@ TEST_F(NetFaultTest, RunWithoutFaultsGivesTheTable) {
   expect_complete(start_run(sample), sample);
 }
 
+// ---- the originator ----
+
+TEST_F(NetFaultTest, AKilledOriginatorIsResumedWhileAMachineIsCutOff) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  run.signal(SIGKILL);
+  ASSERT_TRUE(run.wait(10s));
+  net().cut("two");
+  Program& resumed =
+      cluster().start_gorgon({"resume", "--message-format", "json"}, sample.project.folder());
+  wait_for_second_try(resumed);
+  net().heal("two");
+  expect_complete(resumed, sample);
+}
+
+TEST_F(NetFaultTest, AnOriginatorThatNobodyResumesLeavesNothingOnTheMachines) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  const std::string job = Cluster::so_far(run).job;
+  run.signal(SIGKILL);
+  ASSERT_TRUE(run.wait(10s));
+  // As when the two minutes are over that it lives without a consumer.
+  ASSERT_TRUE(rabbit().rabbitmqctl({"delete_queue", "gorgon.v1.replies." + job}));
+  for (const char* host : kListenerHosts) {
+    EXPECT_TRUE(eventually(kPatience, [&] {
+      return listener(host).workers().empty() && listener(host).runner_hosts().empty();
+    })) << cluster().logs();
+  }
+  const FinishedRun resumed = cluster().finish(
+      cluster().start_gorgon({"resume", "--message-format", "json"}, sample.project.folder()));
+  expect_right_verdicts(sample, resumed);
+}
+
+// ---- clocks ----
+
+TEST_F(NetFaultTest, ClocksThatAreAnHourOff) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer wants to be loaded before libfaketime";
+#endif
+  const auto with_clock = [&](const char* host, const std::string& offset) {
+    cluster().start_listener({.name = host, .clock_offset = offset, .wait_until_ready = false});
+  };
+  with_clock("one", "+1h");
+  with_clock("two", "-1h");
+  for (const char* host : {"one", "two"}) {
+    ASSERT_TRUE(eventually(kPatience, [&] {
+      return listener(host).log().find("listening on") != std::string::npos;
+    })) << cluster().logs();
+  }
+  // The log has the time in front: that the clocks are off, it must show itself.
+  EXPECT_NE(listener("one").log().substr(0, 13), listener("two").log().substr(0, 13));
+  const Sample sample = add_sample(cluster());
+  const FinishedRun finished = expect_complete(start_run(sample), sample);
+  std::set<std::string> hosts;
+  for (const auto& [file, unit] : finished.report.units) hosts.insert(unit.host);
+  EXPECT_EQ(hosts, (std::set<std::string>{"one", "two"}));
+}
+
 // ---- killed ----
 
 TEST_F(NetFaultTest, WorkerRunnerHostAndListenerAreKilledInOneJob) {

@@ -3,15 +3,24 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/system/error_code.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "base/asio.h"
+#include "broker/broker.h"
 #include "harness.h"
 #include "program.h"
+#include "protocol/names.h"
 #include "run_report.h"
 #include "support/rabbitmq.h"
 
@@ -265,6 +274,87 @@ TEST_F(LostGoodbyeTest, FailingAfterCompleteIsToldWhenTheBrokerIsBack) {
 
 TEST_F(LostGoodbyeTest, FailingAfterCreatingWorkersIsToldWhenTheBrokerIsBack) {
   run_with("after_creating_workers");
+}
+
+/// Takes messages out of a reply queue as a second consumer, and puts them back in threes: the last
+/// one first, each of them twice, and the first half of each as well.
+class Meddler {
+ public:
+  explicit Meddler(std::string queue) : queue_(std::move(queue)), timer_(io_) {
+    spawn(io_.get_executor(), meddle(this));
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  Meddler(const Meddler&) = delete;
+  Meddler& operator=(const Meddler&) = delete;
+  ~Meddler() {
+    io_.stop();
+    thread_.join();
+  }
+  [[nodiscard]] std::size_t messages() const { return messages_; }
+
+ private:
+  static constexpr std::size_t kAtOnce = 3;
+  /// Whoever keeps messages for longer stops the run, which is another fault.
+  static constexpr auto kKept = 200ms;
+
+  static Task<void> meddle(Meddler* self) {
+    broker::Address address = shared_rabbit().connection();
+    std::string name = "meddler";
+    auto connected = co_await broker::connect(std::move(address), std::move(name));
+    if (!connected) co_return;
+    self->connection_ = std::move(*connected);
+    std::string queue = self->queue_;
+    const auto consuming = co_await self->connection_->consume(std::move(queue), kAtOnce);
+    if (!consuming) co_return;
+    for (;;) {
+      auto event = co_await self->connection_->next_event();
+      const auto* delivery = event ? std::get_if<broker::Delivery>(&*event) : nullptr;
+      if (delivery == nullptr) co_return;  // The run is over.
+      self->kept_.push_back(*delivery);
+      if (self->kept_.size() == 1) {
+        self->timer_.expires_after(kKept);
+        self->timer_.async_wait([self](const boost::system::error_code&) {
+          spawn(self->io_.get_executor(), put_back(self));
+        });
+      }
+      // The timer's end comes at once then.
+      if (self->kept_.size() == kAtOnce) self->timer_.cancel();
+    }
+  }
+
+  static Task<void> put_back(Meddler* self) {
+    const auto kept = std::exchange(self->kept_, {});
+    std::vector<broker::Message> messages;
+    const auto add = [&](const std::string& body) {
+      messages.push_back({broker::to_queue(self->queue_), body});
+    };
+    for (auto delivery = kept.rbegin(); delivery != kept.rend(); ++delivery) {
+      add(delivery->body.substr(0, delivery->body.size() / 2));
+      add(delivery->body);
+      add(delivery->body);
+    }
+    const auto published = co_await self->connection_->publish(std::move(messages));
+    if (!published) co_return;
+    self->messages_ += kept.size();
+    for (const auto& delivery : kept) (void)self->connection_->ack(delivery.tag);
+  }
+
+  std::string queue_;
+  asio::io_context io_{1};
+  std::unique_ptr<broker::Connection> connection_;
+  std::vector<broker::Delivery> kept_;
+  asio::steady_timer timer_;
+  std::atomic<std::size_t> messages_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(FaultTest, MessagesThatComeTwiceInHalvesAndOutOfOrder) {
+  cluster().start_two_listeners();
+  Program& run = start_slow_run(40, 0.2, 2);
+  const Meddler meddler(protocol::reply_queue(Cluster::so_far(run).job));
+  const FinishedRun finished = expect_complete(run);
+  EXPECT_GT(meddler.messages(), 10U) << "nothing was meddled with";
+  EXPECT_NE(finished.report.notice_text().find("a message was left aside"), std::string::npos);
 }
 
 TEST_F(FaultTest, IdleListenersComeBackToARestartedBroker) {

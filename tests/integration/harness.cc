@@ -195,6 +195,12 @@ RunningListener& Cluster::start_listener(ListenerSetup setup) {
   write_text(listener.home / "gorgon_listener.json", "{" + keys + "}\n");
   std::vector<std::string> argv = {GORGON_BINARY, "listen"};
   argv.insert(argv.end(), setup.arguments.begin(), setup.arguments.end());
+  // The program faketime would be another process between us and the listener.
+  if (!setup.clock_offset.empty()) {
+    argv.insert(argv.begin(), {"env", "LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1",
+                               "FAKETIME=" + setup.clock_offset, "FAKETIME_DONT_FAKE_MONOTONIC=1",
+                               "DONT_FAKE_MONOTONIC=1"});
+  }
   if (site_.place) argv = site_.place(setup.name, std::move(argv));
   listener.program = std::make_unique<Program>(Program::Options{
       .argv = std::move(argv),
@@ -271,10 +277,14 @@ FinishedRun Cluster::gorgon(const std::vector<std::string>& arguments, const fs:
   return wait_for(start_gorgon(arguments, directory, home), limit);
 }
 
+Program& Cluster::start_program(std::vector<std::string> argv, const fs::path& directory) {
+  const std::string name = fs::path(argv.front()).filename().string();
+  return start(std::move(argv), directory, {}, name);
+}
+
 FinishedRun Cluster::other_program(std::vector<std::string> argv, const fs::path& directory,
                                    Clock::duration limit) {
-  const std::string name = fs::path(argv.front()).filename().string();
-  return wait_for(start(std::move(argv), directory, {}, name), limit);
+  return wait_for(start_program(std::move(argv), directory), limit);
 }
 
 FinishedRun Cluster::finish(Program& run, Clock::duration limit) {

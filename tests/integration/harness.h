@@ -44,7 +44,8 @@ struct ListenerSetup {
   std::size_t slots = 2;
   std::string keys = {};  ///< Further members of gorgon_listener.json: `"allow_gem_command": true`.
   std::vector<std::string> arguments = {"--foreground"};
-  bool wait_until_ready = true;  ///< Until it is connected.
+  std::string clock_offset = {};  ///< As libfaketime takes it ("+1h"); empty: the right time.
+  bool wait_until_ready = true;   ///< Until it is connected.
 };
 
 struct RunningListener {
@@ -142,7 +143,9 @@ class Cluster {
   /// The events of a run in progress so far.
   [[nodiscard]] static Report so_far(const Program& run) { return read_report(run.output()); }
 
-  /// Any other program, in this test's environment, to its end.
+  /// Starts any other program, in this test's environment.
+  Program& start_program(std::vector<std::string> argv, const std::filesystem::path& directory);
+  /// Runs one to its end.
   FinishedRun other_program(std::vector<std::string> argv, const std::filesystem::path& directory,
                             std::chrono::steady_clock::duration limit = 120s);
 
