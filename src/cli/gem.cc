@@ -11,6 +11,7 @@
 #include "base/signature.h"
 #include "cli/ask_listeners.h"
 #include "cli/commands.h"
+#include "cli/secrets.h"
 #include "cli/signing_key.h"
 #include "config/project_config.h"
 #include "protocol/messages.h"
@@ -72,7 +73,7 @@ Task<Result<std::size_t>> run_everywhere(config::ProjectConfig config,
 }  // namespace
 
 int gem(const GemCommand& command) {
-  auto config = config::load_project_config(command.config_file, command.config_is_required);
+  auto config = load_project(command.config_file, command.config_is_required);
   if (!config) return complain(config.error());
   if (command.cluster) config->cluster = *command.cluster;
   if (command.arguments.empty())

@@ -29,6 +29,7 @@
 #include "cli/commands.h"
 #include "cli/host_name.h"
 #include "cli/places.h"
+#include "cli/secrets.h"
 #include "config/listener_config.h"
 #include "listener/gate.h"
 #include "listener/listener.h"
@@ -209,6 +210,8 @@ int listen(const ListenCommand& command) {
   if (!settled) return complain(settled.error());
   const config::ListenerConfig& config = settled->config;
   if (command.stop) return stop_listener(config.pid_file);
+  if (const auto added = add_password(settled->config.connection); !added)
+    return complain(added.error());
 
   auto pid_lock = lock_pid_file(config.pid_file);
   if (!pid_lock) return complain(pid_lock.error());

@@ -26,6 +26,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "cli/secrets.h"
 #include "report/terminal.h"
 #include "results/exit_code.h"
 
@@ -508,6 +509,7 @@ int after_flush(int exit_code) {
 }  // namespace gorgon::cli
 
 int main(int argc, char** argv) {
+  gorgon::cli::keep_secrets();
   // A reader that has gone away is an error of that write, not the end of the run.
   std::signal(SIGPIPE, SIG_IGN);
   try {

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/ask_listeners.h"
 #include "cli/commands.h"
+#include "cli/secrets.h"
 #include "config/project_config.h"
 #include "protocol/messages.h"
 #include "report/display_text.h"
@@ -59,7 +60,7 @@ void print_json(const std::vector<protocol::Pong>& hosts) {
 }  // namespace
 
 int ping(const PingCommand& command) {
-  auto config = config::load_project_config(command.config_file, command.config_is_required);
+  auto config = load_project(command.config_file, command.config_is_required);
   if (!config) return complain(config.error());
   if (command.cluster) config->cluster = *command.cluster;
   std::vector<protocol::Pong> hosts;

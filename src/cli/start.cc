@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/secrets.h"
 #include "cli/signing_key.h"
 #include "config/project_config.h"
 #include "originator/journal.h"
@@ -40,8 +41,7 @@ namespace {
 
 Result<originator::StartOptions> settle(const StartCommand& command) {
   originator::StartOptions options;
-  GORGON_TRY_ASSIGN(options.config,
-                    config::load_project_config(command.config_file, command.config_is_required));
+  GORGON_TRY_ASSIGN(options.config, load_project(command.config_file, command.config_is_required));
   options.project = fs::absolute(command.config_file).parent_path().lexically_normal();
   options.config_name = command.config_file.string();
   options.selection = command.selection;

@@ -27,6 +27,8 @@ struct Connection {
   std::uint16_t port = 5672;       ///< 5671 with TLS, unless given.
   std::string user = "guest";
   std::string password = "guest";
+  /// For /bin/sh: prints the password. Empty: `password` is the one. For cli/secrets to run.
+  std::string password_command;
   std::string virtual_host = "/";
   std::optional<Tls> tls;
   std::chrono::seconds heartbeat{

@@ -129,6 +129,10 @@ const Table<Draft>& keys() {
       {{"password", "pass"},
        "Default: guest. Its place is `gorgon_secret.json`.",
        inner_text(&Connection::password)},
+      {{"password_command"},
+       "Shell command whose first line of output is the password, as `pass show rabbitmq`. Goes "
+       "over `password`, and $GORGON_PASSWORD over both.",
+       inner_text(&Connection::password_command)},
       {{"vhost", "virtual_host"},
        "Virtual host. Default: /.",
        inner_text(&Connection::virtual_host)},
