@@ -47,7 +47,8 @@ std::string base64_of(std::span<const unsigned char> bytes) {
   return text;
 }
 
-/// Nullopt unless `text` stands for exactly `Size` bytes.
+/// Nullopt unless `text` is the one way to write exactly `Size` bytes. libsodium alone is not so
+/// strict: version 1.0.18 takes some bytes above 0x7f for digits.
 template <std::size_t Size>
 std::optional<std::array<unsigned char, Size>> bytes_from_base64(std::string_view text) {
   std::array<unsigned char, Size> bytes{};
@@ -56,6 +57,7 @@ std::optional<std::array<unsigned char, Size>> bytes_from_base64(std::string_vie
   const int failed = ::sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(),
                                          nullptr, &count, &end, kBase64);
   if (failed != 0 || count != Size || end != text.data() + text.size()) return std::nullopt;
+  if (base64_of(bytes) != text) return std::nullopt;
   return bytes;
 }
 

@@ -60,6 +60,22 @@ TEST_F(SignatureTest, APublicKeySurvivesItsText) {
   EXPECT_EQ(*parsed, key);
 }
 
+TEST_F(SignatureTest, AKeyAndASignatureAreWrittenInOneWay) {
+  // libsodium's own reader takes these high bytes for digits.
+  EXPECT_FALSE(
+      PublicKey::parse("ed25519:1\xd2\x8e\xa6\xbe"
+                       "YKxCrfVS_7TyWQHOg7hcvPap\xe9MlrwIaaPcHURo"));
+  const PublicKey key = PublicKey::parse(kPublic).value();
+  ASSERT_TRUE(key.verifies(kSignature, "r"));
+  for (std::size_t i = 0; i < std::string(kSignature).size(); ++i) {
+    for (int byte = 0x80; byte <= 0xff; ++byte) {
+      std::string other = kSignature;
+      other[i] = static_cast<char>(byte);
+      ASSERT_FALSE(key.verifies(other, "r")) << i << " " << byte;
+    }
+  }
+}
+
 TEST_F(SignatureTest, NonsenseIsNoPublicKey) {
   const std::string text = PrivateKey::generate().public_key().text();
   for (const std::string& other :
