@@ -131,6 +131,11 @@ class Connection {
   [[nodiscard]] virtual Task<void> close() = 0;
 };
 
+/// A broker that gives no answer in time is given up: the connection is lost in either case.
+[[nodiscard]] inline bool means_outage(const Error& error) {
+  return error.kind == ErrorKind::kConnectionLost || error.kind == ErrorKind::kTimeout;
+}
+
 /// The embedded broker's socket.
 struct EmbeddedAddress {
   std::filesystem::path socket;

@@ -99,6 +99,13 @@ void JobRun::end() {
   changed_.notify();
 }
 
+void JobRun::leave() {
+  end();
+  for (const auto& worker : workers_) {
+    if (!worker->is_leaving && worker->control) tell_to_leave(*worker);
+  }
+}
+
 void JobRun::tell(protocol::HostState::State state, std::string stage, const std::string& message) {
   machine_.tell(job_.reply_queue,
                 protocol::HostState{.job = job_.id,

@@ -35,6 +35,8 @@ class JobRun {
   void cancel();
   /// The job has all its verdicts: let workers say goodbye, start no more.
   void end();
+  /// Its queue is no more in use: as end(), and workers leave after the unit in hand.
+  void leave();
 
   [[nodiscard]] const protocol::JobDefinition& job() const { return job_; }
   [[nodiscard]] const std::optional<PublicKey>& owner() const { return owner_; }

@@ -52,11 +52,6 @@ bool may_be_lost(const protocol::Message& message) {
   return std::holds_alternative<protocol::Pong>(message);
 }
 
-/// A broker that gives no answer in time is given up: the connection is lost in either case.
-bool means_outage(const Error& error) {
-  return error.kind == ErrorKind::kConnectionLost || error.kind == ErrorKind::kTimeout;
-}
-
 bool has_expired(const protocol::JobDefinition& job) {
   const auto now = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::system_clock::now().time_since_epoch());
@@ -255,6 +250,10 @@ void Listener::take_job(const protocol::JobDefinition& job, const protocol::Enve
                                     .message = "refused: " + owner.error().message});
   }
   has_run_a_job_ = true;
+  // What it has in hand still counts; its queue does not.
+  for (const auto& older : jobs_) {
+    if (older->job().id == job.id) older->leave();
+  }
   jobs_.push_back(std::make_shared<JobRun>(job, *owner, machine_, workspaces_));
   spawn(machine_.executor, run_job(jobs_.back()));
 }
@@ -334,7 +333,7 @@ Task<void> Listener::deliver(std::shared_ptr<Listener*> self) {
     std::vector<broker::Message> message = {(*self)->undelivered_.front()};
     const auto delivered = co_await connection->publish(std::move(message));
     if (*self == nullptr) co_return;
-    if (!delivered && means_outage(delivered.error())) {
+    if (!delivered && broker::means_outage(delivered.error())) {
       // Another connection may be there already. If not, the one that comes calls again.
       if ((*self)->broker_ != connection) continue;
       if ((*self)->is_stopping_) (*self)->undelivered_.clear();  // None will come.

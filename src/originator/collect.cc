@@ -63,6 +63,7 @@ Task<void> Originator::collect() {
       if (!restored) end(results::kOriginatorError, restored.error().message);
     }
     check_workers();
+    if (has_deaf_queue_ && broker_ && !outcome_) co_await leave_connection();
     settle_returned();
     if (broker_ && !outcome_) co_await keep_queues();
   }
@@ -324,7 +325,9 @@ void Originator::check_workers() {
     notice(
         Notice::Level::kWarning,
         fmt::format("worker {} on {} stopped answering; what it ran is run again", worker, host));
+    if (state_.worker_count() == 0) last_worker_lost_ = now;
   }
+  if (state_.worker_count() > 0) last_worker_lost_.reset();
   for (const std::string& host : hosts_.drop_silent(now - kSilenceLimit)) {
     notice(Notice::Level::kWarning, host + " stopped answering");
     (void)state_.drop_host(host, results::JobState::AttemptEnd::kLost);
@@ -332,6 +335,7 @@ void Originator::check_workers() {
   if (state_.worker_count() > 0 || hosts_.at_work() > 0) {
     nobody_since_.reset();
     show_reason("");
+    check_file_queue(now);
     return check_idle_workers();
   }
   if (!nobody_since_) nobody_since_ = hosts_.answered() == 0 ? published_at_ : now;
@@ -393,6 +397,27 @@ void Originator::show_reason(std::string reason) {
   if (reason == waiting_for_) return;
   waiting_for_ = reason;
   if (!reason.empty()) reporter_.on(results::Waiting{.reason = std::move(reason)});
+}
+
+/// Machines that show themselves while every worker there was has fallen silent: they do not get
+/// through to the file queue. RabbitMQ 3.10 has such queues now and then after a kill -9, which
+/// take no consumer until they are deleted.
+void Originator::check_file_queue(Clock::time_point now) {
+  if (local_ || !last_worker_lost_ || now - *last_worker_lost_ < kSilenceLimit) return;
+  last_worker_lost_.reset();
+  if (++republications_ > kMaxRepublications)
+    return end(results::kIncomplete, "the broker's file queue answers no worker");
+  log::warning("the file queue answers no worker");
+  has_deaf_queue_ = true;
+}
+
+/// What follows is as after an outage in which the broker has lost the queue. This connection must
+/// be gone by then: it would take replies that nobody reads.
+Task<void> Originator::leave_connection() {
+  has_deaf_queue_ = false;
+  is_published_ = false;
+  co_await broker_->close();
+  is_connection_lost_ = true;
 }
 
 /// The last net: idle workers and waiting files mean that files were lost on the way. Published

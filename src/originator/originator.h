@@ -141,6 +141,8 @@ class Originator {
   [[nodiscard]] bool was_deaf(Clock::time_point due, Clock::time_point now);
   [[nodiscard]] Task<void> probe_broker();
   void check_idle_workers();
+  void check_file_queue(Clock::time_point now);
+  [[nodiscard]] Task<void> leave_connection();
   void show_reason(std::string reason);
   void end(int exit_code, std::string reason);
   void notice(results::Notice::Level level, std::string text);
@@ -172,8 +174,10 @@ class Originator {
   std::shared_ptr<Originator*> alive_;  ///< Null inside once run() has ended.
 
   std::optional<Outcome> outcome_;  ///< Set when collecting is to end before the job is complete.
-  std::optional<Clock::time_point> nobody_since_;  ///< No machine works on the job since then.
-  std::string waiting_for_;                        ///< What the display says we wait for.
+  std::optional<Clock::time_point> last_worker_lost_;  ///< For silence; none has come since then.
+  bool has_deaf_queue_ = false;                        ///< The file queue answers no worker.
+  std::optional<Clock::time_point> nobody_since_;      ///< No machine works on the job since then.
+  std::string waiting_for_;                            ///< What the display says we wait for.
   Clock::time_point next_check_;
   Clock::time_point next_renewal_;
   Clock::time_point next_probe_;

@@ -139,11 +139,6 @@ protocol::UnitFinished bare_result(protocol::UnitFinished finished, const std::s
   return finished;
 }
 
-/// A broker that gives no answer in time is given up: the connection is lost in either case.
-bool means_outage(const Error& error) {
-  return error.kind == ErrorKind::kConnectionLost || error.kind == ErrorKind::kTimeout;
-}
-
 }  // namespace
 
 Worker::Worker(const asio::any_io_executor& executor, Settings settings, UniqueFd control)
@@ -184,6 +179,8 @@ Task<ExitCode> Worker::run() {
       end = event.error();
     }
   }
+  // It was to leave before it found out.
+  if (*end == kBrokerGone && was_told_to_leave_) end = kStopped;
   if (*end == kJobComplete && !is_stopping_) {
     co_await leave_job();
   } else if (is_stopping_ && broker_) {
@@ -204,6 +201,7 @@ Task<Result<void>> Worker::connect() {
   if (connection_number_ > 0 && (is_stopping_ || is_embedded))
     co_return fail(ErrorKind::kConnectionLost, "the broker is gone");
   if (outage_) {
+    if (was_told_to_leave_) co_return fail(ErrorKind::kCancelled, "told to leave");
     if (has_waited_enough()) co_return fail(ErrorKind::kUnavailable, "the broker stays away");
     co_await pause_in_outage();
   } else {
@@ -219,7 +217,7 @@ Task<Result<void>> Worker::connect() {
       spawn(executor_, read_broker(alive_, broker_, ++connection_number_));
       co_return Result<void>();
     }
-    if (is_stopping_ || is_embedded || has_waited_enough())
+    if (is_stopping_ || was_told_to_leave_ || is_embedded || has_waited_enough())
       co_return std::unexpected(connection.error());
     log::warning("{}; trying again", connection.error().message);
     co_await pause_in_outage();
@@ -244,7 +242,7 @@ Task<std::optional<ExitCode>> Worker::take_slot() {
     std::string queue = settings_.job.slot_queue;
     const auto consuming = co_await broker_->consume(std::move(queue), 1);
     if (!consuming && consuming.error().kind == ErrorKind::kNotFound) co_return kJobComplete;
-    if (!consuming && !means_outage(consuming.error())) co_return kBrokerGone;
+    if (!consuming && !broker::means_outage(consuming.error())) co_return kBrokerGone;
     const auto permission = co_await next_from_broker();
     if (!permission) co_return permission.error();
     if (*permission) {
@@ -369,7 +367,8 @@ Task<std::optional<ExitCode>> Worker::consume_units() {
   }
   if (consuming.error().kind == ErrorKind::kNotFound) co_return kJobComplete;
   log::warning("cannot take units: {}", consuming.error().message);
-  if (means_outage(consuming.error())) co_return std::nullopt;  // The next event says so, too.
+  if (broker::means_outage(consuming.error()))
+    co_return std::nullopt;  // The next event says so, too.
   co_return kBrokerGone;
 }
 
@@ -694,7 +693,7 @@ Task<void> Worker::say_goodbye(std::string farewell) {
         {broker::to_queue(settings_.job.reply_queue), farewell}};
     const auto said = co_await broker_->publish(std::move(message));
     // The originator may have left already.
-    if (said || !means_outage(said.error()) || is_stopping_) co_return;
+    if (said || !broker::means_outage(said.error()) || is_stopping_) co_return;
     log::warning("cannot say goodbye: {}", said.error().message);
     const auto connected = co_await connect();
     if (!connected) co_return;

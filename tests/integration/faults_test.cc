@@ -47,7 +47,48 @@ class FaultTest : public RabbitTest {
     return run;
   }
 
+  /// Eight files that wait for the gate, four of them on their way; on two listeners.
+  Program& start_gated_run() {
+    cluster().start_two_listeners();
+    const Project project = cluster().add_project("");
+    const std::string gate = (cluster().folder() / "gate").string();
+    for (int i = 1; i <= 8; ++i) {
+      project.write(
+          "spec/" + std::to_string(i) + "_spec.rb",
+          "RSpec.describe('x') { it('y') { sleep 0.02 until File.exist?('" + gate + "') } }\n");
+    }
+    cluster().configure(project);
+    Program& run = cluster().start_run(project);
+    EXPECT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() == 4; }));
+    return run;
+  }
+  void open_gate() { Project(cluster().folder()).write("gate", ""); }
+  void expect_eight_passed(Program& run) {
+    const FinishedRun finished = cluster().finish(run, 180s);
+    EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
+    EXPECT_EQ(finished.report.units.size(), 8U);
+  }
+  /// From now on the file queue of the job answers nobody, though its broker does.
+  void suspend_file_queue() {
+    const auto queues = cluster().job_queues();
+    const auto files = std::ranges::find_if(
+        queues, [](const std::string& name) { return name.find("files") != std::string::npos; });
+    ASSERT_NE(files, queues.end());
+    file_queue_ = *files;
+    tell_leader("suspend");
+    ASSERT_TRUE(shared_rabbit().rabbitmqctl({"close_all_connections", "a test"}));
+  }
+  void resume_file_queue() { tell_leader("resume"); }
+
   std::size_t files_ = 0;  ///< Of the project that runs.
+  std::string file_queue_;
+
+ private:
+  void tell_leader(const std::string& what) {
+    ASSERT_TRUE(shared_rabbit().rabbitmqctl(
+        {"eval", "{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"" +
+                     file_queue_ + "\">>)), sys:" + what + "(element(1, amqqueue:get_pid(Q)))."}));
+  }
 };
 
 TEST_F(FaultTest, KilledWorkerIsReplaced) {
@@ -207,34 +248,22 @@ TEST_F(FaultTest, BrokerThatLosesEverythingGetsItAgain) {
 
 /// After a restart under load RabbitMQ takes logins seconds before its quorum queues answer.
 TEST_F(FaultTest, QueueThatAnswersLateLosesNobody) {
-  cluster().start_two_listeners();
-  const Project project = cluster().add_project("");
-  const auto gate = cluster().folder() / "gate";
-  for (int i = 1; i <= 8; ++i) {
-    project.write("spec/" + std::to_string(i) + "_spec.rb",
-                  "RSpec.describe('x') { it('y') { sleep 0.02 until File.exist?('" + gate.string() +
-                      "') } }\n");
-  }
-  cluster().configure(project);
-  Program& run = cluster().start_run(project);
-  ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() == 4; }));
-  const auto queues = cluster().job_queues();
-  const auto files = std::ranges::find_if(
-      queues, [](const std::string& name) { return name.find("files") != std::string::npos; });
-  ASSERT_NE(files, queues.end());
-  const std::string call = "{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"" +
-                           *files + "\">>)), sys:";
-  const std::string leader = "(element(1, amqqueue:get_pid(Q))).";
-  ASSERT_TRUE(shared_rabbit().rabbitmqctl({"eval", call + "suspend" + leader}));
-  ASSERT_TRUE(shared_rabbit().rabbitmqctl({"close_all_connections", "a test"}));
-  Project(cluster().folder()).write("gate", "");
+  Program& run = start_gated_run();
+  suspend_file_queue();
+  open_gate();
   const bool is_noticed = eventually(
       60s, [&] { return cluster().logs().find("cannot take units") != std::string::npos; });
-  ASSERT_TRUE(shared_rabbit().rabbitmqctl({"eval", call + "resume" + leader}));
+  resume_file_queue();
   EXPECT_TRUE(is_noticed) << cluster().logs();
-  const FinishedRun finished = cluster().finish(run, 120s);
-  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
-  EXPECT_EQ(finished.report.units.size(), 8U);
+  expect_eight_passed(run);
+}
+
+/// After a kill -9 RabbitMQ 3.10 now and then has a queue that answers nobody until it is deleted.
+TEST_F(FaultTest, QueueThatNeverAnswersAgainIsReplaced) {
+  Program& run = start_gated_run();
+  suspend_file_queue();
+  open_gate();
+  expect_eight_passed(run);  // RabbitMQ removes a queue that does not even answer its removal.
 }
 
 /// A shell command that says that it runs, waits for the gate, and fails.
