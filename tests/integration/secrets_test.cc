@@ -33,8 +33,9 @@ class SecretsTest : public RabbitTest {
   }
   void TearDown() override {
     expect_secret_in_no_file();
-    must_run({"delete_user", user_});
+    // Its end closes the connections that the jobs still end over.
     RabbitTest::TearDown();
+    must_run({"delete_user", user_});
   }
   static void must_run(const std::vector<string>& arguments) {
     const auto done = shared_rabbit().rabbitmqctl(arguments);
