@@ -161,6 +161,7 @@ void place_descriptors(ChildPlan& plan) {
     if (::getppid() != plan.parent) ::_exit(127);  // The parent died before the call above.
   }
   place_descriptors(plan);
+  if (!limit_this_process(options.limits)) fail_child(plan, 'l');
   if (plan.working_directory != nullptr && ::chdir(plan.working_directory) != 0)
     fail_child(plan, 'c');
   struct sigaction defaults{};
@@ -181,6 +182,8 @@ std::string describe_failed_step(char step, const SpawnOptions& options) {
       return "cannot enter " + options.working_directory.string();
     case 'g':
       return "cannot join the cgroup " + options.cgroup.string();
+    case 'l':
+      return "cannot limit " + options.argv[0];
     case 'd':
       return "cannot place the descriptors of " + options.argv[0];
     default:

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -44,6 +45,7 @@ struct SpawnOptions {
   bool adopts_orphans =
       false;  ///< Orphaned descendants become its children (PR_SET_CHILD_SUBREAPER).
   std::filesystem::path cgroup = {};  ///< Joined before exec.
+  ResourceLimits limits = {};
 };
 
 /// One child process. The destructor kills its process tree and reaps the child.

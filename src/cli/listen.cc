@@ -25,6 +25,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "base/user.h"
 #include "broker/broker.h"
 #include "cli/commands.h"
 #include "cli/host_name.h"
@@ -66,6 +67,23 @@ Result<std::size_t> settle_slots(const ListenCommand& command,
   return slots;
 }
 
+/// Also for --stop: the pid file is the user's, who could have root end any process by it.
+Result<void> run_as(const User& user, config::ListenerConfig& config) {
+  std::error_code error;
+  // Keys that root has trusted must not be lost with root's home: then every job would be run.
+  const fs::path keys = default_trusted_keys();
+  if (config.trusted_keys.empty() && fs::exists(keys, error)) config.trusted_keys = keys;
+  if (auto became = become(user); !became) return with_context("run_as", std::move(became).error());
+  keep_secrets();
+  if (!config.trusted_keys.empty() && ::access(config.trusted_keys.c_str(), R_OK) != 0 &&
+      errno == EACCES) {
+    return fail(ErrorKind::kUsage, "run_as: " + user.name + " cannot read the trusted keys in " +
+                                       config.trusted_keys.string() +
+                                       ": name a file that it can read in \"trusted_keys\"");
+  }
+  return {};
+}
+
 Result<Settled> settle(const ListenCommand& command) {
   fs::path file;
   if (command.config_file) {
@@ -76,6 +94,8 @@ Result<Settled> settle(const ListenCommand& command) {
   Settled settled;
   GORGON_TRY_ASSIGN(settled.config, config::load_listener_config(file));
   config::ListenerConfig& config = settled.config;
+  if (!command.stop) GORGON_TRY(add_password(config.connection));
+  if (config.run_as) GORGON_TRY(run_as(*config.run_as, config));
   GORGON_TRY_ASSIGN(settled.slots, settle_slots(command, config));
   if (config.log_file.empty()) config.log_file = state_directory() / "listener.log";
   if (config.pid_file.empty()) config.pid_file = state_directory() / "listener.pid";
@@ -210,8 +230,6 @@ int listen(const ListenCommand& command) {
   if (!settled) return complain(settled.error());
   const config::ListenerConfig& config = settled->config;
   if (command.stop) return stop_listener(config.pid_file);
-  if (const auto added = add_password(settled->config.connection); !added)
-    return complain(added.error());
 
   auto pid_lock = lock_pid_file(config.pid_file);
   if (!pid_lock) return complain(pid_lock.error());
@@ -225,11 +243,14 @@ int listen(const ListenCommand& command) {
   log::set_name("listener " + host->name);
   if (const auto opened = log::open(log_file, log::Level::kInfo); !opened)
     return complain(opened.error());
+  if (::geteuid() == 0 && !config.run_as)
+    log::warning("tests run as root here: \"run_as\" in gorgon_listener.json names another user");
 
   listener::ListenerOptions options{.address = config.connection,
                                     .host = host->name,
                                     .cluster = config.cluster_id,
                                     .slots = settled->slots,
+                                    .limits = config.worker_limits,
                                     .workspace_dir = config.workspace_dir,
                                     .log_file = log_file,
                                     .once = command.once,

@@ -49,6 +49,7 @@ Result<std::string> password_from(const std::string& command) {
 
 }  // namespace
 
+// Called again after a change of user, which lets the kernel decide anew whether we may be dumped.
 void keep_secrets() {
   char* const value = std::getenv(kVariable);
   if (value != nullptr) {

@@ -1,15 +1,20 @@
 #include "config/listener_config.h"
 
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <expected>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
+#include "base/user.h"
 #include "config/connection_reader.h"
 #include "config/document.h"
 #include "config/key_row.h"
@@ -24,6 +29,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMaxSlots = 1024;
+/// Ruby with RSpec takes about half of it.
+constexpr std::uint64_t kLeastMemory = 64 << 20;
 
 Setter<ListenerConfig> slots() {
   return {R"(integer, 1 to 1024, or "auto")",
@@ -38,6 +45,62 @@ Setter<ListenerConfig> slots() {
             const auto read = read_integer(value, place, 1, kMaxSlots);
             if (read) out.worker_slots = static_cast<std::size_t>(*read);
           }};
+}
+
+Setter<ListenerConfig> account() {
+  return {R"("user" or "user:group")",
+          [](ListenerConfig& out, const Value& value, const Place& place) {
+            const auto name = read_text(value, place);
+            if (!name) return;
+            auto user = find_user(*name);
+            if (!user) return place.reject(value, user.error().message);
+            out.run_as = *std::move(user);
+          }};
+}
+
+/// "512M", "4G": powers of 1024.
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  const std::size_t unit = std::string_view("KMGT").find(text.empty() ? ' ' : text.back());
+  if (unit == std::string_view::npos) return std::nullopt;
+  text.remove_suffix(1);
+  std::uint32_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  // 2^32 times 2^40 is too much.
+  if (unit == 3 && count > 1024 * 1024) return std::nullopt;
+  return std::uint64_t{count} << (10 * (unit + 1));
+}
+
+Setter<ResourceLimits> bytes(std::uint64_t ResourceLimits::* member) {
+  return {R"("512M", "4G")", [member](ResourceLimits& out, const Value& value, const Place& place) {
+            const auto text = read_text(value, place);
+            if (!text) return;
+            const auto read = parse_bytes(*text);
+            if (!read) return place.reject(value, "expected a size like \"512M\" or \"4G\"");
+            if (*read < kLeastMemory)
+              return place.reject(value, "with less than 64M no runner can start");
+            out.*member = *read;
+          }};
+}
+
+const Table<ResourceLimits>& limit_keys() {
+  using Limits = ResourceLimits;
+  static const Table<Limits> table = {
+      {{"memory"},
+       "Memory of a worker's tests; without a cgroup of each of their processes.",
+       bytes(&Limits::memory_bytes)},
+      {{"processes"},
+       "Processes of a worker's tests; without a cgroup times `worker_slots`, of all that the "
+       "user runs.",
+       count(&Limits::processes, 8, 1'000'000)},
+      {{"open_files"},
+       "Files that each process may have open.",
+       count(&Limits::open_files, 64, 1'000'000)},
+      {{"cpus"},
+       "CPU time of a worker's tests, in cores; only with a cgroup.",
+       count(&Limits::cpus, 1, 1024)},
+  };
+  return table;
 }
 
 const Table<ListenerConfig>& listener_keys() {
@@ -59,6 +122,13 @@ const Table<ListenerConfig>& listener_keys() {
        local_path(&Config::workspace_dir)},
       {{"log_file"}, "Default: `~/.gorgon/listener.log`.", local_path(&Config::log_file)},
       {{"pid_file"}, "Default: `~/.gorgon/listener.pid`.", local_path(&Config::pid_file)},
+      {{"run_as"},
+       "The account that a listener of root's turns into before it connects, with all that it "
+       "starts. Default: whoever starts it.",
+       account()},
+      {{"worker_limits"},
+       "What the tests of each worker may use at most. Default: what the machine has.",
+       object(&Config::worker_limits, limit_keys())},
       {{"trusted_keys"},
        "File of the public keys whose jobs are run, and no others. Default: "
        "`~/.gorgon/trusted_keys` if there is one, else every job is run.",

@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
+#include "base/user.h"
 #include "config/connection.h"
 #include "config/key_row.h"
 
@@ -24,7 +27,9 @@ struct ListenerConfig {
   std::filesystem::path
       bin_gem_path;  ///< The gem program that `gorgon gem` uses. Empty: "gem" in PATH.
   std::filesystem::path trusted_keys;  ///< Empty: ~/.gorgon/trusted_keys, if there is one.
-  bool allow_gem_command = false;      ///< `gorgon gem` is refused otherwise.
+  ResourceLimits worker_limits;
+  std::optional<User> run_as;      ///< Nullopt: whoever starts the listener.
+  bool allow_gem_command = false;  ///< `gorgon gem` is refused otherwise.
 };
 
 /// Reads `file` and a gorgon_secret.json beside it. kUsage and kNotFound as load_project_config.

@@ -70,6 +70,24 @@ TEST_F(ListenerConfigTest, SlotsHaveLimits) {
   }
 }
 
+TEST_F(ListenerConfigTest, WorkersHaveLimits) {
+  const auto config = load(
+      R"({"worker_limits": {"memory": "3G", "processes": 200, "open_files": 1024, "cpus": 2}})");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->worker_limits,
+            (ResourceLimits{
+                .memory_bytes = 3ULL << 30, .processes = 200, .open_files = 1024, .cpus = 2}));
+  for (const std::string_view bad :
+       {"3", "3GB", "-3G", "G", "", "1048577T", "4294967296K", "3 G"}) {
+    EXPECT_THAT(error_of(R"({"worker_limits": {"memory": ")" + std::string(bad) + "\"}}"),
+                HasSubstr("worker_limits.memory: expected"))
+        << bad;
+  }
+  EXPECT_THAT(error_of(R"({"worker_limits": {"memory": "63M"}})"), HasSubstr("less than 64M"));
+  EXPECT_THAT(error_of(R"({"worker_limits": {"open_files": 1}})"),
+              HasSubstr("worker_limits.open_files: expected an integer from 64 to 1000000"));
+}
+
 TEST_F(ListenerConfigTest, ProjectsKeysInTheSharedSecretFileAreLeftAlone) {
   write("gorgon_secret.json", R"({"connection": {"password": "hush"},
     "job": {"sync": {"password": "x"}}})");

@@ -250,6 +250,7 @@ Task<Result<void>> JobRun::start_host() {
                               .workspace = workspace_->path(),
                               .scratch = workspace_->scratch(),
                               .settings = job_.runner,
+                              .limits = machine_.limits.of_process,
                               .timeout = callback_limit(job_)};
   auto host = co_await runner::RunnerHost::start(std::move(options));
   if (!host) {
@@ -367,6 +368,7 @@ Task<void> JobRun::run_worker(std::uint32_t slot) {
 Result<void> JobRun::spawn_worker(WorkerSlot& worker) {
   worker.cgroup = Cgroup::make("gorgon-" + job_.id + "-" + std::to_string(::getpid()) + "-" +
                                std::to_string(worker.slot));
+  if (worker.cgroup) (void)limit_cgroup(worker.cgroup->path(), machine_.limits.of_cgroup);
   GORGON_TRY_ASSIGN(SocketPair control, make_socket_pair(SocketType::kSeqPacket));
   SpawnOptions options;
   options.argv = {"/proc/self/exe", "worker"};

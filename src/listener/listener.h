@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/asio.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "base/signature.h"
 #include "broker/broker.h"
@@ -28,6 +29,7 @@ struct ListenerOptions {
   std::string host;  ///< This machine's name in messages and reports.
   std::string cluster;
   std::size_t slots = 1;
+  ResourceLimits limits = {};  ///< Of each worker.
   std::filesystem::path workspace_dir;
   std::filesystem::path log_file;  ///< For the workers, too; empty: standard error.
   bool once = false;               ///< End after one job.

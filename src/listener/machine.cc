@@ -1,9 +1,17 @@
 #include "listener/machine.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
+#include <string>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/process_tree.h"
 
 namespace gorgon::listener {
 
@@ -16,6 +24,21 @@ std::optional<std::uint32_t> Slots::take() {
   if (free == used_.end()) return std::nullopt;
   *free = true;
   return static_cast<std::uint32_t>(free - used_.begin()) + 1;
+}
+
+WorkerLimits enforceable(const ResourceLimits& limits, std::size_t slots) {
+  if (limits == ResourceLimits{}) return {};
+  // Beside those of workers, and like them removed by the next listener if we die here.
+  const auto probe = Cgroup::make("gorgon-probe-" + std::to_string(::getpid()) + "-0");
+  WorkerLimits result{.of_cgroup = limits,
+                      .of_process = probe ? limit_cgroup(probe->path(), limits) : limits};
+  if (result.of_process.cpus != 0)
+    log::warning("worker_limits.cpus has no effect: there is no cgroup with the controller cpu");
+  result.of_process.cpus = 0;
+  result.of_process.processes = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(std::uint64_t{result.of_process.processes} * slots,
+                              std::numeric_limits<std::uint32_t>::max()));
+  return result;
 }
 
 }  // namespace gorgon::listener

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/limits.h"
 #include "broker/broker.h"
 #include "protocol/messages.h"
 
@@ -30,6 +31,16 @@ class Slots {
   std::vector<bool> used_;
 };
 
+/// worker_limits as this machine enforces them.
+struct WorkerLimits {
+  ResourceLimits of_cgroup;   ///< Of each worker's cgroup.
+  ResourceLimits of_process;  ///< Of the runner host, and so of every process of every worker.
+};
+/// Tries out which of `limits` a cgroup of ours can hold. Processes that it cannot count are
+/// counted by user, so those of all `slots` together. CPU time that it cannot share out is not
+/// limited; a warning in the log says so.
+[[nodiscard]] WorkerLimits enforceable(const ResourceLimits& limits, std::size_t slots);
+
 struct Machine {
   asio::any_io_executor executor;
   std::string host;
@@ -37,6 +48,7 @@ struct Machine {
   std::filesystem::path log_file;  ///< Of the workers; empty: standard error.
   std::string queue;               ///< The listener's own queue; changes with every connection.
   Slots slots;
+  WorkerLimits limits = {};
   /// Tells a job's originator; lost when the broker is away.
   std::function<void(const std::string& reply_queue, const protocol::Message& message)> tell = {};
   /// Something that slots depend on has changed: jobs may want workers, or must give some up.

@@ -72,6 +72,7 @@ Task<Result<std::unique_ptr<RunnerHost>>> RunnerHost::start(HostOptions options)
     spawn.environment.emplace_back(name, value);
   spawn.environment.emplace_back("GORGON_HOST_FD", std::to_string(kControlFd));
   spawn.working_directory = options.workspace;
+  spawn.limits = options.limits;
   spawn.descriptors = {{1, output.get()}, {2, output.get()}, {kControlFd, control.theirs.get()}};
   spawn.adopts_orphans = true;  // Daemons that tests leave behind stay below the host, where the
                                 // end of the job finds them.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "base/subprocess.h"
 #include "base/unique_fd.h"
@@ -24,6 +25,7 @@ struct HostOptions {
   std::filesystem::path
       scratch;  ///< An existing private directory: our Ruby files and the host's output go there.
   config::RunnerSettings settings;
+  ResourceLimits limits = {};                   ///< Of the host, and of each process below it.
   std::chrono::steady_clock::duration timeout;  ///< For preload and callbacks; also of finish().
 };
 
