@@ -193,12 +193,12 @@ Task<Result<void>> JobRun::prepare() {
   workspace_.emplace(*std::move(workspace));
   auto pulled = co_await sync::pull(job_.source, workspace_->path());
   if (!pulled) {
-    fail("sync", pulled.error());
+    fail(kPullStage, pulled.error());
     co_return pulled;
   }
   auto checked = co_await check_tree();
   if (!checked) {
-    fail(checked.error().kind == ErrorKind::kRefused ? kTreeStage : "sync", checked.error());
+    fail(checked.error().kind == ErrorKind::kRefused ? kTreeStage : kPullStage, checked.error());
     co_return checked;
   }
   const runner::CallbackOptions options = callback_options();

@@ -40,6 +40,8 @@ class JobRun {
 
   [[nodiscard]] const protocol::JobDefinition& job() const { return job_; }
   [[nodiscard]] const std::optional<PublicKey>& owner() const { return owner_; }
+  /// It has failed because the tree could not be pulled.
+  [[nodiscard]] bool lacks_tree() const { return failed_stage_ == kPullStage; }
   [[nodiscard]] bool wants_worker() const;
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
   /// Starts a worker in `slot`, which this run gives back when the worker has ended.
@@ -48,6 +50,7 @@ class JobRun {
   void release_worker();
 
  private:
+  static constexpr const char* kPullStage = "sync";
   enum class State { kPreparing, kRunning, kEnding, kCancelled };
   struct WorkerSlot {
     std::uint32_t slot = 0;

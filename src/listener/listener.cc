@@ -235,10 +235,16 @@ void Listener::take_job(const protocol::JobDefinition& job, const protocol::Enve
   }
   // The same job again: we announced ourselves while its broadcast was on the way, or after a
   // reconnect. Nobody is told of it, whoever sent it: the job does run here.
-  const bool is_known = std::ranges::any_of(jobs_, [&](const auto& job_run) {
+  const auto known = std::ranges::find_if(jobs_, [&](const auto& job_run) {
     return job_run->job().id == job.id && job_run->job().epoch >= job.epoch;
   });
-  if (is_known) return;
+  if (known != jobs_.end()) {
+    // Not yet admitted: that is done when it is used.
+    if ((*known)->job().source != job.source)
+      offers_[job.id] = {.job = job,
+                         .envelope = envelope ? std::optional(*envelope) : std::nullopt};
+    return;
+  }
   const auto owner = admit(job, envelope);
   if (!owner) {
     log::warning("job {} of {} is refused: {}", job.id, job.originator, owner.error().message);
@@ -289,6 +295,11 @@ void Listener::end_job(const std::string& job, const protocol::Message& message,
 Task<void> Listener::run_job(std::shared_ptr<JobRun> job_run) {
   co_await job_run->run();
   jobs_.remove(job_run);
+  const auto offer = offers_.extract(job_run->job().id);
+  if (!offer.empty() && job_run->lacks_tree()) {
+    const auto& [job, envelope] = offer.mapped();
+    take_job(job, envelope ? &*envelope : nullptr);
+  }
   changed_.notify();
   share_slots();
 }

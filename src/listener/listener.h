@@ -6,6 +6,7 @@
 #include <deque>
 #include <filesystem>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,10 @@ class Listener {
   void stop();
 
  private:
+  struct Offer {
+    protocol::JobDefinition job;
+    std::optional<protocol::Envelope> envelope;
+  };
   [[nodiscard]] Task<bool> reconnect();
   [[nodiscard]] Task<Result<void>> serve();
   [[nodiscard]] Task<void> end_orphaned_jobs();
@@ -83,6 +88,9 @@ class Listener {
   Gate gate_;
   std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
   std::list<std::shared_ptr<JobRun>> jobs_;     ///< In order of arrival.
+  /// By job: what its originator has said since it was taken up by another, from whom a run that
+  /// still tries to pull the tree of the dead one may have it.
+  std::map<std::string, Offer> offers_;
   Signal changed_;
   /// What originators must learn and the broker has not confirmed yet, in order.
   std::deque<broker::Message> undelivered_;

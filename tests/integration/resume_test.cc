@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <ios>
@@ -261,6 +262,40 @@ TEST_F(ForgottenJobTest, WithoutTheTreeTheRestIsLost) {
   EXPECT_EQ(resumed.report.unit("spec/01_spec.rb")->verdict, "passed");
   EXPECT_EQ(resumed.report.unit("spec/06_spec.rb")->verdict, "lost");
   EXPECT_TRUE(journals_of(project_).empty());
+}
+
+/// An rsync whose pulls wait for a gate; `began` is there once one waits.
+std::filesystem::path add_gated_rsync(const Cluster& cluster) {
+  const Project programs(cluster.folder() / "programs");
+  const string folder = cluster.folder().string();
+  programs.write("rsync", fmt::format("#!/bin/sh\ntouch {0}/began\n"
+                                      "until [ -e {0}/gate ]; do sleep 0.02; done\n"
+                                      "exec /usr/bin/rsync \"$@\"\n",
+                                      folder));
+  std::filesystem::permissions(programs.folder() / "rsync", std::filesystem::perms::owner_all);
+  return programs.folder();
+}
+
+TEST_F(ResumeTest, AMachineThatPullsMeanwhileGetsTheTree) {
+  const string path = std::getenv("PATH");
+  cluster().set_environment("PATH", add_gated_rsync(cluster()).string() + ":" + path);
+  cluster().start_listener({.name = "one"});
+  cluster().set_environment("PATH", path);
+  const Project project = add_gated_project(cluster(), 3, 3);
+  cluster().configure(project);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(eventually(60s, [&] {
+    return std::filesystem::exists(cluster().folder() / "began");
+  })) << cluster().logs();
+  kill(run);
+  Program& resumed = start_resume(cluster(), project);
+  ASSERT_TRUE(eventually(60s, [&] {
+    return Cluster::so_far(resumed).notice_text().find("taken up") != string::npos;
+  }));
+  open_gate(cluster());  // To where nobody serves it any more.
+  const FinishedRun finished = cluster().finish(resumed);
+  EXPECT_EQ(differences(gated_units(3), finished.report), "");
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
 }
 
 TEST_F(ResumeTest, AMachineThatComesLaterGetsTheTree) {
