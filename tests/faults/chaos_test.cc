@@ -228,9 +228,9 @@ void ChaosTest::inject_into_broker(const Fault& fault) {
       EXPECT_TRUE(rabbit().restart());
       break;
     case Kind::kMemoryAlarm:
-      EXPECT_TRUE(rabbit().raise_memory_alarm());
+      EXPECT_TRUE(rabbit().raise_alarm("memory"));
       leave_it_so(fault);
-      EXPECT_TRUE(rabbit().clear_memory_alarm());
+      EXPECT_TRUE(rabbit().clear_alarm("memory"));
       break;
     default:
       ADD_FAILURE() << "not of the broker: " << describe(fault);
@@ -302,6 +302,7 @@ void ChaosTest::measure_recovery(Program& run) {
     return !run.is_running() || Cluster::so_far(run).units.size() > before;
   })) << "no verdict since the fault has ended";
   const std::chrono::duration<double> took = Clock::now() - ended;
+  if (took > kNoticeLimit) std::printf("  no verdict for %.1f s after it\n", took.count());
   longest_recovery_ = std::max(longest_recovery_, took.count());
 }
 

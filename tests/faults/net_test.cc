@@ -244,9 +244,44 @@ TEST_F(NetFaultTest, BrokerIsShortOfMemoryForAWhile) {
   start_listeners();
   const Sample sample = add_sample(cluster());
   Program& run = start_run(sample);
-  ASSERT_TRUE(rabbit().raise_memory_alarm());
+  ASSERT_TRUE(rabbit().raise_alarm("memory"));
   leave_it_so(kNoticeLimit);
-  ASSERT_TRUE(rabbit().clear_memory_alarm());
+  ASSERT_TRUE(rabbit().clear_alarm("memory"));
+  expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, BrokerIsShortOfDiskForAWhile) {
+  start_listeners();
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  ASSERT_TRUE(rabbit().raise_alarm("disk"));
+  const auto said = [&] {
+    const auto& waiting = Cluster::so_far(run).waiting;
+    return std::ranges::any_of(waiting, [](const auto& reason) {
+      return reason.find("low on disk") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(eventually(kPatience, said)) << cluster().logs();
+  ASSERT_TRUE(rabbit().clear_alarm("disk"));
+  expect_complete(run, sample);
+}
+
+// ---- machines come and go ----
+
+TEST_F(NetFaultTest, MachinesJoinAndLeaveInGoodOrder) {
+  cluster().start_listener({.name = "one"});
+  cluster().start_listener({.name = "two"});
+  const Sample sample = add_sample(cluster());
+  Program& run = start_run(sample);
+  wait_until_busy(run, "two");
+  listener("two").program->signal(SIGTERM);
+  EXPECT_EQ(listener("two").program->exit_code(kPatience), 0);
+  listener("two").may_be_gone = true;
+  cluster().start_listener({.name = "three"});
+  wait_until_busy(run, "three");
+  listener("one").program->signal(SIGTERM);
+  EXPECT_EQ(listener("one").program->exit_code(kPatience), 0);
+  listener("one").may_be_gone = true;
   expect_complete(run, sample);
 }
 

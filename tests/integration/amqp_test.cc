@@ -222,7 +222,7 @@ TEST_F(AmqpTest, ListenersHaveTheirTimeAfterASlowBeforeOriginate) {
 TEST_F(AmqpTest, AlarmIsShownAndCanBeInterrupted) {
   const Project project = cluster().add_slow_project(2, 0.1);
   cluster().configure(project);
-  ASSERT_TRUE(shared_rabbit().raise_memory_alarm());
+  ASSERT_TRUE(shared_rabbit().raise_alarm("memory"));
   Program& program = cluster().start_run(project);
   const bool is_shown = eventually(30s, [&] {
     const auto waiting = Cluster::so_far(program).waiting;
@@ -231,7 +231,7 @@ TEST_F(AmqpTest, AlarmIsShownAndCanBeInterrupted) {
   });
   program.signal(SIGINT);
   const FinishedRun run = cluster().finish(program, 60s);
-  EXPECT_TRUE(shared_rabbit().clear_memory_alarm());
+  EXPECT_TRUE(shared_rabbit().clear_alarm("memory"));
   // The broker did not hear that they are to be deleted; they would expire after two minutes.
   for (const string& queue : cluster().job_queues())
     EXPECT_TRUE(shared_rabbit().rabbitmqctl({"delete_queue", queue}));

@@ -266,14 +266,17 @@ void PrivateRabbit::resume() {
   if (broker_) broker_->signal(SIGCONT);
 }
 
-Result<void> PrivateRabbit::raise_memory_alarm() {
-  GORGON_TRY(
-      rabbitmqctl({"eval", "rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []})."}));
+Result<void> PrivateRabbit::raise_alarm(std::string_view resource) {
+  GORGON_TRY(rabbitmqctl(
+      {"eval",
+       fmt::format("rabbit_alarm:set_alarm({{{{resource_limit, {}, node()}}, []}}).", resource)}));
   return {};
 }
 
-Result<void> PrivateRabbit::clear_memory_alarm() {
-  GORGON_TRY(rabbitmqctl({"eval", "rabbit_alarm:clear_alarm({resource_limit, memory, node()})."}));
+Result<void> PrivateRabbit::clear_alarm(std::string_view resource) {
+  GORGON_TRY(
+      rabbitmqctl({"eval", fmt::format("rabbit_alarm:clear_alarm({{resource_limit, {}, node()}}).",
+                                       resource)}));
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/asio.h"
@@ -67,9 +68,10 @@ class PrivateRabbit {
   /// SIGSTOP and SIGCONT: the broker is silent while its connections stay open.
   void pause();
   void resume();
-  /// The broker blocks all connections that publish, until the alarm is cleared.
-  [[nodiscard]] Result<void> raise_memory_alarm();
-  [[nodiscard]] Result<void> clear_memory_alarm();
+  /// The broker is short of `resource`, "memory" or "disk": it blocks all connections that publish,
+  /// until the alarm is cleared.
+  [[nodiscard]] Result<void> raise_alarm(std::string_view resource);
+  [[nodiscard]] Result<void> clear_alarm(std::string_view resource);
   /// Where it keeps its log; removed with it.
   [[nodiscard]] std::filesystem::path log_folder() const { return folder_.path() / "log"; }
 

@@ -285,7 +285,7 @@ TEST_F(AmqpConnectionTest, AnAlarmHoldsPublishesBackUntilItIsOver) {
     const auto connection = co_await connected();
     co_await declare_both(*connection);
     EXPECT_EQ(connection->blocked_reason(), std::nullopt);
-    co_await without_blocking([] { return shared_rabbit().raise_memory_alarm(); });
+    co_await without_blocking([] { return shared_rabbit().raise_alarm("memory"); });
     const std::vector<std::string> bodies(5, std::string(7 * kMegabyte, 'x'));
     const auto publishing = start_publishing(*connection, messages_to(named("replies"), bodies));
     while (!connection->blocked_reason() && !*publishing) co_await sleep_for(milliseconds(5));
@@ -293,7 +293,7 @@ TEST_F(AmqpConnectionTest, AnAlarmHoldsPublishesBackUntilItIsOver) {
     // Longer than all limits for dead links, which this is none.
     co_await sleep_for(seconds(6));
     EXPECT_FALSE(publishing->has_value());
-    co_await without_blocking([] { return shared_rabbit().clear_memory_alarm(); });
+    co_await without_blocking([] { return shared_rabbit().clear_alarm("memory"); });
     while (!*publishing) co_await sleep_for(milliseconds(5));
     must(publishing->value());
     EXPECT_EQ(connection->blocked_reason(), std::nullopt);
@@ -301,7 +301,7 @@ TEST_F(AmqpConnectionTest, AnAlarmHoldsPublishesBackUntilItIsOver) {
     for (const std::string& body : bodies)
       EXPECT_TRUE((co_await next_delivery(*connection)).body == body);
   });
-  must(shared_rabbit().clear_memory_alarm());
+  must(shared_rabbit().clear_alarm("memory"));
 }
 
 TEST_F(AmqpConnectionTest, HoldingAMessageForTooLongLosesTheConnection) {
