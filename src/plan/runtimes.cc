@@ -80,14 +80,16 @@ Runtimes prune_runtimes(Runtimes runtimes, const fs::path& project) {
 std::string format_runtimes(const Runtimes& runtimes) {
   std::vector<std::pair<std::string, double>> entries;
   entries.reserve(runtimes.size());
-  for (const auto& [path, runtime] : runtimes) entries.emplace_back(path, runtime.count());
+  // Microseconds are all that a clock over a process boundary can tell. Before they are sorted:
+  // what is read back and written again has to be the same.
+  for (const auto& [path, runtime] : runtimes)
+    entries.emplace_back(path, std::round(runtime.count() * 1e6) / 1e6);
   std::ranges::stable_sort(entries, std::ranges::greater(),
                            &std::pair<std::string, double>::second);
   std::string text = "{";
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    // Microseconds are all that a clock over a process boundary can tell.
-    const double seconds = std::round(entries[i].second * 1e6) / 1e6;
-    text += fmt::format("{}\n  {}: {}", i == 0 ? "" : ",", dump_json(entries[i].first), seconds);
+    const auto& [path, seconds] = entries[i];
+    text += fmt::format("{}\n  {}: {}", i == 0 ? "" : ",", dump_json(path), seconds);
   }
   return text + (entries.empty() ? "}\n" : "\n}\n");
 }

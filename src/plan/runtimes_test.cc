@@ -59,6 +59,11 @@ TEST_F(RuntimesTest, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(load_runtimes(file_), runtimes);
 }
 
+TEST_F(RuntimesTest, TimesThatAreEqualWhenRoundedStandByName) {
+  EXPECT_EQ(format_runtimes({{"b", Seconds(2.6)}, {"a", Seconds(2.599999992)}}),
+            format_runtimes({{"b", Seconds(2.6)}, {"a", Seconds(2.6)}}));
+}
+
 TEST_F(RuntimesTest, MissingAndEmptyFilesGiveNothingAndNoWarning) {
   Runtimes runtimes;
   EXPECT_EQ(load(runtimes), "");
