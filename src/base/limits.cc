@@ -38,8 +38,11 @@ bool lower(__rlimit_resource resource, std::uint64_t limit) {
 ResourceLimits limit_cgroup(const std::filesystem::path& path, const ResourceLimits& limits) {
   ResourceLimits left = limits;
   if (limits.memory_bytes != 0 &&
-      write_existing(path / "memory.max", std::to_string(limits.memory_bytes)))
+      write_existing(path / "memory.max", std::to_string(limits.memory_bytes))) {
     left.memory_bytes = 0;
+    // What goes beyond is not to go to the disk instead. Kernels without swap have no such file.
+    (void)write_existing(path / "memory.swap.max", "0");
+  }
   if (limits.processes != 0 && write_existing(path / "pids.max", std::to_string(limits.processes)))
     left.processes = 0;
   if (limits.cpus != 0 &&

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -172,6 +173,17 @@ std::optional<Cgroup> Cgroup::make(const std::string& name) {
     return std::nullopt;
   }
   return cgroup;
+}
+
+bool Cgroup::can_be_joined() const {
+  const std::string procs = (path_ / "cgroup.procs").string();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const int fd = ::open(procs.c_str(), O_WRONLY | O_CLOEXEC);
+    ::_exit(fd >= 0 && ::write(fd, "0", 1) == 1 ? 0 : 1);
+  }
+  int status = 0;
+  return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 void Cgroup::remove_abandoned() {

@@ -58,6 +58,9 @@ class Cgroup {
   ~Cgroup() { remove(); }
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// Whether processes of ours may live there: the kernel lets none into some that can be made.
+  /// Tries it with a process that ends at once.
+  [[nodiscard]] bool can_be_joined() const;
   void kill() const { kill_cgroup(path_); }
 
  private:

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <expected>
@@ -44,6 +45,21 @@ std::vector<std::string> group_names() {
   return names;
 }
 
+/// No group is left of whoever started this process.
+bool has_no_other_groups(const User& user) {
+  int count = ::getgroups(0, nullptr);
+  std::vector<gid_t> ours(static_cast<std::size_t>(std::max(count, 0)));
+  count = ::getgroups(count, ours.data());
+  // The kernel's limit.
+  std::vector<gid_t> allowed(65536);
+  int allowed_count = static_cast<int>(allowed.size());
+  if (count < 0 || ::getgrouplist(user.name.c_str(), user.gid, allowed.data(), &allowed_count) < 0)
+    return false;
+  allowed.resize(static_cast<std::size_t>(allowed_count));
+  return std::ranges::all_of(
+      ours, [&](gid_t group) { return std::ranges::find(allowed, group) != allowed.end(); });
+}
+
 /// All three of each kind, and no way back.
 bool is_for_good(const User& user) {
   uid_t real = 0, effective = 0, saved = 0;
@@ -75,17 +91,23 @@ Result<User> find_user(std::string_view text) {
 Result<void> become(const User& user) {
   const bool is_already = ::geteuid() == user.uid && ::getuid() == user.uid &&
                           ::getegid() == user.gid && ::getgid() == user.gid;
-  if (is_already) return {};
-  if (::geteuid() != 0) return fail(ErrorKind::kUsage, "only root can become " + user.name);
+  if (is_already && has_no_other_groups(user)) return {};
+  if (::geteuid() != 0)
+    return fail(ErrorKind::kUsage,
+                "only root can become " + user.name + ", with the groups of that user alone");
   // In this order: without root's user id the groups can no longer be changed.
   if (::initgroups(user.name.c_str(), user.gid) != 0 ||
       ::setresgid(user.gid, user.gid, user.gid) != 0 ||
       ::setresuid(user.uid, user.uid, user.uid) != 0)
     return fail_errno("cannot become " + user.name, errno);
-  if (!is_for_good(user)) return fail(ErrorKind::kIo, "cannot become " + user.name + " for good");
+  if (!is_for_good(user) || !has_no_other_groups(user))
+    return fail(ErrorKind::kIo, "cannot become " + user.name + " for good");
   ::setenv("HOME", user.home.c_str(), 1);
   ::setenv("USER", user.name.c_str(), 1);
   ::setenv("LOGNAME", user.name.c_str(), 1);
+  // One of root's own, as PAM makes them.
+  const char* temporary = ::getenv("TMPDIR");
+  if (temporary != nullptr && ::access(temporary, W_OK | X_OK) != 0) ::unsetenv("TMPDIR");
   for (const char* name :
        {"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"})
     ::unsetenv(name);

@@ -23,9 +23,10 @@ struct User {
 [[nodiscard]] Result<User> find_user(std::string_view text);
 
 /// This process is `user`'s from now on, with the user's groups, and cannot go back; HOME, USER and
-/// LOGNAME say so, and what XDG_… names for another user is gone. Does nothing when the process is
-/// that user's already. kUsage: it is neither that, nor root's. After kIo do not go on: some of it
-/// may have been done. Call it while there is one thread.
+/// LOGNAME say so, and what XDG_… names for another user is gone, as is a TMPDIR that is closed to
+/// this one. Does nothing when the process is that user's already. kUsage: it is neither that, nor
+/// root's. After kIo do not go on: some of it may have been done. Call it while there is one
+/// thread.
 [[nodiscard]] Result<void> become(const User& user);
 
 }  // namespace gorgon

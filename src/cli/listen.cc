@@ -95,7 +95,8 @@ Result<Settled> settle(const ListenCommand& command) {
   GORGON_TRY_ASSIGN(settled.config, config::load_listener_config(file));
   config::ListenerConfig& config = settled.config;
   if (!command.stop) GORGON_TRY(add_password(config.connection));
-  if (config.run_as) GORGON_TRY(run_as(*config.run_as, config));
+  if (config.run_as)
+    GORGON_TRY(command.stop ? become(*config.run_as) : run_as(*config.run_as, config));
   GORGON_TRY_ASSIGN(settled.slots, settle_slots(command, config));
   if (config.log_file.empty()) config.log_file = state_directory() / "listener.log";
   if (config.pid_file.empty()) config.pid_file = state_directory() / "listener.pid";

@@ -83,6 +83,7 @@ JobRun::JobRun(protocol::JobDefinition job, std::optional<PublicKey> owner, Mach
       changed_(machine.executor) {}
 
 void JobRun::cancel() {
+  offer_.reset();
   if (state_ == State::kCancelled) return;
   log::info("job {} is cancelled", job_.id);
   state_ = State::kCancelled;
@@ -93,6 +94,7 @@ void JobRun::cancel() {
 }
 
 void JobRun::end() {
+  offer_.reset();
   if (state_ == State::kCancelled || state_ == State::kEnding || !failed_stage_.empty()) return;
   state_ = State::kEnding;
   tell_state();  // Still here, and busy with goodbyes.
@@ -368,7 +370,10 @@ Task<void> JobRun::run_worker(std::uint32_t slot) {
 Result<void> JobRun::spawn_worker(WorkerSlot& worker) {
   worker.cgroup = Cgroup::make("gorgon-" + job_.id + "-" + std::to_string(::getpid()) + "-" +
                                std::to_string(worker.slot));
-  if (worker.cgroup) (void)limit_cgroup(worker.cgroup->path(), machine_.limits.of_cgroup);
+  const ResourceLimits& limits = machine_.limits.of_cgroup;
+  const ResourceLimits left = worker.cgroup ? limit_cgroup(worker.cgroup->path(), limits) : limits;
+  if (left != ResourceLimits{})
+    return gorgon::fail(ErrorKind::kIo, "worker_limits cannot be kept: the worker has no cgroup");
   GORGON_TRY_ASSIGN(SocketPair control, make_socket_pair(SocketType::kSeqPacket));
   SpawnOptions options;
   options.argv = {"/proc/self/exe", "worker"};

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/asio.h"
 #include "base/process_tree.h"
@@ -40,8 +41,12 @@ class JobRun {
 
   [[nodiscard]] const protocol::JobDefinition& job() const { return job_; }
   [[nodiscard]] const std::optional<PublicKey>& owner() const { return owner_; }
-  /// It has failed because the tree could not be pulled.
-  [[nodiscard]] bool lacks_tree() const { return failed_stage_ == kPullStage; }
+  /// The same job, whose tree is served at another place now. Forgotten when the job ends.
+  void offer(protocol::JobDefinition job) { offer_ = std::move(job); }
+  /// That, if this run has failed because it could not pull from the first place.
+  [[nodiscard]] std::optional<protocol::JobDefinition> take_offer() {
+    return failed_stage_ == kPullStage ? std::exchange(offer_, std::nullopt) : std::nullopt;
+  }
   [[nodiscard]] bool wants_worker() const;
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
   /// Starts a worker in `slot`, which this run gives back when the worker has ended.
@@ -85,6 +90,7 @@ class JobRun {
 
   protocol::JobDefinition job_;
   std::optional<PublicKey> owner_;
+  std::optional<protocol::JobDefinition> offer_;
   Machine& machine_;
   Workspaces& workspaces_;
   State state_ = State::kPreparing;

@@ -238,13 +238,7 @@ void Listener::take_job(const protocol::JobDefinition& job, const protocol::Enve
   const auto known = std::ranges::find_if(jobs_, [&](const auto& job_run) {
     return job_run->job().id == job.id && job_run->job().epoch >= job.epoch;
   });
-  if (known != jobs_.end()) {
-    // Not yet admitted: that is done when it is used.
-    if ((*known)->job().source != job.source)
-      offers_[job.id] = {.job = job,
-                         .envelope = envelope ? std::optional(*envelope) : std::nullopt};
-    return;
-  }
+  if (known != jobs_.end()) return hear_again(**known, job, envelope);
   const auto owner = admit(job, envelope);
   if (!owner) {
     log::warning("job {} of {} is refused: {}", job.id, job.originator, owner.error().message);
@@ -256,12 +250,28 @@ void Listener::take_job(const protocol::JobDefinition& job, const protocol::Enve
                                     .stage = {},
                                     .message = "refused: " + owner.error().message});
   }
-  has_run_a_job_ = true;
+  const bool is_anothers = std::ranges::any_of(jobs_, [&](const auto& job_run) {
+    return job_run->job().id == job.id && job_run->owner() != *owner;
+  });
+  // It would end that.
+  if (is_anothers) return log::warning("job {} is refused: one of another key runs here", job.id);
   // What it has in hand still counts; its queue does not.
   for (const auto& older : jobs_) {
     if (older->job().id == job.id) older->leave();
   }
-  jobs_.push_back(std::make_shared<JobRun>(job, *owner, machine_, workspaces_));
+  start_job(job, *owner);
+}
+
+void Listener::hear_again(JobRun& job_run, const protocol::JobDefinition& job,
+                          const protocol::Envelope* envelope) {
+  if (job_run.job().epoch != job.epoch || job_run.job().source == job.source) return;
+  const auto owner = admit(job, envelope);
+  if (owner && *owner == job_run.owner()) job_run.offer(job);
+}
+
+void Listener::start_job(protocol::JobDefinition job, std::optional<PublicKey> owner) {
+  has_run_a_job_ = true;
+  jobs_.push_back(std::make_shared<JobRun>(std::move(job), owner, machine_, workspaces_));
   spawn(machine_.executor, run_job(jobs_.back()));
 }
 
@@ -295,11 +305,8 @@ void Listener::end_job(const std::string& job, const protocol::Message& message,
 Task<void> Listener::run_job(std::shared_ptr<JobRun> job_run) {
   co_await job_run->run();
   jobs_.remove(job_run);
-  const auto offer = offers_.extract(job_run->job().id);
-  if (!offer.empty() && job_run->lacks_tree()) {
-    const auto& [job, envelope] = offer.mapped();
-    take_job(job, envelope ? &*envelope : nullptr);
-  }
+  auto offer = job_run->take_offer();
+  if (offer && !is_stopping_) start_job(*std::move(offer), job_run->owner());
   changed_.notify();
   share_slots();
 }

@@ -6,7 +6,6 @@
 #include <deque>
 #include <filesystem>
 #include <list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,10 +52,6 @@ class Listener {
   void stop();
 
  private:
-  struct Offer {
-    protocol::JobDefinition job;
-    std::optional<protocol::Envelope> envelope;
-  };
   [[nodiscard]] Task<bool> reconnect();
   [[nodiscard]] Task<Result<void>> serve();
   [[nodiscard]] Task<void> end_orphaned_jobs();
@@ -68,6 +63,10 @@ class Listener {
                                                        const protocol::Envelope* envelope,
                                                        std::optional<PublicKey> owner = {});
   void take_job(const protocol::JobDefinition& job, const protocol::Envelope* envelope);
+  /// A job that runs here already was sent again.
+  void hear_again(JobRun& job_run, const protocol::JobDefinition& job,
+                  const protocol::Envelope* envelope);
+  void start_job(protocol::JobDefinition job, std::optional<PublicKey> owner);
   /// `message` is the CancelJob or JobOver of `job`.
   void end_job(const std::string& job, const protocol::Message& message,
                const protocol::Envelope* envelope);
@@ -88,9 +87,6 @@ class Listener {
   Gate gate_;
   std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
   std::list<std::shared_ptr<JobRun>> jobs_;     ///< In order of arrival.
-  /// By job: what its originator has said since it was taken up by another, from whom a run that
-  /// still tries to pull the tree of the dead one may have it.
-  std::map<std::string, Offer> offers_;
   Signal changed_;
   /// What originators must learn and the broker has not confirmed yet, in order.
   std::deque<broker::Message> undelivered_;

@@ -30,10 +30,15 @@ WorkerLimits enforceable(const ResourceLimits& limits, std::size_t slots) {
   if (limits == ResourceLimits{}) return {};
   // Beside those of workers, and like them removed by the next listener if we die here.
   const auto probe = Cgroup::make("gorgon-probe-" + std::to_string(::getpid()) + "-0");
+  const bool has_cgroup = probe && probe->can_be_joined();
   WorkerLimits result{.of_cgroup = limits,
-                      .of_process = probe ? limit_cgroup(probe->path(), limits) : limits};
+                      .of_process = has_cgroup ? limit_cgroup(probe->path(), limits) : limits};
+  if (result.of_process.memory_bytes != 0) result.of_cgroup.memory_bytes = 0;
+  if (result.of_process.processes != 0) result.of_cgroup.processes = 0;
+  if (result.of_process.cpus != 0) result.of_cgroup.cpus = 0;
+  result.of_cgroup.open_files = 0;
   if (result.of_process.cpus != 0)
-    log::warning("worker_limits.cpus has no effect: there is no cgroup with the controller cpu");
+    log::warning("worker_limits.cpus has no effect: no cgroup here has the controller cpu");
   result.of_process.cpus = 0;
   result.of_process.processes = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(std::uint64_t{result.of_process.processes} * slots,

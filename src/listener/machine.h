@@ -33,7 +33,7 @@ class Slots {
 
 /// worker_limits as this machine enforces them.
 struct WorkerLimits {
-  ResourceLimits of_cgroup;   ///< Of each worker's cgroup.
+  ResourceLimits of_cgroup;   ///< Of each worker's cgroup; a worker without does not start.
   ResourceLimits of_process;  ///< Of the runner host, and so of every process of every worker.
 };
 /// Tries out which of `limits` a cgroup of ours can hold. Processes that it cannot count are

@@ -401,6 +401,26 @@ TEST_F(TrustTest, AJobIsCancelledByWhoeverMayAndNobodyElse) {
   EXPECT_EQ(finished.exit_code, 6) << finished.report.reason;
 }
 
+TEST_F(TrustTest, NobodyEndsAJobByOneOfTheSameName) {
+  trust("one", keygen("ann"));
+  trust("one", keygen("ben"), "run");
+  RunningListener& listener = cluster().start_listener();
+  const Project project = cluster().add_slow_project(20, 0.5);
+  cluster().configure(project);
+  Program& run = start_as("ann", project);
+  EXPECT_TRUE(eventually(60s, [&] { return !Cluster::so_far(run).units.empty(); }));
+  Intruder intruder(cluster().name());
+  protocol::JobDefinition job = job_of(intruder);
+  job.id = Cluster::so_far(run).job;
+  job.epoch = 7;
+  intruder.broadcast(sealed(job, "ben"));
+  EXPECT_TRUE(eventually(60s, [&] { return says(listener.log(), "one of another key runs here"); }))
+      << listener.log();
+  const FinishedRun finished = cluster().finish(run);
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason;
+  EXPECT_EQ(differences(Cluster::slow_units(20), finished.report), "");
+}
+
 TEST_F(TrustTest, CtrlCEndsASignedJobOnItsMachines) {
   trust("one", keygen("ann"));
   RunningListener& listener = cluster().start_listener();
