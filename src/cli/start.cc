@@ -223,8 +223,11 @@ int resume(
   }
   start = *given;
   start.presentation = command.presentation;
+  // The project is the folder of its configuration, from wherever that was named.
   start.config_file = command.config_file;
-  start.config_is_required = command.config_is_required;
+  if (given->config_is_required && !command.config_is_required)
+    start.config_file = project / given->config_file.filename();
+  start.config_is_required = command.config_is_required || given->config_is_required;
   auto options = settle(start);
   if (!options) return refuse(start, options.error());
   if (const auto opened = open_log(*options); !opened) return refuse(start, opened.error());

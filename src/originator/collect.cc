@@ -107,10 +107,24 @@ void Originator::handle(const broker::Delivery& delivery) {
   auto message = protocol::decode(delivery.body);
   if (!message)
     return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
-  if (is_journalled(*message))
+  if (is_journalled(*message) && is_news(*message, delivery.body))
     keep([&](Journal& journal) { return journal.add_reply(delivery.body); });
   handle(*std::move(message));
   settle_returned();
+}
+
+/// Neither a sign of life nor a result that is there already: those would let the journal grow
+/// without end.
+bool Originator::is_news(const protocol::Message& message, const std::string& body) {
+  if (const auto* host = std::get_if<protocol::HostState>(&message))
+    return std::exchange(last_host_states_[host->host], body) != body;
+  const auto is_open = [this](const std::string& unit) {
+    return state_.unit(unit) != nullptr && state_.result(unit) == nullptr;
+  };
+  if (const auto* cases = std::get_if<protocol::UnitCases>(&message)) return is_open(cases->unit);
+  if (const auto* finished = std::get_if<protocol::UnitFinished>(&message))
+    return is_open(finished->result.unit);
+  return true;
 }
 
 void Originator::handle(protocol::Message message) {
@@ -318,6 +332,7 @@ void Originator::check_workers() {
     hosts_.all_seen(now);
     last_progress_ = now;
     nobody_since_.reset();
+    if (last_worker_lost_) last_worker_lost_ = now;
     if (was_blocked_) show_reason(with_alarm("for the broker"));
     return;
   }
@@ -328,6 +343,8 @@ void Originator::check_workers() {
     if (state_.worker_count() == 0) last_worker_lost_ = now;
   }
   if (state_.worker_count() > 0) last_worker_lost_.reset();
+  // Only a machine that is ready has workers which the queue could answer.
+  if (last_worker_lost_ && !hosts_.any_ready()) last_worker_lost_ = now;
   for (const std::string& host : hosts_.drop_silent(now - kSilenceLimit)) {
     notice(Notice::Level::kWarning, host + " stopped answering");
     (void)state_.drop_host(host, results::JobState::AttemptEnd::kLost);

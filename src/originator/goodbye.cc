@@ -45,6 +45,11 @@ Task<void> Originator::close_job() {
   if (shipment_) co_await take_back_tree();
   if (broker_) co_await broker_->close();
   if (local_) co_await local_->stop();
+  close_units();
+}
+
+/// None is without a verdict in the reports.
+void Originator::close_units() {
   for (const results::Unit* unit : state_.remaining_units()) {
     const bool is_cancelled = outcome_ && (outcome_->exit_code >= results::kInterrupted ||
                                            outcome_->exit_code == results::kRunTimeLimit);

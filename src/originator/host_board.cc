@@ -72,6 +72,11 @@ std::size_t HostBoard::at_work() const {
       hosts_, [](const auto& host) { return is_at_work(host.second.state); }));
 }
 
+bool HostBoard::any_ready() const {
+  return std::ranges::any_of(hosts_,
+                             [](const auto& host) { return host.second.state == State::kReady; });
+}
+
 bool HostBoard::all_failed() const {
   return !hosts_.empty() && std::ranges::all_of(hosts_, [](const auto& host) {
     return host.second.state == State::kFailed || host.second.state == State::kRefused;

@@ -31,6 +31,8 @@ class HostBoard {
   [[nodiscard]] std::vector<std::string> names() const;
   /// Machines that prepare or run the job.
   [[nodiscard]] std::size_t at_work() const;
+  /// A machine among them has prepared, and runs the job.
+  [[nodiscard]] bool any_ready() const;
   [[nodiscard]] std::size_t answered() const { return hosts_.size(); }
   /// Some have answered, and each of them has failed or refused: none comes back by itself.
   [[nodiscard]] bool all_failed() const;

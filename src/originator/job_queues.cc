@@ -124,7 +124,7 @@ Task<Result<void>> Originator::publish_everything() {
   }
   GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
   GORGON_CO_TRY(co_await broadcast_job());
-  is_published_ = true;
+  is_published_ = was_published_ = true;
   keep([this](Journal& journal) {
     return journal.add(QueueRecord{.epoch = epoch_, .is_published = true});
   });
@@ -215,6 +215,7 @@ Task<void> Originator::keep_queues() {
 /// why, and when the run ends (kCancelled).
 Task<Result<void>> Originator::reconnect() {
   broker_.reset();
+  last_worker_lost_.reset();
   const auto give_up = Clock::now() + kReconnectLimit;
   auto pause = 250ms;
   reporter_.on(results::Waiting{.reason = "for the broker: the connection was lost"});

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <expected>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -107,14 +109,28 @@ Task<int> Originator::run() {
   for (const Step step : steps) {
     if (outcome_) break;
     const auto done = co_await (this->*step)();
-    if (!done) end(exit_code_of(done.error()), done.error().message);
+    if (done) continue;
+    is_left_as_found_ = is_taken_up_ && !outcome_;
+    end(exit_code_of(done.error()), done.error().message);
   }
+  if (is_left_as_found_) co_return co_await leave_as_found();
   if (!outcome_) co_await collect();
   co_await close_job();
   record();
   co_await call_after_job_finishes();
   const int exit_code = co_await finish();
   if (journal_) journal_->remove();
+  *alive_ = nullptr;
+  co_return exit_code;
+}
+
+/// Whoever tries next finds journal and queues there, and the machines at work.
+Task<int> Originator::leave_as_found() {
+  if (broker_) co_await broker_->close();
+  if (local_) co_await local_->stop();
+  close_units();
+  notice(Notice::Level::kInfo, fmt::format("`gorgon resume {}` can be tried again", job_));
+  const int exit_code = co_await finish();
   *alive_ = nullptr;
   co_return exit_code;
 }
@@ -241,17 +257,33 @@ void Originator::keep(const std::function<Result<void>(Journal&)>& write) {
 
 /// What the originator that has died knew, and told.
 Task<Result<void>> Originator::replay_journal() {
-  const auto take = [this](JournalRecord record) {
+  // Came back, and were not started again since.
+  std::map<std::string, const results::Unit*> returned_units;
+  std::vector<results::UnitResult> given_up;
+  const auto take = [&](JournalRecord record) {
     if (const auto* queues = std::get_if<QueueRecord>(&record)) {
       epoch_ = queues->epoch;
       is_published_ = queues->is_published;
+      was_published_ = was_published_ || is_published_;
     } else if (const auto* returned = std::get_if<ReturnRecord>(&record)) {
       state_.unit_returned(returned->unit);
     } else {
-      handle(std::get<protocol::Message>(std::move(record)));
+      auto message = std::get<protocol::Message>(std::move(record));
+      if (const auto* started = std::get_if<protocol::UnitStarted>(&message))
+        returned_units.erase(started->unit);
+      handle(std::move(message));
     }
+    auto settled = state_.settle_returned();
+    for (const results::Unit* unit : settled.again) returned_units[unit->id] = unit;
+    std::ranges::move(settled.given_up, std::back_inserter(given_up));
   };
   GORGON_CO_TRY(journal_->replay(take));
+  for (results::UnitResult& result : given_up) {
+    if (state_.result(result.unit) == nullptr) give_up(std::move(result));
+  }
+  for (const auto& [id, unit] : returned_units) {
+    if (state_.result(id) == nullptr) to_republish_.push_back(unit);
+  }
   notice(Notice::Level::kInfo, fmt::format("the run {} is taken up: {} of {} had a verdict", job_,
                                            state_.units().size() - state_.remaining(),
                                            count_of(state_.units().size(), "file")));
@@ -278,7 +310,7 @@ void Originator::record() {
 }
 
 Task<void> Originator::call_after_job_finishes() {
-  if (!is_published_) co_return;
+  if (!was_published_) co_return;
   const auto called = co_await call_here(config::Callback::kAfterJobFinishes);
   if (called || called.error().kind == ErrorKind::kCancelled) co_return;
   notice(Notice::Level::kError, called.error().message);

@@ -68,10 +68,12 @@ class Originator {
   [[nodiscard]] Task<Result<void>> begin_journal();
   [[nodiscard]] Task<Result<void>> publish_job();
   [[nodiscard]] Task<Result<void>> replay_journal();
+  [[nodiscard]] Task<int> leave_as_found();
   [[nodiscard]] Task<Result<void>> take_up_tree();
   [[nodiscard]] Task<Result<void>> take_up_job();
   [[nodiscard]] Task<void> collect();
   [[nodiscard]] Task<void> close_job();
+  void close_units();
   [[nodiscard]] Task<void> take_back_tree();
   [[nodiscard]] Task<void> until_cancel_limit();
   [[nodiscard]] Task<void> say_goodbye();
@@ -131,6 +133,7 @@ class Originator {
   void handle(const protocol::UnitStarted& message);
   void handle(protocol::UnitSlow message);
   void handle(protocol::UnitFinished message);
+  [[nodiscard]] bool is_news(const protocol::Message& message, const std::string& body);
   void handle(protocol::HostState message);
   void handle(const protocol::WorkerDone& message);
   void handle(const protocol::WorkerDied& message);
@@ -167,8 +170,11 @@ class Originator {
   std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
   std::uint64_t connection_number_ = 0;
   bool is_connection_lost_ = false;
-  bool has_queues_ = false;    ///< There may be something to delete.
-  bool is_published_ = false;  ///< All of it, in this epoch.
+  bool has_queues_ = false;     ///< There may be something to delete.
+  bool is_published_ = false;   ///< All of it, in this epoch.
+  bool was_published_ = false;  ///< Once, in whichever epoch.
+  /// The run could not be taken up: it is left as it was found.
+  bool is_left_as_found_ = false;
   Channel<FromBroker> inputs_;
   Signal ended_;                        ///< Notified when `outcome_` is set.
   std::shared_ptr<Originator*> alive_;  ///< Null inside once run() has ended.
@@ -184,6 +190,7 @@ class Originator {
   bool is_probing_ = false;                                   ///< A probe is not confirmed yet.
   bool was_blocked_ = false;                                  ///< At the last check.
   std::map<std::string, protocol::HostState> slot_failures_;  ///< By host: of its last slot.
+  std::map<std::string, std::string> last_host_states_;       ///< By host, as they came.
   std::vector<const results::Unit*> to_republish_;  ///< Those that are to be tried once more.
   std::map<std::string, results::UnitResult>
       cut_off_;  ///< By unit: those that ran when the run's limit was reached.

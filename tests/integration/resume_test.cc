@@ -205,6 +205,26 @@ TEST_F(ResumeTest, MachinesGoOnMeanwhile) {
   EXPECT_TRUE(journals_of(project).empty());
 }
 
+TEST_F(ResumeTest, ABrokerThatIsAwayCostsNothing) {
+  cluster().start_two_listeners();
+  const Project project = add_gated_project(cluster(), 4, 1);
+  cluster().configure(project);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
+  kill(run);
+  const string reachable = project.read("gorgon.json");
+  project.write("gorgon.json", R"({"connection": {"host": "127.0.0.1", "port": 1}})");
+  const FinishedRun failed = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(failed.exit_code, 3) << failed.output << failed.errors;
+  EXPECT_NE(failed.report.notice_text().find("can be tried again"), string::npos);
+  project.write("gorgon.json", reachable);
+  open_gate(cluster());
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(differences(gated_units(4), resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
+  for (const auto& [file, runs] : runs_of(cluster())) EXPECT_EQ(runs, 1) << file;
+}
+
 TEST_F(ResumeTest, ResultsThatCameMeanwhileCount) {
   cluster().start_two_listeners();
   const Project project = add_gated_project(cluster(), 8, 1);
