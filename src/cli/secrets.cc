@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "base/asio.h"
-#include "base/log.h"
 #include "base/result.h"
 #include "base/subprocess.h"
 #include "config/connection.h"

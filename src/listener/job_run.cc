@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +11,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,9 +22,11 @@
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/process_tree.h"
 #include "base/result.h"
+#include "base/signature.h"
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "base/unique_fd.h"

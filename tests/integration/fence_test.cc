@@ -1,8 +1,10 @@
 // What a machine keeps the tests of its listener from: being root, and using more than they may.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <string>

@@ -1,7 +1,10 @@
 // Whose jobs a machine runs: who is refused by a listener with trusted keys, with which words, and
 // who is not. Forged messages come from here, as from anybody who can publish on the broker.
+#include <sys/types.h>
+
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <expected>
 #include <filesystem>
 #include <functional>
