@@ -1,6 +1,7 @@
 #include "base/user.h"
 
 #include <gmock/gmock.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -65,6 +66,34 @@ TEST(UserTest, RootBecomesAnotherUserForGoodAndNobodyElseDoes) {
               if (!become(*user)) return 8;  // It is that user already.
               const auto back = become({.name = "root"});
               return back || back.error().kind != ErrorKind::kUsage ? 9 : 0;
+            }),
+            0);
+}
+
+TEST(UserTest, TheUserWithGroupsOfAnotherIsNotThatUser) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root has groups to give";
+  const auto user = find_user("nobody");
+  ASSERT_TRUE(user);
+  EXPECT_EQ(in_child([&] {
+              const gid_t roots = 0;
+              if (::setgroups(1, &roots) != 0 ||
+                  ::setresgid(user->gid, user->gid, user->gid) != 0 ||
+                  ::setresuid(user->uid, user->uid, user->uid) != 0)
+                return 1;
+              const auto became = become(*user);
+              return became || became.error().kind != ErrorKind::kUsage ? 2 : 0;
+            }),
+            0);
+}
+
+TEST(UserTest, AFolderForTemporaryFilesThatIsClosedToTheUserIsLeft) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  const auto user = find_user("nobody");
+  ASSERT_TRUE(user);
+  EXPECT_EQ(in_child([&] {
+              ::setenv("TMPDIR", "/root", 1);
+              if (!become(*user)) return 1;
+              return std::getenv("TMPDIR") == nullptr ? 0 : 2;
             }),
             0);
 }
