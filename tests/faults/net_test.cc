@@ -2,7 +2,6 @@
 // completes, with the verdicts of a run in which nothing goes wrong.
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/types.h>
 
 #include <algorithm>
 #include <chrono>
@@ -191,11 +190,11 @@ TEST_F(NetFaultTest, ProcessesThatStandStillGoOn) {
   const auto host = runner_host_on("three");
   ASSERT_TRUE(host);
   wait_until_busy(run, "one");
-  const std::vector<pid_t> stopped = {process_on("one", " worker"), listener("two").program->pid(),
-                                      *host, process_on("three", "_spec.rb")};
-  for (const pid_t pid : stopped) ::kill(pid, SIGSTOP);
+  const std::vector stopped = {process_on("one", " worker"), listener("two").program->pid(), *host,
+                               process_on("three", "_spec.rb")};
+  for (const auto pid : stopped) ::kill(pid, SIGSTOP);
   wait_for_second_try(run);
-  for (const pid_t pid : stopped) ::kill(pid, SIGCONT);
+  for (const auto pid : stopped) ::kill(pid, SIGCONT);
   expect_complete(run, sample);
 }
 
