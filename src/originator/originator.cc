@@ -265,6 +265,8 @@ Task<Result<void>> Originator::replay_journal() {
       epoch_ = queues->epoch;
       is_published_ = queues->is_published;
       was_published_ = was_published_ || is_published_;
+      // To be closed with the run, also if it is cancelled before it has its broker again.
+      has_queues_ = is_connection_lost_ = options_.config.connection.has_value();
     } else if (const auto* returned = std::get_if<ReturnRecord>(&record)) {
       state_.unit_returned(returned->unit);
     } else {

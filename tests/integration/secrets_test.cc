@@ -196,8 +196,7 @@ TEST_F(SecretsTest, OurProcessesLeaveNoCoreAndTestsDoAsBefore) {
                            }));
   // Nobody ends that job but one who takes it up.
   Program& resumed = cluster().start_gorgon({"resume"}, project.folder());
-  EXPECT_TRUE(eventually(
-      60s, [&] { return resumed.output().find("connected to the broker") != string::npos; }))
+  EXPECT_TRUE(eventually(60s, [&] { return resumed.output().find("taken up") != string::npos; }))
       << resumed.output() << resumed.errors();
   resumed.signal(SIGINT);
   EXPECT_EQ(resumed.exit_code(60s), 130);
