@@ -67,7 +67,6 @@ Result<std::size_t> settle_slots(const ListenCommand& command,
   return slots;
 }
 
-/// Also for --stop: the pid file is the user's, who could have root end any process by it.
 Result<void> run_as(const User& user, config::ListenerConfig& config) {
   std::error_code error;
   // Keys that root has trusted must not be lost with root's home: then every job would be run.
@@ -95,6 +94,8 @@ Result<Settled> settle(const ListenCommand& command) {
   GORGON_TRY_ASSIGN(settled.config, config::load_listener_config(file));
   config::ListenerConfig& config = settled.config;
   if (!command.stop) GORGON_TRY(add_password(config.connection));
+  // --stop, too, as that user: the pid file is the user's, who could have root end any process by
+  // it.
   if (config.run_as)
     GORGON_TRY(command.stop ? become(*config.run_as) : run_as(*config.run_as, config));
   GORGON_TRY_ASSIGN(settled.slots, settle_slots(command, config));

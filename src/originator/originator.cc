@@ -106,14 +106,15 @@ Task<int> Originator::run() {
     steps = {&Originator::replay_journal, &Originator::reach_broker, &Originator::take_up_tree,
              &Originator::take_up_job};
   }
+  bool can_be_tried_again = false;
   for (const Step step : steps) {
     if (outcome_) break;
     const auto done = co_await (this->*step)();
     if (done) continue;
-    is_left_as_found_ = is_taken_up_ && !outcome_;
+    can_be_tried_again = is_taken_up_ && !outcome_;
     end(exit_code_of(done.error()), done.error().message);
   }
-  if (is_left_as_found_) co_return co_await leave_as_found();
+  if (can_be_tried_again) co_return co_await leave_as_found();
   if (!outcome_) co_await collect();
   co_await close_job();
   record();

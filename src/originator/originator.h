@@ -173,8 +173,6 @@ class Originator {
   bool has_queues_ = false;     ///< There may be something to delete.
   bool is_published_ = false;   ///< All of it, in this epoch.
   bool was_published_ = false;  ///< Once, in whichever epoch.
-  /// The run could not be taken up: it is left as it was found.
-  bool is_left_as_found_ = false;
   Channel<FromBroker> inputs_;
   Signal ended_;                        ///< Notified when `outcome_` is set.
   std::shared_ptr<Originator*> alive_;  ///< Null inside once run() has ended.
