@@ -119,7 +119,7 @@ bool Originator::is_news(const protocol::Message& message, const std::string& bo
   if (const auto* host = std::get_if<protocol::HostState>(&message))
     return std::exchange(last_host_states_[host->host], body) != body;
   const auto is_open = [this](const std::string& unit) {
-    return state_.unit(unit) != nullptr && state_.result(unit) == nullptr;
+    return state_.unit(unit) != nullptr && !state_.outcome(unit);
   };
   if (const auto* cases = std::get_if<protocol::UnitCases>(&message)) return is_open(cases->unit);
   if (const auto* finished = std::get_if<protocol::UnitFinished>(&message))
@@ -197,7 +197,7 @@ void Originator::handle(const protocol::UnitStarted& message) {
 
 void Originator::handle(protocol::UnitSlow message) {
   const results::Unit* unit = state_.unit(message.unit);
-  if (unit == nullptr || state_.result(message.unit) != nullptr) return;
+  if (unit == nullptr || state_.outcome(message.unit)) return;
   reporter_.on(results::UnitSlow{.unit = unit->id,
                                  .file = unit->file,
                                  .host = std::move(message.host),
@@ -216,14 +216,14 @@ void Originator::handle(protocol::UnitFinished message) {
 
 void Originator::accept(results::UnitResult result, const std::string& run,
                         std::size_t earlier_cases) {
-  const results::UnitResult* recorded = state_.finish(std::move(result), run, earlier_cases);
-  if (recorded == nullptr) return log::info("a repeated result was left aside");
+  const auto recorded = state_.finish(std::move(result), run, earlier_cases);
+  if (!recorded) return log::info("a repeated result was left aside");
   const results::Unit* unit = state_.unit(recorded->unit);
   for (const results::TestCase& test_case : recorded->cases) {
-    reporter_.on(results::CaseFinished{.unit = unit, .result = recorded, .test_case = &test_case});
+    reporter_.on(
+        results::CaseFinished{.unit = unit, .result = &*recorded, .test_case = &test_case});
   }
-  reporter_.on(results::UnitFinished{.unit = unit, .result = recorded});
-  state_.forget_details(unit->id);
+  reporter_.on(results::UnitFinished{.unit = unit, .result = &*recorded});
 }
 
 /// What became of units that came back: the ledger knows how their workers ended.

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,7 +43,8 @@ constexpr auto kRenewalInterval = 30s;
 /// A busy broker may take a while for each of the queues.
 constexpr auto kAnswerSlack = 10s;
 constexpr auto kJobLifetime = std::chrono::hours(24);
-constexpr std::uint16_t kReplyPrefetch = 500;
+/// So many messages of a large job are in memory at a time.
+constexpr std::size_t kUnitsAtOnce = 5000;
 
 std::string user_and_host() {
   std::array<char, 256> host{};
@@ -179,16 +182,19 @@ Task<void> Originator::delete_work_queues() {
 }
 
 Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> units) {
-  std::vector<broker::Message> messages;
-  messages.reserve(units.size());
   const std::string queue = protocol::file_queue(job_, epoch_);
-  for (const results::Unit* unit : units) {
-    const protocol::UnitMessage message{.unit = *unit,
-                                        .attempt = state_.tries(unit->id) + 1,
-                                        .runs_alone = state_.runs_alone(unit->id)};
-    messages.push_back({broker::to_queue(queue), for_listeners(message, queue)});
+  for (std::size_t begin = 0; begin < units.size(); begin += kUnitsAtOnce) {
+    std::vector<broker::Message> messages;
+    for (const results::Unit* unit :
+         std::span(units).subspan(begin, std::min(kUnitsAtOnce, units.size() - begin))) {
+      const protocol::UnitMessage message{.unit = *unit,
+                                          .attempt = state_.tries(unit->id) + 1,
+                                          .runs_alone = state_.runs_alone(unit->id)};
+      messages.push_back({broker::to_queue(queue), for_listeners(message, queue)});
+    }
+    GORGON_CO_TRY(co_await broker_->publish(std::move(messages)));
   }
-  co_return co_await broker_->publish(std::move(messages));
+  co_return Result<void>();
 }
 
 /// What is to be told to the broker now and then. A lost connection shows itself as an event.

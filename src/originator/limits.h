@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 namespace gorgon::originator {
 
@@ -16,6 +17,8 @@ inline constexpr std::chrono::seconds kSilenceLimit{30};
 inline constexpr std::chrono::seconds kReconnectLimit{120};
 /// After a cancellation machines answer within a moment, unless they are gone.
 inline constexpr std::chrono::seconds kCancelLimit{10};
+/// Replies that the broker hands out ahead of their acknowledgement.
+inline constexpr std::uint16_t kReplyPrefetch = 500;
 /// Where nobody waits: steps that have limits of their own.
 inline constexpr std::chrono::hours kNoLimit{24 * 365};
 

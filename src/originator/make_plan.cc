@@ -60,14 +60,14 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
   plan::Runtimes measured;
   std::vector<std::string> failed;
   for (const results::Unit& unit : state.units()) {
-    const results::UnitResult* result = state.result(unit.id);
-    if (result == nullptr) continue;
+    const auto outcome = state.outcome(unit.id);
+    if (!outcome) continue;
     // A crash says nothing about how long the file takes; a kill at a limit says that it takes at
     // least that.
-    if (result->verdict == Verdict::kPassed || result->verdict == Verdict::kFailed ||
-        result->verdict == Verdict::kTimedOut)
-      measured[unit.file] += std::chrono::duration<double>(result->seconds);
-    if (result->verdict != Verdict::kPassed) failed.push_back(unit.file);
+    if (outcome->verdict == Verdict::kPassed || outcome->verdict == Verdict::kFailed ||
+        outcome->verdict == Verdict::kTimedOut)
+      measured[unit.file] += std::chrono::duration<double>(outcome->seconds);
+    if (outcome->verdict != Verdict::kPassed) failed.push_back(unit.file);
   }
   std::string problems;
   const auto note = [&](std::string_view what, const Result<void>& done) {

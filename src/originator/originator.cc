@@ -282,10 +282,10 @@ Task<Result<void>> Originator::replay_journal() {
   };
   GORGON_CO_TRY(journal_->replay(take));
   for (results::UnitResult& result : given_up) {
-    if (state_.result(result.unit) == nullptr) give_up(std::move(result));
+    if (!state_.outcome(result.unit)) give_up(std::move(result));
   }
   for (const auto& [id, unit] : returned_units) {
-    if (state_.result(id) == nullptr) to_republish_.push_back(unit);
+    if (!state_.outcome(id)) to_republish_.push_back(unit);
   }
   notice(Notice::Level::kInfo, fmt::format("the run {} is taken up: {} of {} had a verdict", job_,
                                            state_.units().size() - state_.remaining(),

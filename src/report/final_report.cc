@@ -226,6 +226,13 @@ std::string final_report(const Summary& summary, const Look& look) {
   if (look.verbosity == Verbosity::kVerbose) text += slowest_rows(summary, look);
   text += failed_host_rows(summary, finished, look);
   text += error_rows(summary, finished, look);
+  if (const std::size_t cut = summary.cut_problems(); cut > 0) {
+    text += row("note",
+                fmt::format("{} cut short above, for want of memory: --message-format json tells "
+                            "all of it as it comes",
+                            count_of(cut, "problem")),
+                look);
+  }
   if (summary.planned_units() > 0) {
     std::string files = counts_text(summary.files(), look);
     const std::size_t open = summary.planned_files() - summary.files().total();

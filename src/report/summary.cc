@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/text.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
 
@@ -18,6 +20,9 @@ using results::CaseStatus;
 using results::Verdict;
 
 namespace {
+
+/// Of the message of a problem that is cut short.
+constexpr std::size_t kCutMessageBytes = 200;
 
 /// Of two verdicts in one file the one with more to say: what a test did comes before what kept it
 /// from running.
@@ -83,6 +88,37 @@ results::UnitResult without_good_cases(const results::UnitResult& result) {
   return kept;
 }
 
+std::size_t bytes_of(const results::Failure& failure) {
+  std::size_t bytes = failure.message.size();
+  for (const std::string& frame : failure.backtrace) bytes += frame.size();
+  return bytes;
+}
+
+std::size_t bytes_of_details(const results::UnitResult& result) {
+  std::size_t bytes = result.output.size();
+  for (const results::Failure& error : result.errors) bytes += bytes_of(error);
+  for (const results::TestCase& test_case : result.cases) {
+    bytes += test_case.output.size();
+    if (test_case.failure) bytes += bytes_of(*test_case.failure);
+  }
+  return bytes;
+}
+
+void cut_details(results::Failure& failure) {
+  failure.backtrace = {};
+  const std::string_view text = failure.message;
+  failure.message = valid_utf8(text.substr(0, std::min(text.find('\n'), kCutMessageBytes)));
+}
+
+void cut_details(results::UnitResult& result) {
+  result.output = {};
+  for (results::Failure& error : result.errors) cut_details(error);
+  for (results::TestCase& test_case : result.cases) {
+    test_case.output = {};
+    if (test_case.failure) cut_details(*test_case.failure);
+  }
+}
+
 }  // namespace
 
 bool is_bad(CaseStatus status) {
@@ -107,6 +143,7 @@ void Summary::add(const results::RunEvent& event) {
 
 void Summary::start(const results::RunStarted& event) {
   planned_units_ = event.units.size();
+  files_.reserve(event.units.size());
   for (const results::Unit& unit : event.units) ++files_[unit.file].units;
 }
 
@@ -127,10 +164,21 @@ void Summary::finish_unit(const results::Unit& unit, const results::UnitResult& 
                                       : result.verdict != Verdict::kPassed;
   failures_ += bad_cases;
   if (went_wrong_outside && !is_unfinished(result.verdict)) ++failures_;
-  problems_.push_back({.unit = unit, .result = std::move(kept), .cases = counts});
+  keep({.unit = unit, .result = std::move(kept), .cases = counts});
 }
 
-void Summary::finish_in_file(const std::string& name, Verdict verdict) {
+void Summary::keep(Problem problem) {
+  const std::size_t bytes = bytes_of_details(problem.result);
+  if (details_bytes_ + bytes > kMostDetails) {
+    ++cut_problems_;
+    cut_details(problem.result);
+  } else {
+    details_bytes_ += bytes;
+  }
+  problems_.push_back(std::move(problem));
+}
+
+void Summary::finish_in_file(std::string_view name, Verdict verdict) {
   File& file = files_[name];
   ++file.finished;
   if (badness(verdict) > badness(file.worst)) file.worst = verdict;

@@ -42,7 +42,8 @@ using CaseCounts = Counts<results::CaseStatus, 5>;
 /// A unit that did not pass.
 struct Problem {
   results::Unit unit;
-  results::UnitResult result;  ///< Its cases: the failed ones alone.
+  results::UnitResult result;  ///< Its cases: the failed ones alone. Once kMostDetails is reached,
+                               ///< with the beginning of each message alone.
   CaseCounts cases;            ///< Of all its cases.
 };
 
@@ -59,6 +60,9 @@ struct FailedHost {
 class Summary {
  public:
   static constexpr std::size_t kSlowest = 10;
+  /// Bytes of messages, backtraces and output of problems that are kept in memory: more than anyone
+  /// reads, and a bound for a run in which everything fails.
+  static constexpr std::size_t kMostDetails = std::size_t{32} * 1024 * 1024;
 
   /// Counts the event. A unit's cases are counted with its UnitFinished.
   void add(const results::RunEvent& event);
@@ -74,6 +78,8 @@ class Summary {
   [[nodiscard]] std::size_t failures() const { return failures_; }
   /// In the order they came.
   [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
+  /// How many of them are cut short.
+  [[nodiscard]] std::size_t cut_problems() const { return cut_problems_; }
   [[nodiscard]] const std::vector<FailedHost>& failed_hosts() const { return failed_hosts_; }
   /// Notices of level error, in the order they came: what went wrong outside the test files.
   [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
@@ -101,17 +107,20 @@ class Summary {
   };
   void start(const results::RunStarted& event);
   void finish_unit(const results::Unit& unit, const results::UnitResult& result);
-  void finish_in_file(const std::string& file, results::Verdict verdict);
+  void finish_in_file(std::string_view file, results::Verdict verdict);
+  void keep(Problem problem);
   void note_time(const results::Unit& unit, const results::UnitResult& result);
 
   std::size_t planned_units_ = 0;
-  std::unordered_map<std::string, File> files_;
+  std::unordered_map<std::string_view, File> files_;  ///< The names are those of the run's units.
   VerdictCounts units_;
   VerdictCounts file_counts_;
   CaseCounts cases_;
   std::size_t failures_ = 0;
   double unit_seconds_ = 0;
   std::vector<Problem> problems_;
+  std::size_t details_bytes_ = 0;
+  std::size_t cut_problems_ = 0;
   std::vector<FailedHost> failed_hosts_;
   std::vector<std::string> errors_;
   std::vector<SlowUnit> slowest_;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "report/reporter.h"
 #include "report/testing/synthetic_run.h"
@@ -50,6 +51,27 @@ TEST_F(SummaryTest, CountsEveryKindOfEnding) {
   EXPECT_EQ(summary_.problems().size(), 6U);
   EXPECT_EQ(summary_.failed_hosts().size(), 1U);
   EXPECT_EQ(summary_.finished().value_or(results::RunFinished()).exit_code, 6);
+}
+
+TEST_F(SummaryTest, DetailsOfVeryMuchTroubleAreCutShort) {
+  constexpr std::size_t kUnits = 5;
+  for (std::size_t i = 0; i < kUnits; ++i) run_.add_unit("spec/a_spec.rb");
+  run_.start();
+  results::Failure failure{.exception_class = "E", .message = "why\nand more", .backtrace = {"x"}};
+  for (std::size_t i = 0; i < kUnits; ++i) {
+    results::UnitResult result = result_of(Verdict::kFailed, {});
+    result.errors.push_back(failure);
+    result.output = std::string(Summary::kMostDetails / 4, 'o');
+    run_.finish_unit(i, std::move(result));
+  }
+  ASSERT_EQ(summary_.problems().size(), kUnits);
+  EXPECT_EQ(summary_.failures(), kUnits);
+  EXPECT_EQ(summary_.cut_problems(), 2U);
+  EXPECT_EQ(summary_.problems()[0].result.errors.at(0), failure);
+  const results::UnitResult& cut = summary_.problems().back().result;
+  EXPECT_EQ(cut.output, "");
+  EXPECT_EQ(cut.errors.at(0).message, "why");
+  EXPECT_THAT(cut.errors.at(0).backtrace, IsEmpty());
 }
 
 TEST_F(SummaryTest, WhatHasNotPassedIsRunAgainAndEachFileIsNamedOnce) {

@@ -19,58 +19,66 @@ namespace gorgon::results {
 
 JobState::JobState(std::vector<Unit> units, std::uint32_t max_attempts)
     : units_(std::move(units)), entries_(units_.size()), max_attempts_(max_attempts) {
+  positions_.reserve(units_.size());
   for (std::size_t i = 0; i < units_.size(); ++i) {
     const bool is_new = positions_.emplace(units_[i].id, i).second;
     GORGON_CHECK(is_new);
   }
 }
 
-JobState::Entry* JobState::entry(std::string_view unit) {
-  const auto found = positions_.find(std::string(unit));
-  return found == positions_.end() ? nullptr : &entries_[found->second];
+std::optional<std::size_t> JobState::place_of(std::string_view unit) const {
+  const auto found = positions_.find(unit);
+  if (found == positions_.end()) return std::nullopt;
+  return found->second;
 }
 
-const JobState::Entry* JobState::entry(std::string_view unit) const {
-  const auto found = positions_.find(std::string(unit));
-  return found == positions_.end() ? nullptr : &entries_[found->second];
+/// Of a unit that has no verdict yet.
+std::optional<std::size_t> JobState::place_of_open(std::string_view unit) const {
+  const auto place = place_of(unit);
+  if (!place || entries_[*place].outcome) return std::nullopt;
+  return place;
+}
+
+const std::vector<JobState::FailedAttempt>& JobState::failed_attempts(std::string_view unit) const {
+  static const std::vector<FailedAttempt> kNone;
+  const auto place = place_of(unit);
+  const auto course = place ? courses_.find(*place) : courses_.end();
+  return course == courses_.end() ? kNone : course->second.failed;
 }
 
 bool JobState::unit_started(std::string_view unit, const std::string& host,
                             const std::string& worker, TimePoint now) {
   worker_seen(host, worker, now);
-  const auto found = positions_.find(std::string(unit));
-  if (found == positions_.end() || entries_[found->second].result) return false;
+  const auto place = place_of_open(unit);
+  if (!place) return false;
   WorkerState& state = workers_[{host, worker}];
-  if (state.unit && *state.unit != found->second)
+  if (state.unit && state.unit != place)
     end_attempt(*state.unit, {AttemptEnd::kLost, {host, worker}, "went on without its verdict"});
-  state.unit = found->second;
+  state.unit = place;
   state.since = now;
-  ++entries_[found->second].tries;
+  ++entries_[*place].tries;
   return true;
 }
 
 void JobState::add_cases(std::string_view unit, const std::string& run, std::uint32_t part,
                          std::vector<TestCase> cases) {
-  Entry* known = entry(unit);
-  if (known == nullptr || known->result) return;
-  known->earlier_cases[run].emplace(part, std::move(cases));
+  if (const auto place = place_of_open(unit))
+    courses_[*place].earlier_cases[run].emplace(part, std::move(cases));
 }
 
-const UnitResult* JobState::finish(UnitResult result, const std::string& run,
-                                   std::size_t earlier_cases) {
-  const auto found = positions_.find(result.unit);
-  if (found == positions_.end()) return nullptr;
-  Entry* const known = &entries_[found->second];
+std::optional<UnitResult> JobState::finish(UnitResult result, const std::string& run,
+                                           std::size_t earlier_cases) {
+  const auto place = place_of(result.unit);
+  if (!place) return std::nullopt;
   const auto worker = workers_.find({result.host, result.worker});
-  if (worker != workers_.end() && worker->second.unit == found->second) worker->second.unit.reset();
-  if (known->result) return nullptr;
+  if (worker != workers_.end() && worker->second.unit == place) worker->second.unit.reset();
+  Entry& known = entries_[*place];
+  if (known.outcome) return std::nullopt;
   std::vector<TestCase> cases;
-  if (const auto earlier = known->earlier_cases.find(run); earlier != known->earlier_cases.end()) {
-    for (auto& [part, some] : earlier->second) std::ranges::move(some, std::back_inserter(cases));
+  if (auto course = courses_.extract(*place)) {
+    for (auto& [part, some] : course.mapped().earlier_cases[run])
+      std::ranges::move(some, std::back_inserter(cases));
   }
-  known->earlier_cases.clear();
-  known->failed = {};
-  known->last_output = {};
   if (cases.size() != earlier_cases) {
     result.errors.push_back({.stage = "outside",
                              .exception_class = "",
@@ -82,11 +90,11 @@ const UnitResult* JobState::finish(UnitResult result, const std::string& run,
   }
   std::ranges::move(result.cases, std::back_inserter(cases));
   result.cases = std::move(cases);
-  result.attempt = std::max({known->tries, result.attempt, 1U});
+  result.attempt = std::max({known.tries, result.attempt, 1U});
   cases_ += result.cases.size();
   ++done_;
-  known->result = std::move(result);
-  return &*known->result;
+  known.outcome = Outcome{.verdict = result.verdict, .seconds = result.seconds};
+  return result;
 }
 
 void JobState::worker_seen(const std::string& host, const std::string& worker, TimePoint now) {
@@ -118,12 +126,14 @@ void JobState::forget_worker(const WorkerName& name, AttemptEnd end, const std::
   const auto place = found->second.unit;
   workers_.erase(found);
   if (!place) return;
-  end_attempt(*place, {end, name, how});
-  if (!output.empty()) entries_[*place].last_output = output;
+  end_attempt(*place, {end, name, how}, output);
 }
 
-void JobState::end_attempt(std::size_t place, FailedAttempt attempt) {
-  if (!entries_[place].result) entries_[place].failed.push_back(std::move(attempt));
+void JobState::end_attempt(std::size_t place, FailedAttempt attempt, const std::string& output) {
+  if (entries_[place].outcome) return;
+  Course& course = courses_[place];
+  course.failed.push_back(std::move(attempt));
+  if (!output.empty()) course.last_output = output;
 }
 
 bool JobState::is_running(std::size_t place) const {
@@ -132,14 +142,13 @@ bool JobState::is_running(std::size_t place) const {
 }
 
 void JobState::unit_returned(std::string_view unit) {
-  const auto found = positions_.find(std::string(unit));
-  if (found != positions_.end() && !entries_[found->second].result) returned_.insert(found->second);
+  if (const auto place = place_of_open(unit)) returned_.insert(*place);
 }
 
 JobState::Settled JobState::settle_returned() {
   Settled settled;
   std::erase_if(returned_, [&](std::size_t place) {
-    if (entries_[place].result) return true;
+    if (entries_[place].outcome) return true;
     if (is_running(place)) return false;
     if (auto result = give_up(place)) {
       settled.given_up.push_back(*std::move(result));
@@ -153,15 +162,16 @@ JobState::Settled JobState::settle_returned() {
 
 /// Counts a return of the unit. Nullopt when it is to be tried again.
 std::optional<UnitResult> JobState::give_up(std::size_t place) {
-  Entry& known = entries_[place];
+  const Entry& known = entries_[place];
+  Course& course = courses_[place];
   const auto count = [&](AttemptEnd end) {
-    return static_cast<std::uint32_t>(std::ranges::count(known.failed, end, &FailedAttempt::end));
+    return static_cast<std::uint32_t>(std::ranges::count(course.failed, end, &FailedAttempt::end));
   };
   const std::uint32_t lost = count(AttemptEnd::kLost);
   const bool is_crashed = count(AttemptEnd::kDied) + (lost > 0 ? lost - 1 : 0) >= max_attempts_;
-  known.returns_untried = known.tries == known.tries_at_return ? known.returns_untried + 1 : 0;
-  known.tries_at_return = known.tries;
-  if (!is_crashed && known.tries < kMostTries && known.returns_untried < kMostReturns)
+  course.returns_untried = known.tries == course.tries_at_return ? course.returns_untried + 1 : 0;
+  course.tries_at_return = known.tries;
+  if (!is_crashed && known.tries < kMostTries && course.returns_untried < kMostReturns)
     return std::nullopt;
   UnitResult result{.unit = units_[place].id,
                     .verdict = is_crashed ? Verdict::kCrashed : Verdict::kLost};
@@ -173,59 +183,57 @@ std::optional<UnitResult> JobState::give_up(std::size_t place) {
   } else {
     failure.message = "every worker gave it back without having started it";
   }
-  for (std::size_t i = 0; i < known.failed.size(); ++i) {
-    const auto& [end, worker, how] = known.failed[i];
+  for (std::size_t i = 0; i < course.failed.size(); ++i) {
+    const auto& [end, worker, how] = course.failed[i];
     failure.message +=
         (i == 0 ? ": worker " : ", worker ") + worker.second + " on " + worker.first + " " + how;
   }
   result.errors.push_back(std::move(failure));
-  if (!known.failed.empty()) std::tie(result.host, result.worker) = known.failed.back().worker;
-  result.output = known.last_output;
+  if (!course.failed.empty()) std::tie(result.host, result.worker) = course.failed.back().worker;
+  result.output = course.last_output;
   return result;
 }
 
 const Unit* JobState::unit(std::string_view id) const {
-  const auto found = positions_.find(std::string(id));
-  return found == positions_.end() ? nullptr : &units_[found->second];
+  const auto place = place_of(id);
+  return place ? &units_[*place] : nullptr;
 }
 
-const UnitResult* JobState::result(std::string_view id) const {
-  const auto found = positions_.find(std::string(id));
-  if (found == positions_.end() || !entries_[found->second].result) return nullptr;
-  return &*entries_[found->second].result;
+std::optional<JobState::Outcome> JobState::outcome(std::string_view id) const {
+  const auto place = place_of(id);
+  return place ? entries_[*place].outcome : std::nullopt;
 }
 
 std::vector<const Unit*> JobState::remaining_units() const {
   std::vector<const Unit*> remaining;
   for (std::size_t i = 0; i < units_.size(); ++i) {
-    if (!entries_[i].result) remaining.push_back(&units_[i]);
+    if (!entries_[i].outcome) remaining.push_back(&units_[i]);
   }
   return remaining;
 }
 
 std::uint32_t JobState::tries(std::string_view unit) const {
-  const auto found = positions_.find(std::string(unit));
-  return found == positions_.end() ? 0 : entries_[found->second].tries;
+  const auto place = place_of(unit);
+  return place ? entries_[*place].tries : 0;
 }
 
 std::string JobState::last_end(std::string_view unit) const {
-  const Entry* known = entry(unit);
-  if (known == nullptr || known->failed.empty()) return "the worker that had it did not finish";
-  const auto& [end, worker, how] = known->failed.back();
+  const auto& failed = failed_attempts(unit);
+  if (failed.empty()) return "the worker that had it did not finish";
+  const auto& [end, worker, how] = failed.back();
   return "worker " + worker.second + " on " + worker.first + " " + how;
 }
 
 bool JobState::runs_alone(std::string_view unit) const {
-  const Entry* known = entry(unit);
-  return known != nullptr && std::ranges::any_of(known->failed, [](const FailedAttempt& attempt) {
-           return attempt.end != AttemptEnd::kStopped;
-         });
+  return std::ranges::any_of(failed_attempts(unit), [](const FailedAttempt& attempt) {
+    return attempt.end != AttemptEnd::kStopped;
+  });
 }
 
 std::size_t JobState::running_count() const {
   std::set<std::size_t> running;
   for (const auto& [name, state] : workers_) {
-    if (state.unit && !entries_[*state.unit].result) running.insert(*state.unit);
+    if (state.unit && !entries_[*state.unit].outcome) running.insert(*state.unit);
   }
   return running.size();
 }
@@ -233,7 +241,7 @@ std::size_t JobState::running_count() const {
 std::vector<JobState::RunningUnit> JobState::running_units() const {
   std::vector<RunningUnit> running;
   for (const auto& [name, state] : workers_) {
-    if (state.unit && !entries_[*state.unit].result)
+    if (state.unit && !entries_[*state.unit].outcome)
       running.push_back({.unit = &units_[*state.unit], .worker = name, .since = state.since});
   }
   return running;
@@ -263,17 +271,9 @@ void JobState::all_seen(TimePoint now) {
   for (auto& [name, state] : workers_) state.last_seen = now;
 }
 
-void JobState::forget_details(std::string_view unit) {
-  Entry* known = entry(unit);
-  if (known == nullptr || !known->result) return;
-  known->result->cases = {};
-  known->result->errors = {};
-  known->result->output = {};
-}
-
 std::size_t JobState::count(Verdict verdict) const {
   return static_cast<std::size_t>(std::ranges::count_if(entries_, [&](const Entry& known) {
-    return known.result && known.result->verdict == verdict;
+    return known.outcome && known.outcome->verdict == verdict;
   }));
 }
 

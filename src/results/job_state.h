@@ -1,6 +1,8 @@
 // The ledger of one run: which units are waiting, running or done, on which workers. It decides
 // that a run is complete; queue depths never do. A pure state machine over what workers say, with
-// the caller's clock: messages may repeat, come late, or come from workers that were given up.
+// the caller's clock: messages may repeat, come late, or come from workers that were given up. Of a
+// unit that is done it keeps what the end of the run needs, and no more: results may be large, and
+// units many.
 #pragma once
 
 #include <chrono>
@@ -30,6 +32,11 @@ class JobState {
     kLost,     ///< Nobody knows: the machine, its listener or its network is gone.
     kStopped,  ///< Its worker was told to stop, and said so.
   };
+  /// What is kept of a result.
+  struct Outcome {
+    Verdict verdict = Verdict::kLost;
+    double seconds = 0;
+  };
   /// Units that came back without a verdict, and what is to become of them.
   struct Settled {
     std::vector<const Unit*> again;  ///< To be published once more, see attempt() and runs_alone().
@@ -38,6 +45,11 @@ class JobState {
 
   /// In planned order; ids must differ.
   explicit JobState(std::vector<Unit> units, std::uint32_t max_attempts = 2);
+  JobState(JobState&&) = default;
+  JobState& operator=(JobState&&) = default;
+  JobState(const JobState&) = delete;  // positions_ refers to units_.
+  JobState& operator=(const JobState&) = delete;
+  ~JobState() = default;
 
   // ---- what workers say ----
 
@@ -49,11 +61,11 @@ class JobState {
   /// aside.
   void add_cases(std::string_view unit, const std::string& run, std::uint32_t part,
                  std::vector<TestCase> cases);
-  /// The first final verdict of a unit wins: gives the recorded result then, with all its cases and
-  /// the count of tries as attempt, and nullptr for a repeated or unknown one. A result that lacks
-  /// cases which were announced (`earlier_cases`) has an error added.
-  const UnitResult* finish(UnitResult result, const std::string& run = {},
-                           std::size_t earlier_cases = 0);
+  /// The first final verdict of a unit wins: gives the result then, for the reports, with all its
+  /// cases and the count of tries as attempt, and nullopt for a repeated or unknown one. A result
+  /// that lacks cases which were announced (`earlier_cases`) has an error added.
+  [[nodiscard]] std::optional<UnitResult> finish(UnitResult result, const std::string& run = {},
+                                                 std::size_t earlier_cases = 0);
   void worker_seen(const std::string& host, const std::string& worker, TimePoint now);
   /// What it has in hand, "" for nothing: what it had before is lost.
   void worker_has(const std::string& host, const std::string& worker, std::string_view unit,
@@ -70,7 +82,7 @@ class JobState {
 
   [[nodiscard]] const std::vector<Unit>& units() const { return units_; }
   [[nodiscard]] const Unit* unit(std::string_view id) const;
-  [[nodiscard]] const UnitResult* result(std::string_view id) const;
+  [[nodiscard]] std::optional<Outcome> outcome(std::string_view id) const;
   [[nodiscard]] bool is_complete() const { return done_ == units_.size(); }
   [[nodiscard]] std::size_t remaining() const { return units_.size() - done_; }
   [[nodiscard]] std::vector<const Unit*> remaining_units() const;  ///< In planned order.
@@ -106,9 +118,6 @@ class JobState {
   std::vector<WorkerName> drop_host(const std::string& host, AttemptEnd how);
   /// Nobody's silence until now counts.
   void all_seen(TimePoint now);
-  /// Drops what only reports need of a finished unit: cases, errors and output. A run of many units
-  /// must not keep all of it in memory.
-  void forget_details(std::string_view unit);
 
   [[nodiscard]] std::size_t count(Verdict verdict) const;
   [[nodiscard]] std::size_t case_count() const { return cases_; }
@@ -125,7 +134,10 @@ class JobState {
   };
   struct Entry {
     std::uint32_t tries = 0;
-    std::optional<UnitResult> result;
+    std::optional<Outcome> outcome;
+  };
+  /// Of a unit without a verdict: what did not go the usual way.
+  struct Course {
     std::map<std::string, std::map<std::uint32_t, std::vector<TestCase>>>
         earlier_cases;  ///< By run and part.
     std::vector<FailedAttempt> failed;
@@ -138,17 +150,19 @@ class JobState {
     TimePoint since;                  ///< When it started `unit`.
     std::optional<std::size_t> unit;  ///< Place of what it has started, and given no verdict on.
   };
-  [[nodiscard]] Entry* entry(std::string_view unit);
-  [[nodiscard]] const Entry* entry(std::string_view unit) const;
+  [[nodiscard]] std::optional<std::size_t> place_of(std::string_view unit) const;
+  [[nodiscard]] std::optional<std::size_t> place_of_open(std::string_view unit) const;
+  [[nodiscard]] const std::vector<FailedAttempt>& failed_attempts(std::string_view unit) const;
   void forget_worker(const WorkerName& name, AttemptEnd end, const std::string& how,
                      const std::string& output = {});
-  void end_attempt(std::size_t place, FailedAttempt attempt);
+  void end_attempt(std::size_t place, FailedAttempt attempt, const std::string& output = {});
   [[nodiscard]] bool is_running(std::size_t place) const;
   [[nodiscard]] std::optional<UnitResult> give_up(std::size_t place);
 
   std::vector<Unit> units_;
-  std::vector<Entry> entries_;                              ///< Beside units_.
-  std::unordered_map<std::string, std::size_t> positions_;  ///< Unit id to its place in both.
+  std::vector<Entry> entries_;                                   ///< Beside units_.
+  std::unordered_map<std::string_view, std::size_t> positions_;  ///< Unit id to its place in both.
+  std::unordered_map<std::size_t, Course> courses_;              ///< By place; few have one.
   std::map<WorkerName, WorkerState> workers_;
   std::set<std::size_t> returned_;  ///< Places of units that wait for settle_returned().
   std::uint32_t max_attempts_;

@@ -25,10 +25,10 @@ UnitResult passed(std::string unit) {
 
 TEST(JobStateTest, IsCompleteWhenEveryUnitHasAVerdict) {
   JobState state = two_units();
-  EXPECT_NE(state.finish(passed("1")), nullptr);
+  EXPECT_TRUE(state.finish(passed("1")));
   EXPECT_FALSE(state.is_complete());
   EXPECT_EQ(state.remaining_units().front()->file, "b_spec.rb");
-  EXPECT_NE(state.finish(passed("2")), nullptr);
+  EXPECT_TRUE(state.finish(passed("2")));
   EXPECT_TRUE(state.is_complete());
 }
 
@@ -36,15 +36,15 @@ TEST(JobStateTest, TheFirstVerdictWins) {
   JobState state = two_units();
   UnitResult failed = passed("1");
   failed.verdict = Verdict::kFailed;
-  EXPECT_NE(state.finish(failed), nullptr);
-  EXPECT_EQ(state.finish(passed("1")), nullptr);
-  EXPECT_EQ(state.result("1")->verdict, Verdict::kFailed);
+  EXPECT_TRUE(state.finish(failed));
+  EXPECT_FALSE(state.finish(passed("1")));
+  EXPECT_EQ(state.outcome("1")->verdict, Verdict::kFailed);
   EXPECT_EQ(state.remaining(), 1U);
 }
 
 TEST(JobStateTest, AnUnknownUnitChangesNothing) {
   JobState state = two_units();
-  EXPECT_EQ(state.finish(passed("9")), nullptr);
+  EXPECT_FALSE(state.finish(passed("9")));
   EXPECT_FALSE(state.unit_started("9", "h", "1", kStart));
   EXPECT_EQ(state.remaining(), 2U);
 }
@@ -65,7 +65,7 @@ TEST(JobStateTest, CasesThatTravelledAheadComeFirst) {
   state.add_cases("1", "a run that died", 1, {{.id = "q"}});
   UnitResult result = passed("1");
   result.cases = {{.id = "z"}};
-  const UnitResult* recorded = state.finish(result, "run", 2);
+  const auto recorded = state.finish(result, "run", 2);
   ASSERT_EQ(recorded->cases.size(), 3U);
   EXPECT_EQ(recorded->cases[2].id, "z");
   EXPECT_EQ(recorded->verdict, Verdict::kPassed);
@@ -74,7 +74,7 @@ TEST(JobStateTest, CasesThatTravelledAheadComeFirst) {
 
 TEST(JobStateTest, MissingCasesNeverPass) {
   JobState state = two_units();
-  const UnitResult* recorded = state.finish(passed("1"), "run", 2);
+  const auto recorded = state.finish(passed("1"), "run", 2);
   EXPECT_EQ(recorded->verdict, Verdict::kFailed);
   EXPECT_EQ(recorded->errors.size(), 1U);
 }
@@ -108,7 +108,7 @@ TEST(JobStateAttemptsTest, UnitThatKillsItsWorkersIsCrashedAfterItsAttempts) {
   settled = state.settle_returned();
   EXPECT_TRUE(settled.again.empty());
   ASSERT_EQ(settled.given_up.size(), 1U);
-  const UnitResult* recorded = state.finish(settled.given_up[0]);
+  const auto recorded = state.finish(settled.given_up[0]);
   EXPECT_EQ(recorded->verdict, Verdict::kCrashed);
   EXPECT_EQ(recorded->attempt, 2U);
   EXPECT_EQ(recorded->host, "i");

@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
-#include <vector>
 
 #include "results/verdict.h"
 
@@ -15,7 +15,7 @@ namespace gorgon::results {
 
 struct RunStarted {
   std::string job;
-  std::vector<Unit> units;  ///< In planned order.
+  std::span<const Unit> units;  ///< In planned order. They live as long as the run.
   std::optional<double>
       expected_seconds;  ///< Sum of the recorded runtimes; nullopt when nothing is recorded.
   bool is_local = true;  ///< Embedded broker, in place.

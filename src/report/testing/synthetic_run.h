@@ -46,7 +46,8 @@ class SyntheticRun {
   results::Unit& unit(std::size_t index) { return units_[index]; }
 
   void start(results::RunStarted event = {.job = "k2x9", .is_local = false}) {
-    event.units.assign(units_.begin(), units_.end());
+    planned_.assign(units_.begin(), units_.end());
+    event.units = planned_;
     reporter_.on(event);
   }
   void host(std::string name, std::size_t workers,
@@ -83,6 +84,7 @@ class SyntheticRun {
  private:
   Reporter& reporter_;
   std::deque<results::Unit> units_;  ///< Their addresses stay as units are added.
+  std::vector<results::Unit> planned_;
   std::size_t cases_ = 0;
 };
 
