@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -100,6 +101,8 @@ Task<void> Originator::handle_inputs_until(Clock::time_point deadline) {
 }
 
 void Originator::handle(const broker::Delivery& delivery) {
+  if (is_repeat(delivery)) return log::info("a repeated message was left aside");
+  remember(delivery.body);
   if (delivery.is_dead_letter) {
     take_dead_letter(delivery.body);
     return settle_returned();
@@ -111,6 +114,21 @@ void Originator::handle(const broker::Delivery& delivery) {
     keep([&](Journal& journal) { return journal.add_reply(delivery.body); });
   handle(*std::move(message));
   settle_returned();
+}
+
+/// Handled before the connection was lost, or by an originator that has died since, and not yet
+/// acknowledged: it must not count for a second start, or end the worker that came after the one
+/// whose end it tells of. Equal messages that are not delivered again are two.
+bool Originator::is_repeat(const broker::Delivery& delivery) const {
+  return delivery.attempt > 1 &&
+         std::ranges::find(last_replies_, std::hash<std::string_view>()(delivery.body)) !=
+             last_replies_.end();
+}
+
+/// As many as may be without acknowledgement.
+void Originator::remember(std::string_view body) {
+  last_replies_.push_back(std::hash<std::string_view>()(body));
+  if (last_replies_.size() > kReplyPrefetch) last_replies_.pop_front();
 }
 
 /// Neither a sign of life nor a result that is there already: those would let the journal grow

@@ -206,7 +206,7 @@ Task<void> Originator::keep_queues() {
         co_await unless_ended(std::move(publishing), std::move(reason), kReconnectLimit);
     // They stay on the list until the broker has confirmed them: a lost connection must not lose
     // them.
-    if (published) to_republish_.clear();
+    if (published) note_republished();
   }
   // No answer would come now. Queues that are consumed do not expire; one that no worker was left
   // to consume is published anew by check_idle_workers().
@@ -215,6 +215,16 @@ Task<void> Originator::keep_queues() {
   auto renewing = declare_job_queues();
   std::string reason = "for the broker";
   (void)co_await unless_ended(std::move(renewing), std::move(reason), kReconnectLimit);
+}
+
+/// One who takes the job up need not do it again.
+void Originator::note_republished() {
+  keep([this](Journal& journal) -> Result<void> {
+    for (const results::Unit* unit : to_republish_)
+      GORGON_TRY(journal.add(RepublishRecord{.unit = unit->id}));
+    return {};
+  });
+  to_republish_.clear();
 }
 
 /// Running tests keep running meanwhile. Gives up when the reply queue would have expired, with

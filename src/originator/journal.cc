@@ -130,15 +130,18 @@ Result<JournalRecord> parse_record(std::string_view line) {
   if (key == "reply") {
     GORGON_TRY_ASSIGN(auto message, protocol::decode(value));
     if (!is_journalled(message)) return fail(ErrorKind::kProtocol, "no message to an originator");
-    return message;
+    return ReplyRecord{.message = std::move(message), .body = std::string(value)};
   }
   if (key == "queues") {
     GORGON_TRY_ASSIGN(const QueueRecord record, parse_queues(value));
     return record;
   }
-  if (key == "returned") {
+  if (key == "returned" || key == "republished") {
     GORGON_TRY_ASSIGN(const Json json, parse_json(value));
-    if (json.is_string()) return ReturnRecord{.unit = json.get<std::string>()};
+    if (!json.is_string()) return fail(ErrorKind::kProtocol, "expected the id of a unit");
+    auto unit = json.get<std::string>();
+    if (key == "returned") return ReturnRecord{.unit = std::move(unit)};
+    return RepublishRecord{.unit = std::move(unit)};
   }
   return fail(ErrorKind::kProtocol, "not a line of a journal");
 }
@@ -306,6 +309,10 @@ Result<void> Journal::add(const QueueRecord& record) {
 
 Result<void> Journal::add(const ReturnRecord& record) {
   return append(line("returned", dump_json(record.unit)));
+}
+
+Result<void> Journal::add(const RepublishRecord& record) {
+  return append(line("republished", dump_json(record.unit)));
 }
 
 void Journal::remove() {

@@ -4,8 +4,9 @@
 // a process that dies, not for a machine that loses power: nothing waits for the disk.
 //
 // A file of lines, each a JSON object with one member: "head", then a "unit" for each unit in
-// planned order, then what happened: "queues", "reply", "returned". docs/messages.md has the form
-// of units and replies. Of a line that was being written when the process died, nothing counts.
+// planned order, then what happened: "queues", "reply", "returned", "republished". docs/messages.md
+// has the form of units and replies. Of a line that was being written when the process died,
+// nothing counts.
 #pragma once
 
 #include <chrono>
@@ -50,7 +51,17 @@ struct ReturnRecord {
   std::string unit;
   friend bool operator==(const ReturnRecord&, const ReturnRecord&) = default;
 };
-using JournalRecord = std::variant<QueueRecord, ReturnRecord, protocol::Message>;
+/// The broker has a unit that had come back once more.
+struct RepublishRecord {
+  std::string unit;
+  friend bool operator==(const RepublishRecord&, const RepublishRecord&) = default;
+};
+/// A message to the originator.
+struct ReplyRecord {
+  protocol::Message message;
+  std::string body;  ///< As it was given to add_reply(), in one line.
+};
+using JournalRecord = std::variant<QueueRecord, ReturnRecord, RepublishRecord, ReplyRecord>;
 
 /// Whether one who takes a job up must know of this message to its originator. The others come
 /// again by themselves, or are no news then.
@@ -79,6 +90,7 @@ class Journal {
   [[nodiscard]] Result<void> add_reply(std::string_view body);
   [[nodiscard]] Result<void> add(const QueueRecord& record);
   [[nodiscard]] Result<void> add(const ReturnRecord& record);
+  [[nodiscard]] Result<void> add(const RepublishRecord& record);
   /// The run has ended: there is nothing to take up.
   void remove();
 

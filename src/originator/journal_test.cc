@@ -67,16 +67,19 @@ TEST_F(JournalTest, WhatWasWrittenIsReadBack) {
     ASSERT_TRUE(journal.add(QueueRecord{.epoch = 2, .is_published = true}));
     ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
     ASSERT_TRUE(journal.add(ReturnRecord{.unit = "2"}));
+    ASSERT_TRUE(journal.add(RepublishRecord{.unit = "2"}));
   }
   Journal journal = Journal::open(project(), "abc1").value();
   EXPECT_EQ(journal.head(), head_);
   std::vector<JournalRecord> records;
   ASSERT_TRUE(journal.replay([&](JournalRecord record) { records.push_back(std::move(record)); }));
-  ASSERT_THAT(records, SizeIs(3));
+  ASSERT_THAT(records, SizeIs(4));
   EXPECT_EQ(std::get<QueueRecord>(records[0]), (QueueRecord{.epoch = 2, .is_published = true}));
-  const auto& message = std::get<protocol::Message>(records[1]);
-  EXPECT_EQ(std::get<protocol::UnitFinished>(message).result, finished_.result);
+  const auto& reply = std::get<ReplyRecord>(records[1]);
+  EXPECT_EQ(std::get<protocol::UnitFinished>(reply.message).result, finished_.result);
+  EXPECT_EQ(reply.body, protocol::encode(finished_));
   EXPECT_EQ(std::get<ReturnRecord>(records[2]), ReturnRecord{.unit = "2"});
+  EXPECT_EQ(std::get<RepublishRecord>(records[3]), RepublishRecord{.unit = "2"});
 }
 
 TEST_F(JournalTest, ItGoesOnAfterAReplay) {
@@ -107,9 +110,9 @@ TEST_F(JournalTest, ALineThatWasCutShortDoesNotCount) {
 TEST_F(JournalTest, ADamagedLineIsNamed) {
   (void)Journal::create(project(), head_).value();
   const std::string good = text();
-  for (const char* bad :
-       {"", "{}", "{\"reply\":{\"v\":1,\"type\":\"ping\",\"reply_queue\":\"x\"}}", "{\"reply\":{}}",
-        "{\"queues\":{\"epoch\":-1}}", "{\"returned\":7}", "{\"what\":1}", "\xff"}) {
+  for (const char* bad : {"", "{}", "{\"reply\":{\"v\":1,\"type\":\"ping\",\"reply_queue\":\"x\"}}",
+                          "{\"reply\":{}}", "{\"queues\":{\"epoch\":-1}}", "{\"returned\":7}",
+                          "{\"republished\":{}}", "{\"what\":1}", "\xff"}) {
     write(good + "{\"returned\":\"1\"}\n" + bad + "\n");
     const auto read = records();
     ASSERT_FALSE(read) << bad;

@@ -258,7 +258,7 @@ void Originator::keep(const std::function<Result<void>(Journal&)>& write) {
 
 /// What the originator that has died knew, and told.
 Task<Result<void>> Originator::replay_journal() {
-  // Came back, and were not started again since.
+  // Came back, and were neither published nor started again since.
   std::map<std::string, const results::Unit*> returned_units;
   std::vector<results::UnitResult> given_up;
   const auto take = [&](JournalRecord record) {
@@ -270,11 +270,14 @@ Task<Result<void>> Originator::replay_journal() {
       has_queues_ = is_connection_lost_ = options_.config.connection.has_value();
     } else if (const auto* returned = std::get_if<ReturnRecord>(&record)) {
       state_.unit_returned(returned->unit);
+    } else if (const auto* republished = std::get_if<RepublishRecord>(&record)) {
+      returned_units.erase(republished->unit);
     } else {
-      auto message = std::get<protocol::Message>(std::move(record));
-      if (const auto* started = std::get_if<protocol::UnitStarted>(&message))
+      auto reply = std::get<ReplyRecord>(std::move(record));
+      if (const auto* started = std::get_if<protocol::UnitStarted>(&reply.message))
         returned_units.erase(started->unit);
-      handle(std::move(message));
+      remember(reply.body);
+      handle(std::move(reply.message));
     }
     auto settled = state_.settle_returned();
     for (const results::Unit* unit : settled.again) returned_units[unit->id] = unit;

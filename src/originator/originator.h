@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -107,6 +108,7 @@ class Originator {
   [[nodiscard]] Task<Result<void>> declare_job_queues();
   [[nodiscard]] Task<void> delete_work_queues();
   [[nodiscard]] Task<void> keep_queues();
+  void note_republished();
   [[nodiscard]] bool has_slot_queue() const;
   [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
   [[nodiscard]] Task<Result<void>> restore_job();
@@ -125,6 +127,8 @@ class Originator {
   /// Handles what has arrived until `deadline`; shows time passing meanwhile.
   [[nodiscard]] Task<void> handle_inputs_until(Clock::time_point deadline);
   void handle(const broker::Delivery& delivery);
+  [[nodiscard]] bool is_repeat(const broker::Delivery& delivery) const;
+  void remember(std::string_view body);
   void handle(protocol::Message message);
   void give_up(results::UnitResult result);
   void forget_everybody();
@@ -174,8 +178,9 @@ class Originator {
   bool is_published_ = false;   ///< All of it, in this epoch.
   bool was_published_ = false;  ///< Once, in whichever epoch.
   Channel<FromBroker> inputs_;
-  Signal ended_;                        ///< Notified when `outcome_` is set.
-  std::shared_ptr<Originator*> alive_;  ///< Null inside once run() has ended.
+  std::deque<std::size_t> last_replies_;  ///< Hashes of those that were handled last.
+  Signal ended_;                          ///< Notified when `outcome_` is set.
+  std::shared_ptr<Originator*> alive_;    ///< Null inside once run() has ended.
 
   std::optional<Outcome> outcome_;  ///< Set when collecting is to end before the job is complete.
   std::optional<Clock::time_point> last_worker_lost_;  ///< For silence; none has come since then.

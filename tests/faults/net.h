@@ -29,6 +29,8 @@ class Net {
 
   /// Nothing reaches the host and nothing leaves it; its own interface stays up.
   void cut(const std::string& name);
+  /// It hears others, and nothing that it says gets through.
+  void mute(const std::string& name);
   /// Drops this part of all packets, each way.
   void lose(const std::string& name, int percent);
   /// What the host sends and receives passes at this rate, each way.

@@ -1,5 +1,6 @@
 // What goes wrong between machines, and to the processes on them, in the middle of a job. The job
 // completes, with the verdicts of a run in which nothing goes wrong.
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -308,6 +309,40 @@ TEST_F(NetFaultTest, OriginatorIsCutOffForLongerThanHeartbeatsLast) {
   wait_until_connection_is_lost(run);
   net().heal(kOriginatorHost);
   expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, WhatTheBrokerDeliversAgainDoesNotCountTwice) {
+  start_listeners();
+  Sample sample{.project = cluster().add_project("", "gated"), .expected = {}, .exit_code = 0};
+  const auto gate = [&](bool is_first) {
+    return cluster().folder() / (is_first ? "first_half" : "second_half");
+  };
+  for (int i = 1; i <= 12; ++i) {
+    const std::string file = fmt::format("spec/gated_{:02}_spec.rb", i);
+    sample.project.write(
+        file, fmt::format("RSpec.describe('gated {:02}') {{ it('waits') {{ sleep 0.05 until "
+                          "File.exist?('{}') }} }}",
+                          i, gate(i <= 6).string()));
+    ExpectedUnit& unit = sample.expected[file];
+    unit.verdict = "passed";
+    unit.cases[fmt::format("gated {:02} waits", i)] = "passed";
+  }
+  cluster().configure(sample.project, R"("failed_files": "failed.json")");
+  Program& run = start_run(sample);
+  // It learns of six further starts, and the broker does not learn that it has.
+  net().mute(kOriginatorHost);
+  write(gate(true), "");
+  EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::so_far(run).starts.size() == 12; }));
+  wait_until_connection_is_lost(run);
+  net().heal(kOriginatorHost);
+  EXPECT_TRUE(eventually(kPatience, [&] {
+    return Cluster::so_far(run).notice_text().find("connected to the broker again") !=
+           std::string::npos;
+  }));
+  write(gate(false), "");
+  const FinishedRun finished = expect_complete(run, sample);
+  for (const auto& [unit, starts] : finished.report.starts) EXPECT_EQ(starts, 1) << unit;
+  for (const auto& [file, unit] : finished.report.units) EXPECT_EQ(unit.attempt, 1) << file;
 }
 
 TEST_F(NetFaultTest, BrokerIsCutOffForLongerThanHeartbeatsLast) {

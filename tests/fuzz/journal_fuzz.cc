@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::demand_readable(record.error());
     return 0;
   }
-  if (const auto* message = std::get_if<protocol::Message>(&*record))
-    fuzz::demand(originator::is_journalled(*message), "only what is written is read");
+  if (const auto* reply = std::get_if<originator::ReplyRecord>(&*record))
+    fuzz::demand(originator::is_journalled(reply->message), "only what is written is read");
   return 0;
 }
