@@ -41,6 +41,10 @@ namespace {
 
 constexpr int kJournalVersion = 1;
 constexpr std::string_view kSuffix = ".journal";
+/// Of one whose head is being written.
+constexpr std::string_view kNewSuffix = ".new";
+/// Far longer than a head takes.
+constexpr std::chrono::minutes kNewFor{10};
 constexpr std::size_t kReadBytes = std::size_t{1024} * 1024;
 /// More than the largest message the broker takes, and less than hurts.
 constexpr std::size_t kMaxLineBytes = std::size_t{256} * 1024 * 1024;
@@ -102,12 +106,18 @@ Result<UniqueFd> locked(const std::filesystem::path& file, int flags) {
   return fd;
 }
 
-std::chrono::seconds age_of(int fd) {
+std::chrono::seconds age_of(const std::filesystem::path& file) {
   struct stat status{};
-  if (::fstat(fd, &status) != 0) return {};
+  if (::lstat(file.c_str(), &status) != 0) return {};
   const auto written = std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
   const auto age = std::chrono::system_clock::now() - written;
   return std::max(std::chrono::duration_cast<std::chrono::seconds>(age), std::chrono::seconds(0));
+}
+
+/// What a process left that died while it wrote the head. A young one may not be locked yet.
+void remove_if_left(const std::filesystem::path& new_file) {
+  if (age_of(new_file) < kNewFor) return;
+  if (const auto fd = locked(new_file, 0)) ::unlink(new_file.c_str());
 }
 
 }  // namespace
@@ -175,17 +185,24 @@ Result<Journal> Journal::create(const std::filesystem::path& project, const JobH
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno("cannot make " + folder.string(), errno);
   GORGON_TRY(hide_own_folder(project));
+  // Others look for journals meanwhile: it gets its name when it is whole and locked.
   const std::filesystem::path file = folder / (head.job + std::string(kSuffix));
-  GORGON_TRY_ASSIGN(UniqueFd fd, locked(file, O_CREAT | O_EXCL));
-  Journal journal(file, std::move(fd));
+  const std::filesystem::path new_file = folder / (head.job + std::string(kNewSuffix));
+  GORGON_TRY_ASSIGN(UniqueFd fd, locked(new_file, O_CREAT | O_EXCL));
+  Journal journal(new_file, std::move(fd));
   journal.head_ = head;
   std::string text = head_line(head);
   for (const results::Unit& unit : head.units)
     text += line("unit", protocol::encode(protocol::UnitMessage{.unit = unit}));
   auto written = journal.append(text);
-  if (written) return journal;
-  journal.remove();
-  return std::unexpected(std::move(written).error());
+  if (written && ::rename(new_file.c_str(), file.c_str()) != 0)
+    written = fail_errno("cannot make " + file.string(), errno);
+  if (!written) {
+    journal.remove();
+    return std::unexpected(std::move(written).error());
+  }
+  journal.file_ = file;
+  return journal;
 }
 
 Result<Journal> Journal::open(const std::filesystem::path& project, const std::string& job) {
@@ -204,19 +221,18 @@ Result<Journal> Journal::open(const std::filesystem::path& project, const std::s
 }
 
 Result<void> Journal::read_head() {
-  const auto unfinished = [this] {
-    return fail(ErrorKind::kNotFound,
-                file_.string() + " ends early: that run died before anything was published");
+  const auto cut_short = [this] {
+    return fail(ErrorKind::kProtocol, file_.string() + " ends before the last of its units");
   };
   GORGON_TRY_ASSIGN(const auto first, next_line());
-  if (!first) return unfinished();
+  if (!first) return cut_short();
   auto head = parse_head(*first);
   if (!head) return std::unexpected(at_line(std::move(head).error()));
   std::size_t count = 0;
   std::tie(head_, count) = *std::move(head);
   while (head_.units.size() < count) {
     GORGON_TRY_ASSIGN(const auto next, next_line());
-    if (!next) return unfinished();
+    if (!next) return cut_short();
     auto unit = parse_unit(*next);
     if (!unit) return std::unexpected(at_line(std::move(unit).error()));
     head_.units.push_back(*std::move(unit));
@@ -326,10 +342,11 @@ std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project) {
   for (auto it = std::filesystem::directory_iterator(folder_of(project), error);
        it != std::filesystem::directory_iterator(); it.increment(error)) {
     const std::string job = it->path().stem().string();
+    if (it->path().extension() == kNewSuffix && is_id(job)) remove_if_left(it->path());
     if (it->path().extension() != kSuffix || !is_id(job)) continue;
     const auto fd = locked(it->path(), 0);
     if (!fd) continue;
-    const auto age = age_of(fd->get());
+    const auto age = age_of(it->path());
     if (age > kKept) {
       ::unlink(it->path().c_str());
     } else {

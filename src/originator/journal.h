@@ -73,11 +73,12 @@ using JournalRecord = std::variant<QueueRecord, ReturnRecord, RepublishRecord, R
 
 class Journal {
  public:
-  /// Of a new job. kIo: it cannot be written.
+  /// Of a new job. Nobody sees it before it holds its head and is locked. kIo: it cannot be
+  /// written.
   [[nodiscard]] static Result<Journal> create(const std::filesystem::path& project,
                                               const JobHead& head);
-  /// Of a job whose originator has died. kNotFound: there is none, or it died before anything was
-  /// published. kRefused: that run goes on. kIo. kProtocol, with file and line.
+  /// Of a job whose originator has died. kNotFound: there is none. kRefused: that run goes on. kIo.
+  /// kProtocol, with file and line.
   [[nodiscard]] static Result<Journal> open(const std::filesystem::path& project,
                                             const std::string& job);
 
@@ -115,8 +116,8 @@ struct CutOffJob {
   std::string job;
   std::chrono::seconds age{0};  ///< Since it last wrote something.
 };
-/// The last one first. What cannot be read is left out. Journals that nobody has asked for in a
-/// week are removed.
+/// The last one first. What cannot be read is left out. Removes journals that nobody has asked for
+/// in a week, and what is left of those whose process died while it wrote the head.
 [[nodiscard]] std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project);
 
 }  // namespace gorgon::originator

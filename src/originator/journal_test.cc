@@ -2,11 +2,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -121,12 +127,12 @@ TEST_F(JournalTest, ADamagedLineIsNamed) {
   }
 }
 
-TEST_F(JournalTest, AHeadThatIsNotWholeIsNoJob) {
+TEST_F(JournalTest, ADamagedHeadIsRefused) {
   (void)Journal::create(project(), head_).value();
   const std::string good = text();
   for (const std::size_t size : {std::size_t{0}, std::size_t{10}, good.size() - 1}) {
     write(good.substr(0, size));
-    EXPECT_EQ(records().error().kind, ErrorKind::kNotFound) << size;
+    EXPECT_EQ(records().error().kind, ErrorKind::kProtocol) << size;
   }
   write("{\"head\":{\"v\":2}}\n");
   EXPECT_THAT(records().error().message, HasSubstr("another version of gorgon"));
@@ -167,6 +173,67 @@ TEST_F(JournalTest, CutOffJobsAreListedUntilTheyAreOld) {
   fs::last_write_time(file(), fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
   EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
   EXPECT_FALSE(fs::exists(file()));
+}
+
+/// Looks for jobs that were cut off for as long as it lives.
+class Watch {
+ public:
+  explicit Watch(const fs::path& project)
+      : thread_([this, project] {
+          while (!is_over_) {
+            found_ += cut_off_jobs(project).size();
+            ++looks_;
+          }
+        }) {
+    while (looks_ == 0) std::this_thread::yield();
+  }
+  [[nodiscard]] std::size_t found() {
+    is_over_ = true;
+    if (thread_.joinable()) thread_.join();
+    return found_;
+  }
+  ~Watch() { (void)found(); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  std::atomic<bool> is_over_ = false;
+  std::atomic<std::size_t> looks_ = 0;
+  std::size_t found_ = 0;
+  std::thread thread_;  ///< Last: it uses the others.
+};
+
+TEST_F(JournalTest, NobodyTakesANewOneForOneThatWasCutOff) {
+  fs::create_directories(file().parent_path());
+  Watch watch(project());
+  std::vector<Journal> running;
+  for (int i = 0; i < 300; ++i) {
+    head_.job = "job" + std::to_string(i);
+    auto journal = Journal::create(project(), head_);
+    ASSERT_TRUE(journal) << journal.error().message;
+    running.push_back(*std::move(journal));
+  }
+  EXPECT_EQ(watch.found(), 0U);
+}
+
+TEST_F(JournalTest, OneWhoseProcessDiedWhileItWroteTheHeadIsNoJob) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit least{.rlim_cur = 50, .rlim_max = 50};
+    ::setrlimit(RLIMIT_FSIZE, &least);  // Ends whoever writes more.
+    (void)Journal::create(project(), head_);
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
+  EXPECT_EQ(Journal::open(project(), "abc1").error().kind, ErrorKind::kNotFound);
+  const auto left = fs::directory_iterator(file().parent_path())->path();
+  EXPECT_EQ(fs::file_size(left), 50U);
+  fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
+  EXPECT_TRUE(fs::is_empty(file().parent_path())) << left;
 }
 
 TEST_F(JournalTest, ARemovedOneIsGone) {
