@@ -96,13 +96,20 @@ Result<results::Unit> parse_unit(std::string_view line) {
   return std::move(unit->unit);
 }
 
-/// Opens and locks it. The system lets go of the lock however the process ends.
+/// Opens and locks it. The system lets go of the lock however the process ends. kNotFound: it is
+/// not there, or was removed just now. kRefused: it is locked. kIo.
 Result<UniqueFd> locked(const std::filesystem::path& file, int flags) {
   UniqueFd fd(::open(file.c_str(), O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600));
   if (!fd && errno == ENOENT) return fail(ErrorKind::kNotFound, "there is no " + file.string());
   if (!fd) return fail_errno("cannot open " + file.string(), errno);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
     return fail(ErrorKind::kRefused, "the run goes on: it still writes " + file.string());
+  // Whoever held the lock may have removed the file between our two calls: then we hold nothing.
+  struct stat held{};
+  struct stat named{};
+  if (::fstat(fd.get(), &held) != 0 || ::lstat(file.c_str(), &named) != 0 ||
+      held.st_dev != named.st_dev || held.st_ino != named.st_ino)
+    return fail(ErrorKind::kNotFound, "there is no " + file.string() + " any more");
   return fd;
 }
 

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -22,6 +25,17 @@
 #include "protocol/codec.h"
 #include "protocol/messages.h"
 #include "results/verdict.h"
+
+namespace {
+/// Called once, by the next flock() of this thread.
+thread_local std::function<void()> before_next_lock;
+}  // namespace
+
+/// In the place of the C library's.
+extern "C" int flock(int fd, int operation) noexcept {
+  if (const auto call = std::exchange(before_next_lock, nullptr)) call();
+  return static_cast<int>(::syscall(SYS_flock, fd, operation));
+}
 
 namespace gorgon::originator {
 namespace {
@@ -214,6 +228,17 @@ TEST_F(JournalTest, NobodyTakesANewOneForOneThatWasCutOff) {
     running.push_back(*std::move(journal));
   }
   EXPECT_EQ(watch.found(), 0U);
+}
+
+TEST_F(JournalTest, OneThatIsRemovedBetweenOpeningAndLockingIsNotThere) {
+  {
+    Journal journal = Journal::create(project(), head_).value();
+    before_next_lock = [&] { journal.remove(); };
+    EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
+  }
+  Journal journal = Journal::create(project(), head_).value();
+  before_next_lock = [&] { journal.remove(); };
+  EXPECT_EQ(Journal::open(project(), "abc1").error().kind, ErrorKind::kNotFound);
 }
 
 TEST_F(JournalTest, OneWhoseProcessDiedWhileItWroteTheHeadIsNoJob) {
