@@ -300,19 +300,10 @@ Error Journal::at_line(Error error) const {
 }
 
 Result<void> Journal::append(std::string_view lines) {
-  const auto before = whole_;
   while (!lines.empty()) {
     const auto written = ::write(fd_.get(), lines.data(), lines.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int reason = errno;
-      // What is in of this line goes, so that the next one is not spoilt; if that fails as well,
-      // nothing more is written.
-      if (::ftruncate(fd_.get(), before) != 0) fd_.reset();
-      whole_ = before;
-      return fail_errno("cannot write " + file_.string(), reason);
-    }
-    whole_ += written;
+    if (written < 0) return fail_errno("cannot write " + file_.string(), errno);
     lines.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};

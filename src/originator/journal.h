@@ -87,9 +87,13 @@ class Journal {
   /// journal ready for add(). Once. kIo; kProtocol, with file and line.
   [[nodiscard]] Result<void> replay(const std::function<void(JournalRecord)>& take);
 
-  /// A message to the originator, as it came. kIo: the line is not in; the journal is whole.
+  // After an error, part of a line may be in: there is only remove() then.
+
+  /// A message to the originator, as it came. kIo. kProtocol: it is none.
   [[nodiscard]] Result<void> add_reply(std::string_view body);
+  /// kIo.
   [[nodiscard]] Result<void> add(const QueueRecord& record);
+  /// kIo.
   [[nodiscard]] Result<void> add(const ReturnRecord& record);
   [[nodiscard]] Result<void> add(const RepublishRecord& record);
   /// The run has ended: there is nothing to take up.
@@ -107,7 +111,7 @@ class Journal {
   JobHead head_;
   std::string buffer_;      ///< Read from the file.
   std::size_t taken_ = 0;   ///< Of it, what next_line() has given out.
-  std::int64_t whole_ = 0;  ///< Bytes of whole lines: read so far, or written.
+  std::int64_t whole_ = 0;  ///< Bytes of whole lines that were read.
   std::size_t line_ = 0;    ///< Number of the last that was read.
 };
 

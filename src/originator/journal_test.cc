@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -241,16 +242,26 @@ TEST_F(JournalTest, OneThatIsRemovedBetweenOpeningAndLockingIsNotThere) {
   EXPECT_EQ(Journal::open(project(), "abc1").error().kind, ErrorKind::kNotFound);
 }
 
-TEST_F(JournalTest, OneWhoseProcessDiedWhileItWroteTheHeadIsNoJob) {
+/// Of waitpid(). The child exits with what `run` gives.
+int status_of_child(const std::function<bool()>& run) {
   const pid_t child = ::fork();
-  if (child == 0) {
-    const rlimit least{.rlim_cur = 50, .rlim_max = 50};
-    ::setrlimit(RLIMIT_FSIZE, &least);  // Ends whoever writes more.
-    (void)Journal::create(project(), head_);
-    ::_exit(0);
-  }
+  if (child == 0) ::_exit(run() ? 1 : 0);
   int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return status;
+}
+
+/// Whoever writes more into one is killed.
+void limit_files(rlim_t most_bytes) {
+  const rlimit limit{.rlim_cur = most_bytes, .rlim_max = RLIM_INFINITY};
+  ::setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+TEST_F(JournalTest, OneWhoseProcessDiedWhileItWroteTheHeadIsNoJob) {
+  const int status = status_of_child([&] {
+    limit_files(50);
+    return Journal::create(project(), head_).has_value();
+  });
   ASSERT_TRUE(WIFSIGNALED(status));
   EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
   EXPECT_EQ(Journal::open(project(), "abc1").error().kind, ErrorKind::kNotFound);
@@ -259,6 +270,20 @@ TEST_F(JournalTest, OneWhoseProcessDiedWhileItWroteTheHeadIsNoJob) {
   fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::hours(1));
   EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
   EXPECT_TRUE(fs::is_empty(file().parent_path())) << left;
+}
+
+TEST_F(JournalTest, OneThatCannotBeWrittenAnyMoreCanBeRemoved) {
+  const int status = status_of_child([&] {
+    Journal journal = Journal::create(project(), head_).value();
+    limit_files(fs::file_size(file()) + 10);
+    ::signal(SIGXFSZ, SIG_IGN);  // As on a full disk.
+    const auto added = journal.add(ReturnRecord{.unit = "a long name of a unit"});
+    journal.remove();
+    return !added && added.error().kind == ErrorKind::kIo;
+  });
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_TRUE(fs::is_empty(file().parent_path()));
 }
 
 TEST_F(JournalTest, ARemovedOneIsGone) {
