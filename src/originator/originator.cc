@@ -125,8 +125,9 @@ Task<int> Originator::run() {
   co_return exit_code;
 }
 
-/// Whoever tries next finds journal and queues there, and the machines at work.
+/// Whoever tries next finds journal, tree and queues there, and the machines at work.
 Task<int> Originator::leave_as_found() {
+  if (shipment_) shipment_->leave();
   if (broker_) co_await broker_->close();
   if (local_) co_await local_->stop();
   close_units();

@@ -1,5 +1,6 @@
 #include "originator/shipment.h"
 
+#include <expected>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -85,8 +86,10 @@ Task<Result<Shipment>> Shipment::take_up(ShipmentOptions options, std::filesyste
   }
   GORGON_CO_TRY_ASSIGN(sync::Scratch scratch, sync::Scratch::take_over(stage));
   shipment.stage_ = std::make_unique<sync::Stage>(std::move(scratch));
-  GORGON_CO_TRY(co_await shipment.serve(std::move(options)));
-  co_return shipment;
+  auto serving = co_await shipment.serve(std::move(options));
+  if (serving) co_return shipment;
+  shipment.leave();
+  co_return std::unexpected(std::move(serving).error());
 }
 
 Task<void> Shipment::remove_partial(ShipmentOptions options) {
@@ -97,6 +100,12 @@ Task<void> Shipment::remove_partial(ShipmentOptions options) {
   config::SourceLocation location = sync::file_server_location(options.config, options.job);
   const auto removed = co_await sync::remove_pushed(std::move(location));
   if (!removed) log::info("{}", removed.error().message);  // There may be nothing.
+}
+
+void Shipment::leave() {
+  server_.reset();
+  if (stage_) stage_->leave();
+  stage_.reset();
 }
 
 Task<void> Shipment::take_back() {

@@ -37,6 +37,8 @@ class Shipment {
   [[nodiscard]] static Task<void> remove_partial(ShipmentOptions options);
   /// Removes what was pushed. Failures are logged.
   [[nodiscard]] Task<void> take_back();
+  /// Ends our part in it as if this process had died: another take_up() finds what this one did.
+  void leave();
   [[nodiscard]] const config::SourceLocation& location() const { return location_; }
   /// The directory that must outlive us for take_up(); empty: none.
   [[nodiscard]] std::filesystem::path stage() const {

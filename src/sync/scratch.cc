@@ -142,6 +142,11 @@ Scratch& Scratch::operator=(Scratch&& other) noexcept {
 
 Scratch::~Scratch() { remove_now(); }
 
+void Scratch::leave() {
+  path_.clear();
+  lock_.reset();
+}
+
 void Scratch::remove_now() {
   if (path_.empty()) return;
   if (remove_tree(path_)) ::unlink(lock_of(path_).c_str());

@@ -29,6 +29,8 @@ class Scratch {
   ~Scratch();
 
   [[nodiscard]] const fs::path& path() const { return path_; }
+  /// Lets go of it as if this process had died.
+  void leave();
   /// Removes it without holding up the event loop. What cannot be removed is logged.
   [[nodiscard]] Task<void> remove();
 

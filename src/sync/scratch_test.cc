@@ -61,6 +61,21 @@ TEST_F(ScratchTest, ItGoesAwayWithItsOwnerAndItsLock) {
   EXPECT_TRUE(fs::is_empty(root_));
 }
 
+TEST_F(ScratchTest, OneThatWasLeftCanBeTakenOver) {
+  fs::path path;
+  {
+    auto scratch = Scratch::make(root_);
+    ASSERT_TRUE(scratch);
+    path = scratch->path();
+    test::write(path / "x");
+    EXPECT_FALSE(Scratch::take_over(path)) << "its owner lives";
+    scratch->leave();
+  }
+  const auto taken = Scratch::take_over(path);
+  ASSERT_TRUE(taken);
+  EXPECT_TRUE(fs::exists(taken->path() / "x"));
+}
+
 TEST_F(ScratchTest, RemovalCopesWithFoldersThatMayNotBeWritten) {
   auto scratch = Scratch::make(root_);
   ASSERT_TRUE(scratch);

@@ -268,6 +268,21 @@ TEST_F(ForgottenJobTest, TheRestIsPublishedAgainWithTheSameTree) {
   for (const char* file : {"1", "2"}) EXPECT_EQ(runs_of(cluster()).at(file), 1) << file;
 }
 
+TEST_F(ForgottenJobTest, ATryThatFailsLeavesTheTreeToTheNext) {
+  start_and_forget();
+  const auto may_declare = [](const string& queues) {
+    return shared_rabbit().rabbitmqctl({"set_permissions", "guest", queues, ".*", ".*"});
+  };
+  ASSERT_TRUE(may_declare("^(?!gorgon\\.v1\\.files).*"));
+  const FinishedRun failed = cluster().finish(start_resume(cluster(), project_));
+  ASSERT_TRUE(may_declare(".*"));
+  EXPECT_EQ(failed.exit_code, 3) << failed.report.reason;
+  EXPECT_NE(failed.report.notice_text().find("can be tried again"), string::npos);
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project_));
+  EXPECT_EQ(differences(gated_units(6), resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
+}
+
 TEST_F(ForgottenJobTest, WithoutTheTreeTheRestIsLost) {
   start_and_forget();
   // It removes what runs that have died have left.
