@@ -34,6 +34,7 @@
 #include "protocol/codec.h"
 #include "protocol/messages.h"
 #include "results/verdict.h"
+#include "sync/scratch.h"
 
 namespace gorgon::originator {
 
@@ -48,7 +49,6 @@ constexpr std::chrono::minutes kNewFor{10};
 constexpr std::size_t kReadBytes = std::size_t{1024} * 1024;
 /// More than the largest message the broker takes, and less than hurts.
 constexpr std::size_t kMaxLineBytes = std::size_t{256} * 1024 * 1024;
-constexpr std::chrono::hours kKept{24 * 7};
 
 std::filesystem::path folder_of(const std::filesystem::path& project) {
   return project / kOwnFolder / "jobs";
@@ -345,7 +345,7 @@ std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project) {
     const auto fd = locked(it->path(), 0);
     if (!fd) continue;
     const auto age = age_of(it->path());
-    if (age > kKept) {
+    if (age > sync::kKeptFor) {
       ::unlink(it->path().c_str());
     } else {
       found.push_back({.job = job, .age = age});

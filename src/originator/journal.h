@@ -83,6 +83,7 @@ class Journal {
                                             const std::string& job);
 
   [[nodiscard]] const JobHead& head() const { return head_; }
+  [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   /// Calls `take` for what stands in an opened journal behind the head, in order, and makes the
   /// journal ready for add(). Once. kIo; kProtocol, with file and line.
   [[nodiscard]] Result<void> replay(const std::function<void(JournalRecord)>& take);

@@ -231,11 +231,13 @@ Task<Result<void>> Originator::begin_journal() {
                        .stage = shipment_->stage(),
                        .tree_digest = shipment_->tree_digest(),
                        .units = state_.units()});
-  if (journal) {
-    journal_ = *std::move(journal);
-  } else {
+  if (!journal) {
     log::warning("`gorgon resume` will not know this run: {}", journal.error().message);
+    co_return Result<void>();
   }
+  journal_ = *std::move(journal);
+  const auto kept = shipment_->keep_while(journal_->file());
+  if (!kept) log::warning("`gorgon resume` may find no tree: {}", kept.error().message);
   co_return Result<void>();
 }
 

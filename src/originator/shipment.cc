@@ -102,6 +102,10 @@ Task<void> Shipment::remove_partial(ShipmentOptions options) {
   if (!removed) log::info("{}", removed.error().message);  // There may be nothing.
 }
 
+Result<void> Shipment::keep_while(const std::filesystem::path& journal) {
+  return stage_ ? stage_->keep_while(journal) : Result<void>();
+}
+
 void Shipment::leave() {
   server_.reset();
   if (stage_) stage_->leave();

@@ -29,7 +29,7 @@ class Shipment {
   /// kSync: the tree could not be read, staged, pushed or served; with the server's message.
   [[nodiscard]] static Task<Result<Shipment>> send(ShipmentOptions options);
   /// What the send() of a process that has died left behind: `stage` as stage() said. kNotFound:
-  /// the stage is gone, as it is when another run of this user has tidied up. kSync.
+  /// the stage is gone. kSync.
   [[nodiscard]] static Task<Result<Shipment>> take_up(ShipmentOptions options,
                                                       std::filesystem::path stage,
                                                       std::string tree_digest);
@@ -37,6 +37,8 @@ class Shipment {
   [[nodiscard]] static Task<void> remove_partial(ShipmentOptions options);
   /// Removes what was pushed. Failures are logged.
   [[nodiscard]] Task<void> take_back();
+  /// When this process dies, the stage stays while `journal` does, sync::kKeptFor at most. kIo.
+  [[nodiscard]] Result<void> keep_while(const std::filesystem::path& journal);
   /// Ends our part in it as if this process had died: another take_up() finds what this one did.
   void leave();
   [[nodiscard]] const config::SourceLocation& location() const { return location_; }

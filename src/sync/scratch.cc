@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -63,6 +64,15 @@ UniqueFd take_lock(const fs::path& directory, int more_flags = 0) {
   return fd;
 }
 
+/// As keep_while() wants it. Asked before the lock is taken: one who takes it over finds it free.
+bool is_kept(const fs::path& directory) {
+  const auto file = read_file(lock_of(directory));
+  struct stat info{};
+  if (!file || file->empty() || ::stat(file->c_str(), &info) != 0) return false;
+  const auto written = std::chrono::system_clock::from_time_t(info.st_mtim.tv_sec);
+  return std::chrono::system_clock::now() - written < kKeptFor;
+}
+
 void remove_leftovers(const fs::path& root) {
   std::error_code error;
   std::vector<fs::path> directories;
@@ -71,6 +81,7 @@ void remove_leftovers(const fs::path& root) {
     if (it->path().extension() == kLockSuffix) directories.push_back(root / it->path().stem());
   }
   for (const fs::path& directory : directories) {
+    if (is_kept(directory)) continue;
     const UniqueFd lock = take_lock(directory);
     if (!lock) continue;
     log::info("removing {}, which a process left behind", directory.string());
@@ -141,6 +152,13 @@ Scratch& Scratch::operator=(Scratch&& other) noexcept {
 }
 
 Scratch::~Scratch() { remove_now(); }
+
+Result<void> Scratch::keep_while(const fs::path& file) {
+  const std::string& text = file.native();
+  if (::pwrite(lock_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return fail_errno("cannot write " + lock_of(path_).string(), errno);
+  return {};
+}
 
 void Scratch::leave() {
   path_.clear();

@@ -76,6 +76,27 @@ TEST_F(ScratchTest, OneThatWasLeftCanBeTakenOver) {
   EXPECT_TRUE(fs::exists(taken->path() / "x"));
 }
 
+TEST_F(ScratchTest, WhatIsKeptForAFileGoesWithIt) {
+  const fs::path file = directory_.path() / "file";
+  const auto stays = [&] {
+    EXPECT_TRUE(Scratch::make(root_));
+    return !fs::is_empty(root_);
+  };
+  const auto leave_one = [&] {
+    test::write(file);
+    auto scratch = Scratch::make(root_);
+    ASSERT_TRUE(scratch && scratch->keep_while(file));
+    scratch->leave();
+    EXPECT_TRUE(stays());
+  };
+  leave_one();
+  fs::remove(file);
+  EXPECT_FALSE(stays());
+  leave_one();
+  fs::last_write_time(file, fs::file_time_type::clock::now() - kKeptFor);
+  EXPECT_FALSE(stays());
+}
+
 TEST_F(ScratchTest, RemovalCopesWithFoldersThatMayNotBeWritten) {
   auto scratch = Scratch::make(root_);
   ASSERT_TRUE(scratch);

@@ -24,6 +24,8 @@ class Stage {
   [[nodiscard]] const fs::path& directory() const { return scratch_.path(); }
   /// Removes it without holding up the event loop; the destructor holds it up.
   [[nodiscard]] Task<void> remove() { return scratch_.remove(); }
+  /// As Scratch::keep_while().
+  [[nodiscard]] Result<void> keep_while(const fs::path& file) { return scratch_.keep_while(file); }
   /// Lets go of it as if this process had died.
   void leave() { scratch_.leave(); }
 

@@ -256,6 +256,10 @@ class ForgottenJobTest : public ResumeTest {
       ASSERT_TRUE(shared_rabbit().rabbitmqctl({"delete_queue", queue}));
     open_gate(cluster());
   }
+  /// Where all runs of the test's user have their trees.
+  [[nodiscard]] std::filesystem::path stages() {
+    return cluster().folder() / "home/.cache/gorgon/stages";
+  }
   Project project_{""};
 };
 
@@ -266,6 +270,17 @@ TEST_F(ForgottenJobTest, TheRestIsPublishedAgainWithTheSameTree) {
   EXPECT_EQ(differences(gated_units(6), resumed.report), "");
   EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
   for (const char* file : {"1", "2"}) EXPECT_EQ(runs_of(cluster()).at(file), 1) << file;
+}
+
+TEST_F(ForgottenJobTest, OtherRunsLeaveTheTreeUntilItsRunHasEnded) {
+  start_and_forget();
+  const Project other = cluster().add_slow_project(1, 0);
+  cluster().configure(other);
+  EXPECT_EQ(cluster().run(other).exit_code, 0);
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project_));
+  EXPECT_EQ(differences(gated_units(6), resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
+  EXPECT_TRUE(std::filesystem::is_empty(stages()));
 }
 
 TEST_F(ForgottenJobTest, ATryThatFailsLeavesTheTreeToTheNext) {
@@ -285,10 +300,7 @@ TEST_F(ForgottenJobTest, ATryThatFailsLeavesTheTreeToTheNext) {
 
 TEST_F(ForgottenJobTest, WithoutTheTreeTheRestIsLost) {
   start_and_forget();
-  // It removes what runs that have died have left.
-  const Project other = cluster().add_slow_project(1, 0);
-  cluster().configure(other);
-  EXPECT_EQ(cluster().run(other).exit_code, 0);
+  std::filesystem::remove_all(stages());
   const FinishedRun resumed = cluster().finish(start_resume(cluster(), project_));
   EXPECT_EQ(resumed.exit_code, 6);
   EXPECT_NE(resumed.report.reason.find("the tree went with"), string::npos)
