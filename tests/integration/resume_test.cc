@@ -225,6 +225,50 @@ TEST_F(ResumeTest, ABrokerThatIsAwayCostsNothing) {
   for (const auto& [file, runs] : runs_of(cluster())) EXPECT_EQ(runs, 1) << file;
 }
 
+/// A run that was started from elsewhere, with a configuration beside a gorgon.json that leads
+/// nowhere.
+class NamedConfigurationTest : public ResumeTest {
+ protected:
+  void start_and_kill() {
+    cluster().start_two_listeners();
+    project_ = add_gated_project(cluster(), 3, 1);
+    cluster().configure(project_, R"("job": {"callbacks": {"after_job_finishes": "touch ours"}})");
+    project_.write("ci.json", project_.read("gorgon.json"));
+    project_.write("gorgon.json", R"({"connection": {"host": "127.0.0.1", "port": 1}})");
+    Program& run = cluster().start_gorgon(
+        {"start", "--message-format", "json", "--config", "gated/ci.json"}, cluster().folder());
+    ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
+    job_ = Cluster::so_far(run).job;
+    kill(run);
+    open_gate(cluster());
+  }
+  void expect_end_of_run(const FinishedRun& resumed) const {
+    EXPECT_EQ(differences(gated_units(3), resumed.report), "");
+    EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
+    EXPECT_EQ(resumed.report.job, job_);
+    EXPECT_TRUE(journals_of(project_).empty());
+  }
+  Project project_{""};
+  string job_;
+};
+
+TEST_F(NamedConfigurationTest, ItIsUsedAgainWithoutBeingNamed) {
+  start_and_kill();
+  expect_end_of_run(cluster().finish(start_resume(cluster(), project_, job_)));
+  EXPECT_TRUE(project_.has("ours"));
+}
+
+TEST_F(NamedConfigurationTest, AnotherOneMayBeNamed) {
+  start_and_kill();
+  cluster().configure(project_, R"("job": {"callbacks": {"after_job_finishes": "touch theirs"}})");
+  std::filesystem::rename(project_.folder() / "gorgon.json", project_.folder() / "other.json");
+  expect_end_of_run(cluster().finish(cluster().start_gorgon(
+      {"resume", "--message-format", "json", "--config", "gated/other.json", job_},
+      cluster().folder())));
+  EXPECT_TRUE(project_.has("theirs"));
+  EXPECT_FALSE(project_.has("ours"));
+}
+
 TEST_F(ResumeTest, ResultsThatCameMeanwhileCount) {
   cluster().start_two_listeners();
   const Project project = add_gated_project(cluster(), 8, 1);
