@@ -20,9 +20,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/asio.h"
 #include "base/files.h"
+#include "base/result.h"
 #include "base/subprocess.h"
 #include "base/text.h"
+#include "broker/broker.h"
 #include "program.h"
 #include "run_report.h"
 #include "support/rabbitmq.h"
@@ -439,6 +442,28 @@ std::string Cluster::logs() const {
     for (std::string line; std::getline(lines, line);) text += line.substr(0, 500) + "\n";
   }
   return text;
+}
+
+namespace {
+
+Task<Result<void>> publish_all(std::vector<broker::Message> messages) {
+  broker::Address address = shared_rabbit().connection();
+  std::string name = "test";
+  GORGON_CO_TRY_ASSIGN(const auto connection,
+                       co_await broker::connect(std::move(address), std::move(name)));
+  GORGON_CO_TRY(co_await connection->publish(std::move(messages)));
+  co_await connection->close();
+  co_return Result<void>();
+}
+
+}  // namespace
+
+void publish(const broker::Destination& to, const std::vector<std::string>& bodies) {
+  std::vector<broker::Message> messages;
+  for (const std::string& body : bodies) messages.push_back({to, body});
+  asio::io_context io(1);
+  const auto published = run_to_completion(io, publish_all(std::move(messages)));
+  EXPECT_TRUE(published) << published.error().message;
 }
 
 void ClusterTest::TearDown() {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/broker.h"
 #include "program.h"
 #include "run_report.h"
 #include "support/rabbitmq.h"
@@ -186,6 +187,10 @@ class Cluster {
   Environment extra_environment_;
   bool is_kept_ = false;
 };
+
+/// Publishes on the shared RabbitMQ, in order, as anybody with an account may. Fails the test when
+/// the broker does not take all.
+void publish(const broker::Destination& to, const std::vector<std::string>& bodies);
 
 /// A test on a cluster of its own.
 class ClusterTest : public ::testing::Test {

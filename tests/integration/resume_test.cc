@@ -1,19 +1,28 @@
 // The originator dies, and `gorgon resume` takes its run up: no verdict is lost, none comes twice.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <ios>
 #include <map>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "broker/broker.h"
 #include "harness.h"
 #include "program.h"
+#include "protocol/codec.h"
+#include "protocol/messages.h"
+#include "protocol/names.h"
 #include "run_report.h"
 #include "support/rabbitmq.h"
 
@@ -284,6 +293,73 @@ TEST_F(ResumeTest, ResultsThatCameMeanwhileCount) {
   EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
   for (const auto& [file, runs] : runs_of(cluster())) EXPECT_EQ(runs, 1) << file;
   EXPECT_TRUE(project.has("finished"));
+}
+
+/// The messages to the originator that stand in its journal, in order.
+std::vector<string> journalled(const Project& project) {
+  constexpr std::string_view kReply = "{\"reply\":";
+  std::vector<string> bodies;
+  for (const auto& file : journals_of(project)) {
+    std::ifstream lines(file);
+    for (string line; std::getline(lines, line) && !lines.eof();)
+      if (line.starts_with(kReply))
+        bodies.push_back(line.substr(kReply.size(), line.size() - kReply.size() - 1));
+  }
+  return bodies;
+}
+
+/// The first result in there, and its message as it came.
+std::pair<protocol::UnitFinished, string> journalled_result(const Project& project) {
+  for (const string& body : journalled(project)) {
+    const auto message = protocol::decode(body);
+    const auto* finished = message ? std::get_if<protocol::UnitFinished>(&*message) : nullptr;
+    if (finished != nullptr) return {*finished, body};
+  }
+  return {};
+}
+
+TEST_F(ResumeTest, TheJournalDoesNotGrowBySignsOfLife) {
+  cluster().start_listener({.name = "one"});
+  const Project project = add_gated_project(cluster(), 2, 1);
+  cluster().configure(project);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
+  const string job = Cluster::so_far(run).job;
+  const auto [done, done_body] = journalled_result(project);
+  ASSERT_NE(done_body, "");
+
+  // Of a machine that nobody else speaks for.
+  using State = protocol::HostState::State;
+  const auto guest_is = [&](State state, std::uint32_t workers) {
+    return protocol::encode(
+        protocol::HostState{.job = job, .host = "guest", .state = state, .workers = workers});
+  };
+  const string empty = guest_is(State::kReady, 0);
+  const string busy = guest_is(State::kReady, 2);
+  const string gone = guest_is(State::kLeft, 0);
+  const string cases =
+      protocol::encode(protocol::UnitCases{.job = job, .unit = done.result.unit, .run = "again"});
+  const string unknown = protocol::encode(protocol::UnitFinished{
+      .job = job, .run = "again", .result = {.unit = "of nobody", .worker = "1"}});
+  const string alive = protocol::encode(
+      protocol::WorkerAlive{.job = job, .host = "one", .worker = done.result.worker});
+  std::vector<string> bodies;
+  for (const string& often : {empty, done_body, cases, unknown, alive})
+    bodies.insert(bodies.end(), 20, often);
+  bodies.insert(bodies.end(), {busy, empty, empty, gone});
+  publish(broker::to_queue(protocol::reply_queue(job)), bodies);
+  ASSERT_TRUE(eventually(60s, [&] { return std::ranges::count(journalled(project), gone) == 1; }));
+
+  std::vector<string> told;
+  for (const string& body : journalled(project))
+    if (body != done_body && std::ranges::count(bodies, body) > 0) told.push_back(body);
+  EXPECT_EQ(told, (std::vector<string>{empty, busy, empty, gone}))
+      << "only what has changed, also to what was before";
+  EXPECT_EQ(std::ranges::count(journalled(project), done_body), 1);
+  open_gate(cluster());
+  const FinishedRun finished = cluster().finish(run);
+  EXPECT_EQ(differences(gated_units(2), finished.report), "");
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
 }
 
 /// As two minutes after the originator's death.

@@ -74,15 +74,10 @@ class Intruder {
   }
   /// To all listeners.
   void broadcast(const string& body) {
-    publish(broker::to_topic(protocol::jobs_topic(cluster_)), body);
+    publish(broker::to_topic(protocol::jobs_topic(cluster_)), {body});
   }
   void control(const string& body) {
-    publish(broker::to_topic(protocol::control_topic(cluster_)), body);
-  }
-  void publish(const broker::Destination& to, const string& body) {
-    asio::io_context io;
-    const auto published = run_to_completion(io, publish_once(to, body));
-    EXPECT_TRUE(published) << published.error().message;
+    publish(broker::to_topic(protocol::control_topic(cluster_)), {body});
   }
   /// The first message of the type that satisfies `wanted`, within a generous limit.
   template <class M>
@@ -153,14 +148,6 @@ class Intruder {
       const std::lock_guard lock(self->mutex_);
       self->seen_.push_back(delivery->body);
     }
-  }
-  static Task<Result<void>> publish_once(broker::Destination to, string body) {
-    GORGON_CO_TRY_ASSIGN(const auto connection, co_await connect());
-    std::vector<broker::Message> messages;
-    messages.push_back({std::move(to), std::move(body)});
-    GORGON_CO_TRY(co_await connection->publish(std::move(messages)));
-    co_await connection->close();
-    co_return Result<void>();
   }
   Task<Result<void>> delete_replies() {
     GORGON_CO_TRY_ASSIGN(const auto connection, co_await connect());
@@ -509,12 +496,11 @@ TEST_F(TrustTest, FilesThatTheOwnerDidNotSignAreNotRun) {
   EXPECT_TRUE(eventually(60s, [&] { return !Cluster::so_far(run).units.empty(); }));
   const protocol::UnitMessage unit{.unit = {.id = "evil", .file = "tasks/evil.rb"}};
   const string queue = protocol::file_queue(Cluster::so_far(run).job, 0);
-  Intruder intruder(cluster().name());
   const auto now = std::chrono::system_clock::now();
-  intruder.publish(broker::to_queue(queue), protocol::encode(unit));
-  intruder.publish(broker::to_queue(queue),
-                   protocol::seal(unit, private_key("ben"), {.cluster = "", .queue = queue}, now));
-  intruder.publish(broker::to_queue(queue), sealed(unit, "ann"));
+  publish(broker::to_queue(queue),
+          {protocol::encode(unit),
+           protocol::seal(unit, private_key("ben"), {.cluster = "", .queue = queue}, now),
+           sealed(unit, "ann")});
   const auto notices = [&] { return Cluster::so_far(run).notice_text(); };
   EXPECT_TRUE(eventually(60s, [&] { return says(notices(), "no file of this run"); }))
       << notices() << listener.log();
