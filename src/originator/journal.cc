@@ -17,6 +17,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -47,6 +48,7 @@ constexpr std::string_view kNewSuffix = ".new";
 /// Far longer than a head takes.
 constexpr std::chrono::minutes kNewFor{10};
 constexpr std::size_t kReadBytes = std::size_t{1024} * 1024;
+constexpr std::size_t kWriteBytes = std::size_t{256} * 1024;
 /// More than the largest message the broker takes, and less than hurts.
 constexpr std::size_t kMaxLineBytes = std::size_t{256} * 1024 * 1024;
 
@@ -65,7 +67,7 @@ std::pair<std::string_view, std::string_view> parts_of(std::string_view line) {
   return {line.substr(2, end - 2), line.substr(end + 2, line.size() - end - 3)};
 }
 
-std::string head_line(const JobHead& head) {
+std::string head_line(const JobHead& head, std::size_t units) {
   const Json value = {{"v", kJournalVersion},
                       {"job", head.job},
                       {"started_at", head.started_at},
@@ -73,7 +75,7 @@ std::string head_line(const JobHead& head) {
                       {"cluster", head.cluster},
                       {"stage", head.stage.string()},
                       {"tree_digest", head.tree_digest},
-                      {"units", head.units.size()}};
+                      {"units", units}};
   return line("head", dump_json(value));
 }
 
@@ -176,8 +178,7 @@ Result<std::pair<JobHead, std::size_t>> parse_head(std::string_view line) {
                .arguments = reader.texts("arguments"),
                .cluster = reader.text("cluster"),
                .stage = reader.text("stage"),
-               .tree_digest = reader.text("tree_digest"),
-               .units = {}};
+               .tree_digest = reader.text("tree_digest")};
   const auto units =
       reader.integer("units", {.least = 0, .most = std::numeric_limits<std::int32_t>::max()});
   GORGON_TRY(reader.status());
@@ -185,23 +186,22 @@ Result<std::pair<JobHead, std::size_t>> parse_head(std::string_view line) {
   return std::pair(std::move(head), static_cast<std::size_t>(units));
 }
 
-Result<Journal> Journal::create(const std::filesystem::path& project, const JobHead& head) {
+Result<Journal> Journal::create(const std::filesystem::path& project, JobHead head,
+                                std::span<const results::Unit> units) {
   const std::filesystem::path folder = folder_of(project);
+  const std::string job = head.job;
   std::error_code error;
   std::filesystem::create_directories(folder.parent_path(), error);
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno("cannot make " + folder.string(), errno);
   GORGON_TRY(hide_own_folder(project));
   // Others look for journals meanwhile: it gets its name when it is whole and locked.
-  const std::filesystem::path file = folder / (head.job + std::string(kSuffix));
-  const std::filesystem::path new_file = folder / (head.job + std::string(kNewSuffix));
+  const std::filesystem::path file = folder / (job + std::string(kSuffix));
+  const std::filesystem::path new_file = folder / (job + std::string(kNewSuffix));
   GORGON_TRY_ASSIGN(UniqueFd fd, locked(new_file, O_CREAT | O_EXCL));
   Journal journal(new_file, std::move(fd));
-  journal.head_ = head;
-  std::string text = head_line(head);
-  for (const results::Unit& unit : head.units)
-    text += line("unit", protocol::encode(protocol::UnitMessage{.unit = unit}));
-  auto written = journal.append(text);
+  journal.head_ = std::move(head);
+  auto written = journal.write_head(units);
   if (written && ::rename(new_file.c_str(), file.c_str()) != 0)
     written = fail_errno("cannot make " + file.string(), errno);
   if (!written) {
@@ -227,6 +227,17 @@ Result<Journal> Journal::open(const std::filesystem::path& project, const std::s
   return journal;
 }
 
+Result<void> Journal::write_head(std::span<const results::Unit> units) {
+  std::string text = head_line(head_, units.size());
+  for (const results::Unit& unit : units) {
+    text += line("unit", protocol::encode(protocol::UnitMessage{.unit = unit}));
+    if (text.size() < kWriteBytes) continue;
+    GORGON_TRY(append(text));
+    text.clear();
+  }
+  return append(text);
+}
+
 Result<void> Journal::read_head() {
   const auto cut_short = [this] {
     return fail(ErrorKind::kProtocol, file_.string() + " ends before the last of its units");
@@ -237,16 +248,16 @@ Result<void> Journal::read_head() {
   if (!head) return std::unexpected(at_line(std::move(head).error()));
   std::size_t count = 0;
   std::tie(head_, count) = *std::move(head);
-  while (head_.units.size() < count) {
+  while (units_.size() < count) {
     GORGON_TRY_ASSIGN(const auto next, next_line());
     if (!next) return cut_short();
     auto unit = parse_unit(*next);
     if (!unit) return std::unexpected(at_line(std::move(unit).error()));
-    head_.units.push_back(*std::move(unit));
+    units_.push_back(*std::move(unit));
   }
   std::vector<std::string_view> ids;
-  ids.reserve(head_.units.size());
-  for (const results::Unit& unit : head_.units) ids.push_back(unit.id);
+  ids.reserve(units_.size());
+  for (const results::Unit& unit : units_) ids.push_back(unit.id);
   std::ranges::sort(ids);
   if (std::ranges::adjacent_find(ids) != ids.end())
     return std::unexpected(at_line({ErrorKind::kProtocol, "two units have the same id"}));

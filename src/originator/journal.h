@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,7 +37,6 @@ struct JobHead {
   std::string cluster;
   std::filesystem::path stage;  ///< Where the tree that we serve stands; empty: we serve none.
   std::string tree_digest;
-  std::vector<results::Unit> units;
   friend bool operator==(const JobHead&, const JobHead&) = default;
 };
 
@@ -75,14 +75,16 @@ class Journal {
  public:
   /// Of a new job. Nobody sees it before it holds its head and is locked. kIo: it cannot be
   /// written.
-  [[nodiscard]] static Result<Journal> create(const std::filesystem::path& project,
-                                              const JobHead& head);
+  [[nodiscard]] static Result<Journal> create(const std::filesystem::path& project, JobHead head,
+                                              std::span<const results::Unit> units);
   /// Of a job whose originator has died. kNotFound: there is none. kRefused: that run goes on. kIo.
   /// kProtocol, with file and line.
   [[nodiscard]] static Result<Journal> open(const std::filesystem::path& project,
                                             const std::string& job);
 
   [[nodiscard]] const JobHead& head() const { return head_; }
+  /// Of an opened journal, in planned order. Once.
+  [[nodiscard]] std::vector<results::Unit> take_units() { return std::move(units_); }
   [[nodiscard]] const std::filesystem::path& file() const { return file_; }
   /// Calls `take` for what stands in an opened journal behind the head, in order, and makes the
   /// journal ready for add(). Once. kIo; kProtocol, with file and line.
@@ -102,6 +104,7 @@ class Journal {
 
  private:
   Journal(std::filesystem::path file, UniqueFd fd) : file_(std::move(file)), fd_(std::move(fd)) {}
+  [[nodiscard]] Result<void> write_head(std::span<const results::Unit> units);
   [[nodiscard]] Result<void> read_head();
   [[nodiscard]] Result<void> append(std::string_view lines);
   [[nodiscard]] Result<std::optional<std::string>> next_line();
@@ -110,6 +113,7 @@ class Journal {
   std::filesystem::path file_;
   UniqueFd fd_;  ///< Holds the lock that says that the run goes on.
   JobHead head_;
+  std::vector<results::Unit> units_;
   std::string buffer_;      ///< Read from the file.
   std::size_t taken_ = 0;   ///< Of it, what next_line() has given out.
   std::int64_t whole_ = 0;  ///< Bytes of whole lines that were read.

@@ -65,9 +65,9 @@ class JournalTest : public testing::Test {
                 .arguments = {"-j", "4", "spec/ü \"x\".rb"},
                 .cluster = "blue",
                 .stage = "/tmp/stage",
-                .tree_digest = "sha256:1",
-                .units = {{.id = "1", .file = "spec/a_spec.rb"},
-                          {.id = "2", .file = "spec/b_spec.rb", .only = {"[1:1]"}}}};
+                .tree_digest = "sha256:1"};
+  std::vector<results::Unit> units_{{.id = "1", .file = "spec/a_spec.rb"},
+                                    {.id = "2", .file = "spec/b_spec.rb", .only = {"[1:1]"}}};
   protocol::UnitFinished finished_{
       .job = "abc1",
       .run = "r1",
@@ -84,7 +84,7 @@ class JournalTest : public testing::Test {
 
 TEST_F(JournalTest, WhatWasWrittenIsReadBack) {
   {
-    Journal journal = Journal::create(project(), head_).value();
+    Journal journal = Journal::create(project(), head_, units_).value();
     ASSERT_TRUE(journal.add(QueueRecord{.epoch = 2, .is_published = true}));
     ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
     ASSERT_TRUE(journal.add(ReturnRecord{.unit = "2"}));
@@ -92,6 +92,7 @@ TEST_F(JournalTest, WhatWasWrittenIsReadBack) {
   }
   Journal journal = Journal::open(project(), "abc1").value();
   EXPECT_EQ(journal.head(), head_);
+  EXPECT_EQ(journal.take_units(), units_);
   std::vector<JournalRecord> records;
   ASSERT_TRUE(journal.replay([&](JournalRecord record) { records.push_back(std::move(record)); }));
   ASSERT_THAT(records, SizeIs(4));
@@ -104,7 +105,7 @@ TEST_F(JournalTest, WhatWasWrittenIsReadBack) {
 }
 
 TEST_F(JournalTest, ItGoesOnAfterAReplay) {
-  (void)Journal::create(project(), head_).value();
+  (void)Journal::create(project(), head_, units_).value();
   for (int i = 0; i < 3; ++i) {
     Journal journal = Journal::open(project(), "abc1").value();
     ASSERT_TRUE(journal.replay([](const JournalRecord&) {}));
@@ -115,7 +116,7 @@ TEST_F(JournalTest, ItGoesOnAfterAReplay) {
 
 TEST_F(JournalTest, ALineThatWasCutShortDoesNotCount) {
   {
-    Journal journal = Journal::create(project(), head_).value();
+    Journal journal = Journal::create(project(), head_, units_).value();
     ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
     ASSERT_TRUE(journal.add(QueueRecord{.epoch = 1}));
   }
@@ -129,7 +130,7 @@ TEST_F(JournalTest, ALineThatWasCutShortDoesNotCount) {
 }
 
 TEST_F(JournalTest, ADamagedLineIsNamed) {
-  (void)Journal::create(project(), head_).value();
+  (void)Journal::create(project(), head_, units_).value();
   const std::string good = text();
   for (const char* bad : {"", "{}", "{\"reply\":{\"v\":1,\"type\":\"ping\",\"reply_queue\":\"x\"}}",
                           "{\"reply\":{}}", "{\"queues\":{\"epoch\":-1}}", "{\"returned\":7}",
@@ -143,7 +144,7 @@ TEST_F(JournalTest, ADamagedLineIsNamed) {
 }
 
 TEST_F(JournalTest, ADamagedHeadIsRefused) {
-  (void)Journal::create(project(), head_).value();
+  (void)Journal::create(project(), head_, units_).value();
   const std::string good = text();
   for (const std::size_t size : {std::size_t{0}, std::size_t{10}, good.size() - 1}) {
     write(good.substr(0, size));
@@ -158,13 +159,13 @@ TEST_F(JournalTest, ADamagedHeadIsRefused) {
 }
 
 TEST_F(JournalTest, UnitsHaveDifferentIds) {
-  head_.units[1].id = "1";
-  (void)Journal::create(project(), head_).value();
+  units_[1].id = "1";
+  (void)Journal::create(project(), head_, units_).value();
   EXPECT_THAT(records().error().message, HasSubstr("same id"));
 }
 
 TEST_F(JournalTest, OneAtATime) {
-  const Journal journal = Journal::create(project(), head_).value();
+  const Journal journal = Journal::create(project(), head_, units_).value();
   EXPECT_EQ(Journal::open(project(), "abc1").error().kind, ErrorKind::kRefused);
   EXPECT_THAT(cut_off_jobs(project()), IsEmpty()) << "it runs";
 }
@@ -175,14 +176,14 @@ TEST_F(JournalTest, NamesThatAreNoJobsAreNotFound) {
 }
 
 TEST_F(JournalTest, OnlyItsOwnerMayRead) {
-  (void)Journal::create(project(), head_).value();
+  (void)Journal::create(project(), head_, units_).value();
   EXPECT_EQ(fs::status(file()).permissions(), fs::perms::owner_read | fs::perms::owner_write);
   EXPECT_EQ(fs::status(file().parent_path()).permissions(), fs::perms::owner_all);
   EXPECT_EQ(read_file(project() / kOwnFolder / ".gitignore").value(), "*\n");
 }
 
 TEST_F(JournalTest, CutOffJobsAreListedUntilTheyAreOld) {
-  (void)Journal::create(project(), head_).value();
+  (void)Journal::create(project(), head_, units_).value();
   ASSERT_THAT(cut_off_jobs(project()), SizeIs(1));
   EXPECT_EQ(cut_off_jobs(project()).front().job, "abc1");
   fs::last_write_time(file(), fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
@@ -224,7 +225,7 @@ TEST_F(JournalTest, NobodyTakesANewOneForOneThatWasCutOff) {
   std::vector<Journal> running;
   for (int i = 0; i < 300; ++i) {
     head_.job = "job" + std::to_string(i);
-    auto journal = Journal::create(project(), head_);
+    auto journal = Journal::create(project(), head_, units_);
     ASSERT_TRUE(journal) << journal.error().message;
     running.push_back(*std::move(journal));
   }
@@ -233,11 +234,11 @@ TEST_F(JournalTest, NobodyTakesANewOneForOneThatWasCutOff) {
 
 TEST_F(JournalTest, OneThatIsRemovedBetweenOpeningAndLockingIsNotThere) {
   {
-    Journal journal = Journal::create(project(), head_).value();
+    Journal journal = Journal::create(project(), head_, units_).value();
     before_next_lock = [&] { journal.remove(); };
     EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
   }
-  Journal journal = Journal::create(project(), head_).value();
+  Journal journal = Journal::create(project(), head_, units_).value();
   before_next_lock = [&] { journal.remove(); };
   EXPECT_EQ(Journal::open(project(), "abc1").error().kind, ErrorKind::kNotFound);
 }
@@ -260,7 +261,7 @@ void limit_files(rlim_t most_bytes) {
 TEST_F(JournalTest, OneWhoseProcessDiedWhileItWroteTheHeadIsNoJob) {
   const int status = status_of_child([&] {
     limit_files(50);
-    return Journal::create(project(), head_).has_value();
+    return Journal::create(project(), head_, units_).has_value();
   });
   ASSERT_TRUE(WIFSIGNALED(status));
   EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
@@ -274,7 +275,7 @@ TEST_F(JournalTest, OneWhoseProcessDiedWhileItWroteTheHeadIsNoJob) {
 
 TEST_F(JournalTest, OneThatCannotBeWrittenAnyMoreCanBeRemoved) {
   const int status = status_of_child([&] {
-    Journal journal = Journal::create(project(), head_).value();
+    Journal journal = Journal::create(project(), head_, units_).value();
     limit_files(fs::file_size(file()) + 10);
     ::signal(SIGXFSZ, SIG_IGN);  // As on a full disk.
     const auto added = journal.add(ReturnRecord{.unit = "a long name of a unit"});
@@ -287,7 +288,7 @@ TEST_F(JournalTest, OneThatCannotBeWrittenAnyMoreCanBeRemoved) {
 }
 
 TEST_F(JournalTest, ARemovedOneIsGone) {
-  Journal journal = Journal::create(project(), head_).value();
+  Journal journal = Journal::create(project(), head_, units_).value();
   journal.remove();
   EXPECT_FALSE(fs::exists(file()));
   EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
@@ -296,7 +297,7 @@ TEST_F(JournalTest, ARemovedOneIsGone) {
 TEST_F(JournalTest, LinesMayBeLong) {
   finished_.result.output = std::string(std::size_t{5} * 1024 * 1024, 'x');
   {
-    Journal journal = Journal::create(project(), head_).value();
+    Journal journal = Journal::create(project(), head_, units_).value();
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
   }
   EXPECT_THAT(records().value(), SizeIs(3));

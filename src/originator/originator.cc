@@ -80,7 +80,7 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
 
 Originator::Originator(const asio::any_io_executor& executor, StartOptions options, Journal journal,
                        report::Reporter& reporter)
-    : Originator(executor, std::move(options), Plan{.units = journal.head().units}, reporter) {
+    : Originator(executor, std::move(options), Plan{.units = journal.take_units()}, reporter) {
   job_ = journal.head().job;
   options_.config.cluster = journal.head().cluster;
   journal_ = std::move(journal);
@@ -229,8 +229,8 @@ Task<Result<void>> Originator::begin_journal() {
                        .arguments = options_.arguments,
                        .cluster = options_.config.cluster,
                        .stage = shipment_->stage(),
-                       .tree_digest = shipment_->tree_digest(),
-                       .units = state_.units()});
+                       .tree_digest = shipment_->tree_digest()},
+                      state_.units());
   if (!journal) {
     log::warning("`gorgon resume` will not know this run: {}", journal.error().message);
     co_return Result<void>();
