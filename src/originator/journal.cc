@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <expected>
 #include <filesystem>
 #include <functional>
@@ -202,7 +203,7 @@ Result<Journal> Journal::create(const std::filesystem::path& project, JobHead he
   Journal journal(new_file, std::move(fd));
   journal.head_ = std::move(head);
   auto written = journal.write_head(units);
-  if (written && ::rename(new_file.c_str(), file.c_str()) != 0)
+  if (written && std::rename(new_file.c_str(), file.c_str()) != 0)
     written = fail_errno("cannot make " + file.string(), errno);
   if (!written) {
     journal.remove();

@@ -6,7 +6,6 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -245,7 +244,7 @@ TEST_F(JournalTest, OneThatIsRemovedBetweenOpeningAndLockingIsNotThere) {
 
 /// Of waitpid(). The child exits with what `run` gives.
 int status_of_child(const std::function<bool()>& run) {
-  const pid_t child = ::fork();
+  const auto child = ::fork();
   if (child == 0) ::_exit(run() ? 1 : 0);
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
