@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,6 +24,12 @@ std::string describe(const Address& address) {
   const bool is_ipv6 = connection.host.find(':') != std::string::npos;
   return is_ipv6 ? fmt::format("[{}]:{}", connection.host, connection.port)
                  : fmt::format("{}:{}", connection.host, connection.port);
+}
+
+std::chrono::milliseconds longest_pause(const Address& address) {
+  constexpr std::chrono::seconds kLongest{5};
+  const auto* connection = std::get_if<config::Connection>(&address);
+  return connection != nullptr ? std::min(connection->heartbeat, kLongest) : kLongest;
 }
 
 Task<Result<std::unique_ptr<Connection>>> connect(Address address, std::string name) {

@@ -144,6 +144,10 @@ using Address = std::variant<config::Connection, EmbeddedAddress>;
 /// "mq.example:5672", "the embedded broker".
 [[nodiscard]] std::string describe(const Address& address);
 
+/// Between two tries to connect again to a broker that is away: no longer than others take for a
+/// dead peer's heartbeat, and five seconds.
+[[nodiscard]] std::chrono::milliseconds longest_pause(const Address& address);
+
 /// Connects and logs in. `name` is shown in the broker's list of connections. Waits at most 10 s
 /// and never blocks the event loop. kUnavailable: nobody answers, or the TLS handshake fails.
 /// kRefused: wrong user, password or virtual host. Messages name the address and what to check.

@@ -62,8 +62,6 @@ constexpr auto kGoodbyeSlack = 15s;
 constexpr std::size_t kMaxReasonBytes = 256 * std::size_t{1024};
 /// Of a test whose worker died.
 constexpr off_t kMaxLastOutputBytes = 16 * off_t{1024};
-/// Three missed signs mean to the originator that this machine is lost.
-constexpr auto kAliveInterval = 10s;
 /// A machine that fails in it has refused the job.
 constexpr const char* kTreeStage = "tree";
 
@@ -132,11 +130,11 @@ void JobRun::tell_state() {
 /// Also preparing a large tree or a slow application is a sign of life.
 Task<void> JobRun::show_alive(std::shared_ptr<JobRun*> self) {
   while (*self != nullptr) {
-    co_await (*self)->changed_.wait_until(steady_clock::now() + kAliveInterval);
+    co_await (*self)->changed_.wait_until(steady_clock::now() + (*self)->job_.sign_interval);
     if (*self == nullptr) co_return;
     const auto now = steady_clock::now();
     if (now < (*self)->next_sign_) continue;
-    (*self)->next_sign_ = now + kAliveInterval;
+    (*self)->next_sign_ = now + (*self)->job_.sign_interval;
     if ((*self)->failed_stage_.empty() && (*self)->state_ != State::kCancelled)
       (*self)->tell_state();
   }
@@ -167,7 +165,7 @@ Task<void> JobRun::run() {
   using asio::experimental::awaitable_operators::operator||;
   log::info("job {} of {} ({})", job_.id, job_.originator, job_.project);
   tell_state();
-  next_sign_ = steady_clock::now() + kAliveInterval;
+  next_sign_ = steady_clock::now() + job_.sign_interval;
   const auto alive = std::make_shared<JobRun*>(this);
   spawn(machine_.executor, show_alive(alive));
   // Whatever ends the job first takes the preparation down with it, the programs it runs included.

@@ -37,7 +37,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint16_t kPrefetch = 50;
-constexpr auto kLongestPause = std::chrono::milliseconds(5s);
 constexpr auto kGemTimeout = 10min;
 /// More than all jobs of a machine have to say while the broker is away.
 constexpr std::size_t kMaxUndelivered = 1000;
@@ -143,7 +142,7 @@ Task<bool> Listener::reconnect() {
     }
     log::warning("{}; trying again in {} ms", connected.error().message, pause.count());
     co_await changed_.wait_until(std::chrono::steady_clock::now() + pause);
-    pause = std::min(pause * 2, kLongestPause);
+    pause = std::min(pause * 2, broker::longest_pause(options_.address));
   }
   co_return false;
 }

@@ -48,10 +48,8 @@ constexpr auto kIdleLimit = 60s;
 constexpr int kMaxRepublications = 3;
 /// For another listener, when each that answered has failed for good.
 constexpr auto kLastChance = 10s;
-/// Well within the time after which silent workers are given up.
-constexpr auto kProbeInterval = 5s;
-/// A check that comes so late means that this process did not run.
-constexpr auto kStandstill = 5s;
+/// Longer than workers take to connect again.
+constexpr auto kDeafLimit = 30s;
 
 }  // namespace
 
@@ -342,7 +340,7 @@ void Originator::check_workers() {
   const bool is_deaf = was_deaf(next_check_, now);
   next_check_ = now + kCheckInterval;
   if (!local_ && broker_ && !is_probing_ && now >= next_probe_) {
-    next_probe_ = now + kProbeInterval;
+    next_probe_ = now + sign_interval() / 2;
     spawn(executor_, probe_broker());
   }
   if (is_deaf) {
@@ -354,7 +352,7 @@ void Originator::check_workers() {
     if (was_blocked_) show_reason(with_alarm("for the broker"));
     return;
   }
-  for (const auto& [host, worker] : state_.drop_silent_workers(now - kSilenceLimit)) {
+  for (const auto& [host, worker] : state_.drop_silent_workers(now - silence_limit())) {
     notice(
         Notice::Level::kWarning,
         fmt::format("worker {} on {} stopped answering; what it ran is run again", worker, host));
@@ -363,7 +361,7 @@ void Originator::check_workers() {
   if (state_.worker_count() > 0) last_worker_lost_.reset();
   // Only a machine that is ready has workers which the queue could answer.
   if (last_worker_lost_ && !hosts_.any_ready()) last_worker_lost_ = now;
-  for (const std::string& host : hosts_.drop_silent(now - kSilenceLimit)) {
+  for (const std::string& host : hosts_.drop_silent(now - silence_limit())) {
     notice(Notice::Level::kWarning, host + " stopped answering");
     (void)state_.drop_host(host, results::JobState::AttemptEnd::kLost);
   }
@@ -405,13 +403,24 @@ void Originator::check_workers() {
   show_reason(std::move(reason));
 }
 
+/// As quick as the broker's connection notices a dead peer, but no slower than ten seconds.
+std::chrono::seconds Originator::sign_interval() const {
+  if (local_) return 10s;
+  return std::clamp<std::chrono::seconds>(options_.config.connection->heartbeat, 1s, 10s);
+}
+
+/// Three missed signs.
+std::chrono::seconds Originator::silence_limit() const { return 3 * sign_interval(); }
+
 /// At `now`, for a check that was `due`. True when the silence of others since the last one says
 /// nothing of them: the broker held messages back (an alarm), or this process itself stood still
 /// (Ctrl-Z, a laptop that slept).
 bool Originator::was_deaf(Clock::time_point due, Clock::time_point now) {
   const bool is_blocked = broker_ && broker_->blocked_reason().has_value();
   const bool was_blocked = std::exchange(was_blocked_, is_blocked);
-  return is_blocked || was_blocked || now > due + kStandstill;
+  // A check that comes late by much of the time that others may be silent.
+  return is_blocked || was_blocked ||
+         now > due + std::max<Clock::duration>(sign_interval() / 2, 1s);
 }
 
 /// A broker in need of memory or disk says so to those who publish, and that is all it does:
@@ -438,7 +447,7 @@ void Originator::show_reason(std::string reason) {
 /// through to the file queue. RabbitMQ 3.10 has such queues now and then after a kill -9, which
 /// take no consumer until they are deleted.
 void Originator::check_file_queue(Clock::time_point now) {
-  if (local_ || !last_worker_lost_ || now - *last_worker_lost_ < kSilenceLimit) return;
+  if (local_ || !last_worker_lost_ || now - *last_worker_lost_ < kDeafLimit) return;
   last_worker_lost_.reset();
   if (++republications_ > kMaxRepublications)
     return end(results::kIncomplete, "the broker's file queue answers no worker");

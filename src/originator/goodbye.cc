@@ -138,8 +138,8 @@ Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
       continue;
     }
     const auto silent_since = now > started + kGoodbyeAnswer
-                                  ? std::max(started, now - kSilenceLimit)
-                                  : now - kSilenceLimit;
+                                  ? std::max(started, now - silence_limit())
+                                  : now - silence_limit();
     miss_goodbyes(silent_since);
     if (now > started + kNoticeableWait)
       show_reason("for workers to say goodbye (after_complete, suite hooks)");

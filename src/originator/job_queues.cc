@@ -96,6 +96,7 @@ protocol::JobDefinition Originator::definition() const {
       .grace = config.timeouts.grace,
       .callback_timeout = config.timeouts.callback,
       .max_attempts = config.max_attempts,
+      .sign_interval = sign_interval(),
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
 }
 
@@ -250,7 +251,7 @@ Task<Result<void>> Originator::reconnect() {
       reporter_.tick();
       co_await sleep_for(std::min(std::chrono::milliseconds(kTick), pause));
     }
-    pause = std::min(pause * 2, std::chrono::milliseconds(5s));
+    pause = std::min(pause * 2, broker::longest_pause(*options_.config.connection));
   }
   co_return fail(ErrorKind::kCancelled, "the run ends");
 }

@@ -10,9 +10,6 @@ namespace gorgon::originator {
 inline constexpr std::chrono::milliseconds kTick{100};
 /// A wait that lasts longer gets its reason on the display.
 inline constexpr std::chrono::seconds kNoticeableWait{1};
-/// Workers and listeners show themselves every ten seconds; three missed ones mean that they are
-/// lost.
-inline constexpr std::chrono::seconds kSilenceLimit{30};
 /// How long the queues outlive a broken connection.
 inline constexpr std::chrono::seconds kReconnectLimit{120};
 /// After a cancellation machines answer within a moment, unless they are gone.

@@ -120,6 +120,8 @@ class Originator {
   [[nodiscard]] std::string for_listeners(const protocol::Message& message,
                                           std::string queue = {}) const;
   [[nodiscard]] std::string cluster() const;
+  [[nodiscard]] std::chrono::seconds sign_interval() const;
+  [[nodiscard]] std::chrono::seconds silence_limit() const;
   static Task<void> read_broker(std::shared_ptr<Originator*> self,
                                 std::shared_ptr<broker::Connection> connection,
                                 std::uint64_t number);

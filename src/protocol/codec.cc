@@ -188,6 +188,7 @@ struct Codec<JobDefinition> {
             {"grace", m.grace.count()},
             {"callback_timeout", m.callback_timeout.count()},
             {"max_attempts", m.max_attempts},
+            {"sign_interval", m.sign_interval.count()},
             {"expires_at", m.expires_at}};
   }
   static JobDefinition read(ObjectReader& in) {
@@ -211,6 +212,8 @@ struct Codec<JobDefinition> {
     m.grace = in.limit_or("grace", std::chrono::seconds(0));
     m.callback_timeout = in.limit_or("callback_timeout", std::chrono::seconds(0));
     m.max_attempts = read_count(in, "max_attempts", 2);
+    m.sign_interval = std::chrono::seconds(
+        in.integer_or("sign_interval", m.sign_interval.count(), {.least = 1, .most = 10}));
     m.expires_at = in.integer_or("expires_at", 0, {.least = 0});
     // The id becomes part of directory and cgroup names.
     if (!is_id(m.id)) in.reject("id", "1 to 64 characters of a-z and 0-9");

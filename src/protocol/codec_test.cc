@@ -68,6 +68,7 @@ TEST(CodecTest, AJobSurvivesTheWire) {
   sent.case_timeout = std::chrono::duration<double>(3.5);
   sent.slow_after = std::chrono::duration<double>(30);
   sent.grace = std::chrono::duration<double>(2.5);
+  sent.sign_interval = std::chrono::seconds(2);
   const auto received = decode(encode(sent));
   ASSERT_TRUE(received) << received.error().message;
   ASSERT_TRUE(std::holds_alternative<JobDefinition>(*received));
@@ -83,6 +84,17 @@ TEST(CodecTest, AJobOfBeforeHasFewerLimits) {
   EXPECT_EQ(job.case_timeout.count(), 0);
   EXPECT_EQ(job.slow_after.count(), 0);
   EXPECT_EQ(job.grace.count(), 0);
+  EXPECT_EQ(job.sign_interval.count(), 10);
+}
+
+TEST(CodecTest, SignsOfLifeAreNeitherAFloodNorAnHourApart) {
+  for (const char* interval : {"0", "-1", "11", "0.5", "\"2\""}) {
+    const auto job = decode(R"({"v":1,"type":"job","id":"k2x9","file_queue":"f","reply_queue":"r",)"
+                            R"("source":{"transport":"none","source":"/a"},"sign_interval":)" +
+                            std::string(interval) + "}");
+    ASSERT_FALSE(job) << interval;
+    EXPECT_NE(job.error().message.find("sign_interval"), std::string::npos);
+  }
 }
 
 TEST(CodecTest, ASlowUnitSurvivesTheWire) {

@@ -40,7 +40,10 @@ struct JobDefinition {
   std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL for a unit over its limit.
   std::chrono::duration<double> callback_timeout{0};  ///< 0: none.
   std::uint32_t max_attempts = 2;  ///< At a unit that takes its runner host down.
-  std::int64_t expires_at = 0;     ///< Unix seconds; a listener drops the job after it.
+  /// Workers and listeners show themselves as often; three missed signs mean that they are lost.
+  /// 1 … 10.
+  std::chrono::seconds sign_interval{10};
+  std::int64_t expires_at = 0;  ///< Unix seconds; a listener drops the job after it.
   friend bool operator==(const JobDefinition&, const JobDefinition&) = default;
 };
 

@@ -42,13 +42,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Three missed ones are the originator's sign that this worker is lost; one undeliverable one is
-/// our sign that the originator is.
-constexpr auto kAliveInterval = 10s;
 /// The reply queue outlives its originator by two minutes (protocol: x-expires); after that nobody
 /// waits for results.
 constexpr auto kReconnectLimit = 120s;
-constexpr auto kLongestPause = 5s;
 constexpr auto kForever = std::chrono::hours(24 * 365);
 constexpr int kRunnerStarts = 3;
 /// A message stays far below the broker's limit; a unit's cases beyond it travel ahead in messages
@@ -230,7 +226,7 @@ bool Worker::has_waited_enough() const {
 
 Task<void> Worker::pause_in_outage() {
   const auto pause = outage_->pause;
-  outage_->pause = std::min<std::chrono::milliseconds>(pause * 2, kLongestPause);
+  outage_->pause = std::min(pause * 2, broker::longest_pause(settings_.address));
   co_await sleep_for(pause);
 }
 
@@ -733,6 +729,8 @@ Task<void> Worker::read_broker(std::shared_ptr<Worker*> self,
   }
 }
 
+/// Several missed signs tell the originator that this worker is lost; one that cannot be delivered
+/// tells us that the originator is.
 Task<void> Worker::show_alive(std::shared_ptr<Worker*> self) {
   while (*self != nullptr && !(*self)->has_said_goodbye_) {
     Worker& worker = **self;
@@ -752,7 +750,7 @@ Task<void> Worker::show_alive(std::shared_ptr<Worker*> self) {
       if ((*self)->runner_) (*self)->runner_->abandon();
       co_return;
     }
-    co_await sleep_for(kAliveInterval);
+    co_await sleep_for(worker.settings_.job.sign_interval);
   }
 }
 
