@@ -7,6 +7,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,6 +66,28 @@ TEST(HeldTree, KillsNobodyWhenAllHaveEnded) {
   const HeldTree held(shell->pid());
   shell->kill_and_reap();
   held.kill();
+}
+
+std::string name_of_test_cgroup() { return "gorgon-test-" + std::to_string(::getpid()) + "-0"; }
+
+TEST(CgroupTest, WhatIsInItEndsWithIt) {
+  auto cgroup = Cgroup::make(name_of_test_cgroup());
+  if (!cgroup) GTEST_SKIP() << "no cgroups (version 2) can be made here";
+  const fs::path path = cgroup->path();
+  asio::io_context io(1);
+  // An orphan in a session of its own is left.
+  const auto ran = run_to_completion(
+      io, run({.spawn = {.argv = {"sh", "-c",
+                                  "echo $$ > $0/cgroup.procs && "
+                                  "{ setsid sleep 600 > /dev/null 2>&1 & echo $!; }",
+                                  path},
+                         .descriptors = {}},
+               .timeout = 30s}));
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(read_file(path / "cgroup.procs").value_or("cannot be read"), ran->output);
+  cgroup.reset();
+  EXPECT_FALSE(is_alive(std::stoi(ran->output)));
+  EXPECT_FALSE(fs::exists(path));
 }
 
 }  // namespace

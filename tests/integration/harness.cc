@@ -47,21 +47,6 @@ constexpr std::size_t kLogLinesShown = 60;
 constexpr const char* kAsanOptions = ":detect_leaks=1:detect_stack_use_after_return=1:exitcode=99";
 constexpr const char* kUbsanOptions = ":print_stacktrace=1";
 
-/// Where this process's cgroups of version 2 are; empty when there are none.
-fs::path own_cgroup() {
-  std::string mount;
-  std::ifstream mounts("/proc/self/mounts");
-  for (std::string device, place, type, rest; mounts >> device >> place >> type;) {
-    std::getline(mounts, rest);
-    if (type == "cgroup2") mount = place;
-  }
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    if (!mount.empty() && line.starts_with("0::")) return mount + line.substr(3);
-  }
-  return {};
-}
-
 std::vector<fs::path> entries_of(const fs::path& folder) {
   std::vector<fs::path> paths;
   std::error_code error;
@@ -77,6 +62,20 @@ void write_text(const fs::path& file, const std::string& text) {
 }
 
 }  // namespace
+
+fs::path own_cgroup() {
+  std::string mount;
+  std::ifstream mounts("/proc/self/mounts");
+  for (std::string device, place, type, rest; mounts >> device >> place >> type;) {
+    std::getline(mounts, rest);
+    if (type == "cgroup2") mount = place;
+  }
+  std::ifstream groups("/proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    if (!mount.empty() && line.starts_with("0::")) return mount + line.substr(3);
+  }
+  return {};
+}
 
 void Project::write(const std::string& file, const std::string& text) const {
   write_text(folder_ / file, text);

@@ -25,6 +25,9 @@ namespace gorgon::test {
 
 using namespace std::chrono_literals;
 
+/// Where this process's cgroups of version 2 are; empty when there are none.
+[[nodiscard]] std::filesystem::path own_cgroup();
+
 /// A copy of a project, for the test to change.
 class Project {
  public:
