@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -168,8 +169,7 @@ std::optional<Cgroup> Cgroup::make(const std::string& name) {
   const fs::path path = *parent / name;
   if (::mkdir(path.c_str(), 0755) != 0) return std::nullopt;
   Cgroup cgroup(path);
-  if (::access((path / "cgroup.kill").c_str(), W_OK) != 0 ||
-      ::access((path / "cgroup.procs").c_str(), W_OK) != 0) {
+  if (::access((path / "cgroup.kill").c_str(), W_OK) != 0 || !cgroup.can_be_joined()) {
     return std::nullopt;
   }
   return cgroup;
@@ -182,8 +182,10 @@ bool Cgroup::can_be_joined() const {
     const int fd = ::open(procs.c_str(), O_WRONLY | O_CLOEXEC);
     ::_exit(fd >= 0 && ::write(fd, "0", 1) == 1 ? 0 : 1);
   }
-  int status = 0;
-  return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0;
+  int status = -1;
+  while (pid > 0 && ::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status == 0;
 }
 
 void Cgroup::remove_abandoned() {

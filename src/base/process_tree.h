@@ -47,8 +47,9 @@ void kill_cgroup(const std::filesystem::path& path);
 /// Killing it is exact and takes one write. The destructor kills what is inside and removes it.
 class Cgroup {
  public:
-  /// Nullopt where the system gives us no writable cgroup v2 with cgroup.kill (kernel 5.14);
-  /// callers fall back to kill_tree.
+  /// Nullopt where the system gives us no writable cgroup v2 with cgroup.kill (kernel 5.14), or
+  /// none that processes of ours may live in: the kernel lets none into some that can be made.
+  /// Callers fall back to kill_tree.
   [[nodiscard]] static std::optional<Cgroup> make(const std::string& name);
   /// Kills and removes the cgroups "gorgon-…-PID-SLOT" beside ours whose process PID is gone, or a
   /// zombie: left by a killed listener.
@@ -58,13 +59,12 @@ class Cgroup {
   ~Cgroup() { remove(); }
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  /// Whether processes of ours may live there: the kernel lets none into some that can be made.
-  /// Tries it with a process that ends at once.
-  [[nodiscard]] bool can_be_joined() const;
   void kill() const { kill_cgroup(path_); }
 
  private:
   explicit Cgroup(std::filesystem::path path) : path_(std::move(path)) {}
+  /// Tries it with a process that ends at once.
+  [[nodiscard]] bool can_be_joined() const;
   void remove();
   std::filesystem::path path_;
 };

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <thread>
@@ -88,6 +89,19 @@ TEST(CgroupTest, WhatIsInItEndsWithIt) {
   cgroup.reset();
   EXPECT_FALSE(is_alive(std::stoi(ran->output)));
   EXPECT_FALSE(fs::exists(path));
+}
+
+TEST(CgroupTest, IsNotMadeWhereNoProcessMayBe) {
+  const auto outer = Cgroup::make(name_of_test_cgroup());
+  if (!outer) GTEST_SKIP() << "no cgroups (version 2) can be made here";
+  // Beside one for threads only such are of use (cgroups(7), "Threaded cgroups").
+  const fs::path threaded = outer->path() / "threaded";
+  ASSERT_TRUE(fs::create_directory(threaded));
+  const bool is_threaded = (std::ofstream(threaded / "cgroup.type") << "threaded").flush().good();
+  EXPECT_FALSE(is_threaded && Cgroup::make(name_of_test_cgroup() + "/inner"));
+  EXPECT_FALSE(fs::exists(outer->path() / "inner"));
+  ASSERT_EQ(::rmdir(threaded.c_str()), 0);
+  if (!is_threaded) GTEST_SKIP() << "no cgroup can be made threaded here";
 }
 
 }  // namespace

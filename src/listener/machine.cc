@@ -30,9 +30,8 @@ WorkerLimits enforceable(const ResourceLimits& limits, std::size_t slots) {
   if (limits == ResourceLimits{}) return {};
   // Beside those of workers, and like them removed by the next listener if we die here.
   const auto probe = Cgroup::make("gorgon-probe-" + std::to_string(::getpid()) + "-0");
-  const bool has_cgroup = probe && probe->can_be_joined();
   WorkerLimits result{.of_cgroup = limits,
-                      .of_process = has_cgroup ? limit_cgroup(probe->path(), limits) : limits};
+                      .of_process = probe ? limit_cgroup(probe->path(), limits) : limits};
   if (result.of_process.memory_bytes != 0) result.of_cgroup.memory_bytes = 0;
   if (result.of_process.processes != 0) result.of_cgroup.processes = 0;
   if (result.of_process.cpus != 0) result.of_cgroup.cpus = 0;

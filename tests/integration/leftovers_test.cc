@@ -1,12 +1,17 @@
-// What tests leave running ends with them.
+// What tests leave running ends with them: by the cgroup of their worker, and on
+// machines that have none which processes may live in.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
+#include <system_error>
 
+#include "base/process_tree.h"
 #include "harness.h"
+#include "program.h"
 #include "run_report.h"
 
 namespace gorgon::test {
@@ -77,6 +82,55 @@ TEST_F(CgroupTest, AnOrphanEndsWithTheTestThatLeftIt) {
   const string group = group_in(project.read("group"));
   EXPECT_THAT(group, MatchesRegex(".*/gorgon-" + run.report.job + "-[0-9]+-1"));
   EXPECT_FALSE(fs::exists(own_cgroup() / fs::path(group).filename()));
+}
+
+/// A cgroup for threads: others can be made in it, but no process may live in those
+/// (cgroups(7), "Threaded cgroups"). Removed with its owner.
+class ThreadedCgroup {
+ public:
+  ThreadedCgroup() : root_(own_cgroup() / ("tests-of-gorgon-" + std::to_string(::getpid()))) {
+    std::error_code ignored;
+    fs::create_directories(path(), ignored);
+    std::ofstream(path() / "cgroup.type") << "threaded";
+  }
+  ThreadedCgroup(const ThreadedCgroup&) = delete;
+  ThreadedCgroup& operator=(const ThreadedCgroup&) = delete;
+  ~ThreadedCgroup() {
+    EXPECT_TRUE(eventually(10s, [&] { return is_removed(path()); })) << "something is left in it";
+    kill_cgroup(root_);
+    EXPECT_TRUE(eventually(10s, [&] { return is_removed(path()) && is_removed(root_); }));
+  }
+  [[nodiscard]] fs::path path() const { return root_ / "threaded"; }
+  [[nodiscard]] bool is_usable() const {
+    string type;
+    std::ifstream(path() / "cgroup.type") >> type;
+    return type == "threaded";
+  }
+
+ private:
+  static bool is_removed(const fs::path& folder) {
+    return ::rmdir(folder.c_str()) == 0 || !fs::exists(folder);
+  }
+  fs::path root_;
+};
+
+class ThreadedCgroupTest : public CgroupTest {
+ protected:
+  /// `gorgon start` in one of these.
+  FinishedRun run_inside(const ThreadedCgroup& threaded, const Project& project) {
+    return cluster().finish(cluster().start_program(
+        {"sh", "-c", R"(echo $$ > "$0/cgroup.procs" && exec "$@")", threaded.path(), GORGON_BINARY,
+         "start", "--message-format", "json", "-j", "1", "--timeout", "5"},
+        project.folder()));
+  }
+};
+
+TEST_F(ThreadedCgroupTest, WhatAHungTestHasStartedEndsWithIt) {
+  const ThreadedCgroup threaded;
+  if (!threaded.is_usable()) GTEST_SKIP() << "no cgroup can be made threaded here";
+  const Project project = add_project_that_leaves("spawn('exec setsid sleep 600')");
+  expect_second_was_alone(run_inside(threaded, project));
+  EXPECT_THAT(group_in(project.read("group")), MatchesRegex(".*/threaded"));
 }
 
 }  // namespace
