@@ -21,6 +21,7 @@
 
 #include "base/asio.h"
 #include "base/files.h"
+#include "base/process_tree.h"
 #include "base/result.h"
 #include "base/subprocess.h"
 #include "base/unique_fd.h"
@@ -107,6 +108,14 @@ Result<void> RunnerHost::fork_runner(const std::string& datagram,
 }
 
 Task<Result<void>> RunnerHost::finish() {
+  // It ends right after its answer, and then nothing leads from it to the orphans it has adopted.
+  const HeldTree left_behind(process_.pid());
+  auto finished = co_await end();
+  left_behind.kill();
+  co_return finished;
+}
+
+Task<Result<void>> RunnerHost::end() {
   const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
   GORGON_CO_TRY(send_datagram(control_.native_handle(), finish_datagram()));
   auto message = co_await next_message(deadline);

@@ -41,7 +41,8 @@ class RunnerHost {
   /// died.
   [[nodiscard]] Result<void> fork_runner(const std::string& datagram,
                                          const std::vector<int>& descriptors);
-  /// Runs after_creating_workers and waits for the end. kCallback, kTimeout, kConnectionLost.
+  /// Runs after_creating_workers, waits for the end, and kills what the tests have left running.
+  /// kCallback, kTimeout, kConnectionLost.
   [[nodiscard]] Task<Result<void>> finish();
   /// Waits until the process has ended; by one coroutine at a time.
   [[nodiscard]] Task<ExitStatus> wait() { return process_.wait(); }
@@ -55,6 +56,7 @@ class RunnerHost {
  private:
   RunnerHost(HostOptions options, Subprocess process, asio::posix::stream_descriptor control)
       : options_(std::move(options)), process_(std::move(process)), control_(std::move(control)) {}
+  [[nodiscard]] Task<Result<void>> end();
   [[nodiscard]] Task<Result<HostMessage>> next_message(
       std::chrono::steady_clock::time_point deadline);
 

@@ -1,4 +1,4 @@
-// What tests leave running ends with them: by the cgroup of their worker, and on
+// What tests leave running ends with them or with the job: by the cgroup of their worker, and on
 // machines that have none which processes may live in.
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -26,6 +26,25 @@ constexpr const char* kOrphan = R"(
     reader, writer = IO.pipe
     Process.wait(fork { Process.setsid; writer.puts(spawn('sleep 600')); exit! })
     Integer(reader.gets))";
+
+Project add_project_that_passes_and_leaves(Cluster& cluster, const string& code) {
+  const Project project = cluster.add_project("");
+  project.write("spec/a_spec.rb", "RSpec.describe('a') { it('passes') {" + code + "\n } }\n");
+  return project;
+}
+
+void expect_pass_and_nothing_left(Cluster& cluster, const FinishedRun& run) {
+  EXPECT_EQ(run.exit_code, 0) << run.report.reason << run.report.notice_text();
+  EXPECT_EQ(run.report.units.size(), 1U);
+  EXPECT_TRUE(eventually(10s, [&] { return cluster.processes().empty(); }));
+}
+
+using LeftoversTest = LocalTest;
+
+TEST_F(LeftoversTest, AnOrphanEndsWithTheJob) {
+  const Project project = add_project_that_passes_and_leaves(cluster(), kOrphan);
+  expect_pass_and_nothing_left(cluster(), cluster().run(project));
+}
 
 class CgroupTest : public LocalTest {
  protected:
@@ -131,6 +150,13 @@ TEST_F(ThreadedCgroupTest, WhatAHungTestHasStartedEndsWithIt) {
   const Project project = add_project_that_leaves("spawn('exec setsid sleep 600')");
   expect_second_was_alone(run_inside(threaded, project));
   EXPECT_THAT(group_in(project.read("group")), MatchesRegex(".*/threaded"));
+}
+
+TEST_F(ThreadedCgroupTest, AnOrphanEndsWithTheJob) {
+  const ThreadedCgroup threaded;
+  if (!threaded.is_usable()) GTEST_SKIP() << "no cgroup can be made threaded here";
+  const Project project = add_project_that_passes_and_leaves(cluster(), kOrphan);
+  expect_pass_and_nothing_left(cluster(), run_inside(threaded, project));
 }
 
 }  // namespace
