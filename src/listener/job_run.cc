@@ -130,7 +130,7 @@ void JobRun::tell_state() {
 /// Also preparing a large tree or a slow application is a sign of life.
 Task<void> JobRun::show_alive(std::shared_ptr<JobRun*> self) {
   while (*self != nullptr) {
-    co_await (*self)->changed_.wait_until(steady_clock::now() + (*self)->job_.sign_interval);
+    co_await (*self)->changed_.wait_until((*self)->next_sign_);
     if (*self == nullptr) co_return;
     const auto now = steady_clock::now();
     if (now < (*self)->next_sign_) continue;

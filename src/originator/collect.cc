@@ -50,6 +50,10 @@ constexpr int kMaxRepublications = 3;
 constexpr auto kLastChance = 10s;
 /// Longer than workers take to connect again.
 constexpr auto kDeafLimit = 30s;
+/// Well within the time after which silent workers are given up.
+constexpr auto kProbeInterval = 5s;
+/// A check that comes so late means that this process did not run.
+constexpr auto kStandstill = 5s;
 
 }  // namespace
 
@@ -99,8 +103,6 @@ Task<void> Originator::handle_inputs_until(Clock::time_point deadline) {
 }
 
 void Originator::handle(const broker::Delivery& delivery) {
-  if (is_repeat(delivery)) return log::info("a repeated message was left aside");
-  remember(delivery.body);
   if (delivery.is_dead_letter) {
     take_dead_letter(delivery.body);
     return settle_returned();
@@ -108,15 +110,28 @@ void Originator::handle(const broker::Delivery& delivery) {
   auto message = protocol::decode(delivery.body);
   if (!message)
     return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
+  if (counts_each_time(*message)) {
+    if (is_repeat(delivery)) return log::info("a repeated message was left aside");
+    remember(delivery.body);
+  }
   if (is_journalled(*message) && is_news(*message, delivery.body))
     keep([&](Journal& journal) { return journal.add_reply(delivery.body); });
   handle(*std::move(message));
   settle_returned();
 }
 
+/// A second start is a second try, and a second end that of the worker that came after. Others may
+/// come as often as they like. No two of these are equal but by being delivered again: an attempt
+/// is started once, and the rest have ids.
+bool Originator::counts_each_time(const protocol::Message& message) {
+  return std::holds_alternative<protocol::UnitStarted>(message) ||
+         std::holds_alternative<protocol::UnitReturned>(message) ||
+         std::holds_alternative<protocol::WorkerDone>(message) ||
+         std::holds_alternative<protocol::WorkerDied>(message);
+}
+
 /// Handled before the connection was lost, or by an originator that has died since, and not yet
-/// acknowledged: it must not count for a second start, or end the worker that came after the one
-/// whose end it tells of. Equal messages that are not delivered again are two.
+/// acknowledged.
 bool Originator::is_repeat(const broker::Delivery& delivery) const {
   return delivery.attempt > 1 &&
          std::ranges::find(last_replies_, std::hash<std::string_view>()(delivery.body)) !=
@@ -340,7 +355,7 @@ void Originator::check_workers() {
   const bool is_deaf = was_deaf(next_check_, now);
   next_check_ = now + kCheckInterval;
   if (!local_ && broker_ && !is_probing_ && now >= next_probe_) {
-    next_probe_ = now + sign_interval() / 2;
+    next_probe_ = now + kProbeInterval;
     spawn(executor_, probe_broker());
   }
   if (is_deaf) {
@@ -405,12 +420,15 @@ void Originator::check_workers() {
 
 /// As quick as the broker's connection notices a dead peer, but no slower than ten seconds.
 std::chrono::seconds Originator::sign_interval() const {
-  if (local_) return 10s;
+  if (journal_) return journal_->head().sign_interval;  // Workers keep to that of the job.
+  if (!options_.config.connection) return 10s;
   return std::clamp<std::chrono::seconds>(options_.config.connection->heartbeat, 1s, 10s);
 }
 
-/// Three missed signs.
-std::chrono::seconds Originator::silence_limit() const { return 3 * sign_interval(); }
+/// Three missed signs, and time enough to connect again on a machine under load.
+std::chrono::seconds Originator::silence_limit() const {
+  return std::max<std::chrono::seconds>(3 * sign_interval(), 15s);
+}
 
 /// At `now`, for a check that was `due`. True when the silence of others since the last one says
 /// nothing of them: the broker held messages back (an alarm), or this process itself stood still
@@ -418,9 +436,7 @@ std::chrono::seconds Originator::silence_limit() const { return 3 * sign_interva
 bool Originator::was_deaf(Clock::time_point due, Clock::time_point now) {
   const bool is_blocked = broker_ && broker_->blocked_reason().has_value();
   const bool was_blocked = std::exchange(was_blocked_, is_blocked);
-  // A check that comes late by much of the time that others may be silent.
-  return is_blocked || was_blocked ||
-         now > due + std::max<Clock::duration>(sign_interval() / 2, 1s);
+  return is_blocked || was_blocked || now > due + kStandstill;
 }
 
 /// A broker in need of memory or disk says so to those who publish, and that is all it does:

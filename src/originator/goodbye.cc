@@ -30,6 +30,8 @@ namespace {
 
 /// How soon a living worker or machine answers the end of a job.
 constexpr auto kGoodbyeAnswer = 5s;
+/// Whoever is given up here cannot tell any more what failed in its last hooks.
+constexpr auto kSilenceInGoodbyes = 30s;
 
 }  // namespace
 
@@ -138,8 +140,8 @@ Task<void> Originator::wait_for_goodbyes(Clock::duration limit) {
       continue;
     }
     const auto silent_since = now > started + kGoodbyeAnswer
-                                  ? std::max(started, now - silence_limit())
-                                  : now - silence_limit();
+                                  ? std::max(started, now - kSilenceInGoodbyes)
+                                  : now - kSilenceInGoodbyes;
     miss_goodbyes(silent_since);
     if (now > started + kNoticeableWait)
       show_reason("for workers to say goodbye (after_complete, suite hooks)");

@@ -319,8 +319,8 @@ Task<Result<void>> Originator::restore_abandoned_job() {
   published_at_ = last_progress_ = Clock::now();
   next_renewal_ = published_at_ + kRenewalInterval;
   const std::uint32_t epoch = epoch_;
+  settle_returned();  // What is published anew below is not to be published twice.
   GORGON_CO_TRY(co_await restore_job());
-  settle_returned();
   // For machines that could not pull the tree while nobody served it.
   const bool may_join = is_published_ && epoch_ == epoch && shipment_ && !state_.is_complete();
   if (may_join) co_return co_await broadcast_job();

@@ -48,6 +48,7 @@ constexpr std::string_view kSuffix = ".journal";
 constexpr std::string_view kNewSuffix = ".new";
 /// Far longer than a head takes.
 constexpr std::chrono::minutes kNewFor{10};
+constexpr std::size_t kMostKept = 5;
 constexpr std::size_t kReadBytes = std::size_t{1024} * 1024;
 constexpr std::size_t kWriteBytes = std::size_t{256} * 1024;
 /// More than the largest message the broker takes, and less than hurts.
@@ -55,6 +56,10 @@ constexpr std::size_t kMaxLineBytes = std::size_t{256} * 1024 * 1024;
 
 std::filesystem::path folder_of(const std::filesystem::path& project) {
   return project / kOwnFolder / "jobs";
+}
+
+std::filesystem::path file_of(const std::filesystem::path& project, const std::string& job) {
+  return folder_of(project) / (job + std::string(kSuffix));
 }
 
 std::string line(std::string_view key, std::string_view value) {
@@ -76,6 +81,7 @@ std::string head_line(const JobHead& head, std::size_t units) {
                       {"cluster", head.cluster},
                       {"stage", head.stage.string()},
                       {"tree_digest", head.tree_digest},
+                      {"sign_interval", head.sign_interval.count()},
                       {"units", units}};
   return line("head", dump_json(value));
 }
@@ -179,7 +185,9 @@ Result<std::pair<JobHead, std::size_t>> parse_head(std::string_view line) {
                .arguments = reader.texts("arguments"),
                .cluster = reader.text("cluster"),
                .stage = reader.text("stage"),
-               .tree_digest = reader.text("tree_digest")};
+               .tree_digest = reader.text("tree_digest"),
+               .sign_interval = std::chrono::seconds(
+                   reader.integer_or("sign_interval", 10, {.least = 1, .most = 10}))};
   const auto units =
       reader.integer("units", {.least = 0, .most = std::numeric_limits<std::int32_t>::max()});
   GORGON_TRY(reader.status());
@@ -197,7 +205,7 @@ Result<Journal> Journal::create(const std::filesystem::path& project, JobHead he
     return fail_errno("cannot make " + folder.string(), errno);
   GORGON_TRY(hide_own_folder(project));
   // Others look for journals meanwhile: it gets its name when it is whole and locked.
-  const std::filesystem::path file = folder / (job + std::string(kSuffix));
+  const std::filesystem::path file = file_of(project, job);
   const std::filesystem::path new_file = folder / (job + std::string(kNewSuffix));
   GORGON_TRY_ASSIGN(UniqueFd fd, locked(new_file, O_CREAT | O_EXCL));
   Journal journal(new_file, std::move(fd));
@@ -217,7 +225,7 @@ Result<Journal> Journal::open(const std::filesystem::path& project, const std::s
   if (!is_id(job))
     return fail(ErrorKind::kNotFound,
                 "\"" + job + "\" is not the id of a job: 1 to 64 of a-z, 0-9");
-  const std::filesystem::path file = folder_of(project) / (job + std::string(kSuffix));
+  const std::filesystem::path file = file_of(project, job);
   auto fd = locked(file, 0);
   if (!fd && fd.error().kind == ErrorKind::kNotFound)
     return fail(ErrorKind::kNotFound,
@@ -354,16 +362,15 @@ std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project) {
     const std::string job = it->path().stem().string();
     if (it->path().extension() == kNewSuffix && is_id(job)) remove_if_left(it->path());
     if (it->path().extension() != kSuffix || !is_id(job)) continue;
-    const auto fd = locked(it->path(), 0);
-    if (!fd) continue;
-    const auto age = age_of(it->path());
-    if (age > sync::kKeptFor) {
-      ::unlink(it->path().c_str());
-    } else {
-      found.push_back({.job = job, .age = age});
-    }
+    if (!locked(it->path(), 0)) continue;
+    found.push_back({.job = job, .age = age_of(it->path())});
   }
   std::ranges::sort(found, {}, &CutOffJob::age);
+  while (!found.empty() && (found.size() > kMostKept || found.back().age > sync::kKeptFor)) {
+    const std::filesystem::path file = file_of(project, found.back().job);
+    if (const auto fd = locked(file, 0)) ::unlink(file.c_str());
+    found.pop_back();
+  }
   return found;
 }
 

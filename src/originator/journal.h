@@ -37,6 +37,7 @@ struct JobHead {
   std::string cluster;
   std::filesystem::path stage;  ///< Where the tree that we serve stands; empty: we serve none.
   std::string tree_digest;
+  std::chrono::seconds sign_interval{10};  ///< JobDefinition::sign_interval
   friend bool operator==(const JobHead&, const JobHead&) = default;
 };
 
@@ -126,7 +127,8 @@ struct CutOffJob {
   std::chrono::seconds age{0};  ///< Since it last wrote something.
 };
 /// The last one first. What cannot be read is left out. Removes journals that nobody has asked for
-/// in a week, and what is left of those whose process died while it wrote the head.
+/// in a week, all but the last five, for each may keep a copy of the tree, and what is left of
+/// those whose process died while it wrote the head.
 [[nodiscard]] std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project);
 
 }  // namespace gorgon::originator

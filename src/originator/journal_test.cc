@@ -64,7 +64,8 @@ class JournalTest : public testing::Test {
                 .arguments = {"-j", "4", "spec/ü \"x\".rb"},
                 .cluster = "blue",
                 .stage = "/tmp/stage",
-                .tree_digest = "sha256:1"};
+                .tree_digest = "sha256:1",
+                .sign_interval = std::chrono::seconds(2)};
   std::vector<results::Unit> units_{{.id = "1", .file = "spec/a_spec.rb"},
                                     {.id = "2", .file = "spec/b_spec.rb", .only = {"[1:1]"}}};
   protocol::UnitFinished finished_{
@@ -188,6 +189,20 @@ TEST_F(JournalTest, CutOffJobsAreListedUntilTheyAreOld) {
   fs::last_write_time(file(), fs::file_time_type::clock::now() - std::chrono::hours(24 * 8));
   EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
   EXPECT_FALSE(fs::exists(file()));
+}
+
+TEST_F(JournalTest, OfManyCutOffJobsTheLastFiveAreKept) {
+  const auto now = fs::file_time_type::clock::now();
+  for (int i = 0; i < 7; ++i) {
+    head_.job = "job" + std::to_string(i);
+    const fs::path made = Journal::create(project(), head_, units_).value().file();
+    fs::last_write_time(made, now - std::chrono::minutes(60 - i));
+  }
+  const auto found = cut_off_jobs(project());
+  ASSERT_THAT(found, SizeIs(5));
+  EXPECT_EQ(found.front().job, "job6");
+  EXPECT_EQ(found.back().job, "job2");
+  EXPECT_FALSE(Journal::open(project(), "job1"));
 }
 
 /// Looks for jobs that were cut off for as long as it lives.

@@ -229,7 +229,8 @@ Task<Result<void>> Originator::begin_journal() {
                        .arguments = options_.arguments,
                        .cluster = options_.config.cluster,
                        .stage = shipment_->stage(),
-                       .tree_digest = shipment_->tree_digest()},
+                       .tree_digest = shipment_->tree_digest(),
+                       .sign_interval = sign_interval()},
                       state_.units());
   if (!journal) {
     log::warning("`gorgon resume` will not know this run: {}", journal.error().message);
@@ -275,11 +276,12 @@ Task<Result<void>> Originator::replay_journal() {
       state_.unit_returned(returned->unit);
     } else if (const auto* republished = std::get_if<RepublishRecord>(&record)) {
       returned_units.erase(republished->unit);
+      state_.unit_published(republished->unit);
     } else {
       auto reply = std::get<ReplyRecord>(std::move(record));
       if (const auto* started = std::get_if<protocol::UnitStarted>(&reply.message))
         returned_units.erase(started->unit);
-      remember(reply.body);
+      if (counts_each_time(reply.message)) remember(reply.body);
       handle(std::move(reply.message));
     }
     auto settled = state_.settle_returned();

@@ -129,6 +129,7 @@ class Originator {
   /// Handles what has arrived until `deadline`; shows time passing meanwhile.
   [[nodiscard]] Task<void> handle_inputs_until(Clock::time_point deadline);
   void handle(const broker::Delivery& delivery);
+  [[nodiscard]] static bool counts_each_time(const protocol::Message& message);
   [[nodiscard]] bool is_repeat(const broker::Delivery& delivery) const;
   void remember(std::string_view body);
   void handle(protocol::Message message);
@@ -180,7 +181,7 @@ class Originator {
   bool is_published_ = false;   ///< All of it, in this epoch.
   bool was_published_ = false;  ///< Once, in whichever epoch.
   Channel<FromBroker> inputs_;
-  std::deque<std::size_t> last_replies_;  ///< Hashes of those that were handled last.
+  std::deque<std::size_t> last_replies_;  ///< Hashes of those that count each time.
   Signal ended_;                          ///< Notified when `outcome_` is set.
   std::shared_ptr<Originator*> alive_;    ///< Null inside once run() has ended.
 

@@ -345,11 +345,12 @@ template <>
 struct Codec<UnitReturned> {
   static constexpr std::string_view kName = "unit_returned";
   static Json write(const UnitReturned& m) {
-    return {{"job", m.job}, {"unit", m.unit}, {"host", m.host}, {"worker", m.worker}};
+    return {{"job", m.job}, {"id", m.id}, {"unit", m.unit}, {"host", m.host}, {"worker", m.worker}};
   }
   static UnitReturned read(ObjectReader& in) {
     UnitReturned m;
     m.job = in.text("job");
+    m.id = in.text_or("id", "");
     m.unit = in.text("unit");
     m.host = in.text("host");
     m.worker = in.text("worker");
@@ -487,12 +488,16 @@ template <>
 struct Codec<WorkerDone> {
   static constexpr std::string_view kName = "worker_done";
   static Json write(const WorkerDone& m) {
-    return {
-        {"job", m.job}, {"host", m.host}, {"worker", m.worker}, {"errors", write_all(m.errors)}};
+    return {{"job", m.job},
+            {"id", m.id},
+            {"host", m.host},
+            {"worker", m.worker},
+            {"errors", write_all(m.errors)}};
   }
   static WorkerDone read(ObjectReader& in) {
     WorkerDone m;
     m.job = in.text("job");
+    m.id = in.text_or("id", "");
     m.host = in.text("host");
     m.worker = in.text("worker");
     in.objects("errors", [&](ObjectReader& element) { m.errors.push_back(read_failure(element)); });
@@ -504,15 +509,13 @@ template <>
 struct Codec<WorkerDied> {
   static constexpr std::string_view kName = "worker_died";
   static Json write(const WorkerDied& m) {
-    return {{"job", m.job},
-            {"host", m.host},
-            {"worker", m.worker},
-            {"how", m.how},
-            {"output", m.output}};
+    return {{"job", m.job},       {"id", m.id},   {"host", m.host},
+            {"worker", m.worker}, {"how", m.how}, {"output", m.output}};
   }
   static WorkerDied read(ObjectReader& in) {
     WorkerDied m;
     m.job = in.text("job");
+    m.id = in.text_or("id", "");
     m.host = in.text("host");
     m.worker = in.text("worker");
     m.how = in.text_or("how", "");

@@ -87,6 +87,14 @@ TEST(CodecTest, AJobOfBeforeHasFewerLimits) {
   EXPECT_EQ(job.sign_interval.count(), 10);
 }
 
+TEST(CodecTest, EqualMessagesThatCountEachTimeDiffer) {
+  EXPECT_NE(encode(UnitReturned{.job = "j"}), encode(UnitReturned{.job = "j"}));
+  EXPECT_NE(encode(WorkerDone{.job = "j"}), encode(WorkerDone{.job = "j"}));
+  const WorkerDied sent{.job = "j", .host = "h", .worker = "1"};
+  EXPECT_NE(encode(sent), encode(WorkerDied{.job = "j", .host = "h", .worker = "1"}));
+  EXPECT_EQ(encode(decode(encode(sent)).value()), encode(sent));
+}
+
 TEST(CodecTest, SignsOfLifeAreNeitherAFloodNorAnHourApart) {
   for (const char* interval : {"0", "-1", "11", "0.5", "\"2\""}) {
     const auto job = decode(R"({"v":1,"type":"job","id":"k2x9","file_queue":"f","reply_queue":"r",)"

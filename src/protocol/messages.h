@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/text.h"
 #include "config/runner_settings.h"
 #include "config/source_location.h"
 #include "results/verdict.h"
@@ -84,6 +85,10 @@ struct UnitMessage {
 
 // ---- to one originator, in its reply queue ----
 
+/// For messages that count each time they are sent: it tells one that is delivered again from
+/// another with the same to say.
+[[nodiscard]] inline std::string unique_id() { return random_id(8); }
+
 struct UnitStarted {
   std::string job;
   std::string unit;
@@ -95,6 +100,7 @@ struct UnitStarted {
 /// worker that got it leaves it to the originator what is to be done.
 struct UnitReturned {
   std::string job;
+  std::string id = unique_id();
   std::string unit;
   std::string host;
   std::string worker;
@@ -148,6 +154,7 @@ struct WorkerAlive {
 /// A worker has left the job in good order: its runner has run after_complete and its suite hooks.
 struct WorkerDone {
   std::string job;
+  std::string id = unique_id();
   std::string host;
   std::string worker;
   std::vector<results::Failure> errors;  ///< Of after_complete and suite hooks.
@@ -155,6 +162,7 @@ struct WorkerDone {
 /// From a listener: a worker has died without a word.
 struct WorkerDied {
   std::string job;
+  std::string id = unique_id();
   std::string host;
   std::string worker;
   std::string how;     ///< "signal 9 (SIGKILL)"

@@ -61,7 +61,7 @@ class Summary {
  public:
   static constexpr std::size_t kSlowest = 10;
   /// Bytes of messages, backtraces and output of problems that are kept in memory: more than anyone
-  /// reads, and a bound for a run in which everything fails.
+  /// reads. Beyond them a problem costs its names and the first line of each message.
   static constexpr std::size_t kMostDetails = std::size_t{32} * 1024 * 1024;
 
   /// Counts the event. A unit's cases are counted with its UnitFinished.

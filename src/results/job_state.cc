@@ -145,6 +145,10 @@ void JobState::unit_returned(std::string_view unit) {
   if (const auto place = place_of_open(unit)) returned_.insert(*place);
 }
 
+void JobState::unit_published(std::string_view unit) {
+  if (const auto place = place_of(unit)) returned_.erase(*place);
+}
+
 JobState::Settled JobState::settle_returned() {
   Settled settled;
   std::erase_if(returned_, [&](std::size_t place) {

@@ -77,6 +77,8 @@ class JobState {
                    const std::string& output);
   /// The broker had to hand a unit out again, or has given up on it.
   void unit_returned(std::string_view unit);
+  /// After it had come back: it waits for a worker.
+  void unit_published(std::string_view unit);
 
   // ---- what the run asks ----
 

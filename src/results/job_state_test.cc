@@ -177,6 +177,15 @@ TEST(JobStateAttemptsTest, ReturnedUnitWaitsForTheWorkerThatMayStillFinishIt) {
   EXPECT_TRUE(settled.again.empty() && settled.given_up.empty());
 }
 
+TEST(JobStateAttemptsTest, WhatWasPublishedAgainIsNotSettledTwice) {
+  JobState state = two_units();
+  state.unit_started("1", "h", "1", kStart);
+  state.unit_returned("1");
+  state.unit_published("1");  // By an originator that had given its worker up, and died.
+  state.worker_died("h", "1", "exit code 1", "");
+  EXPECT_TRUE(state.settle_returned().again.empty());
+}
+
 TEST(JobStateAttemptsTest, TheWorkersEndMayComeAfterTheUnit) {
   JobState state = two_units();
   state.unit_started("1", "h", "1", kStart);

@@ -117,7 +117,7 @@ TEST_F(FaultTest, LongAlarmOfTheBrokerLosesNobody) {
   Program& run = cluster().start_run(project);
   ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() >= 2; }));
   ASSERT_TRUE(shared_rabbit().raise_alarm("memory"));
-  // Workers that are silent for 30 s would be given up: what is under test is this very time.
+  // Workers that are silent for so long would be given up: what is under test is this very time.
   std::this_thread::sleep_for(40s);
   ASSERT_TRUE(shared_rabbit().clear_alarm("memory"));
   expect_complete(run);
