@@ -68,7 +68,7 @@ std::string find_program(const std::string& name) {
 bool holds_nul(const SpawnOptions& options) {
   const auto has_nul = [](const std::string& text) { return text.contains('\0'); };
   return std::ranges::any_of(options.argv, has_nul) ||
-         has_nul(options.working_directory.string()) || has_nul(options.cgroup.string()) ||
+         has_nul(options.working_directory.string()) ||
          std::ranges::any_of(options.environment, [&](const auto& variable) {
            return has_nul(variable.first) || (variable.second && has_nul(*variable.second));
          });
@@ -110,7 +110,6 @@ struct ChildPlan {
   char* const* argv;
   char* const* environment;
   const char* working_directory;
-  const char* cgroup_procs;
   const SpawnOptions* options;
   const std::vector<std::pair<int, int>>* descriptors;
   pid_t parent;
@@ -149,11 +148,6 @@ void place_descriptors(ChildPlan& plan) {
 
 [[noreturn]] void become_child(ChildPlan plan) {
   const SpawnOptions& options = *plan.options;
-  if (plan.cgroup_procs != nullptr) {
-    const int fd = ::open(plan.cgroup_procs, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 || ::write(fd, "0", 1) != 1) fail_child(plan, 'g');
-    ::close(fd);
-  }
   if (options.new_session) ::setsid();
   if (options.adopts_orphans) ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (options.death_signal) {
@@ -180,8 +174,6 @@ std::string describe_failed_step(char step, const SpawnOptions& options) {
   switch (step) {
     case 'c':
       return "cannot enter " + options.working_directory.string();
-    case 'g':
-      return "cannot join the cgroup " + options.cgroup.string();
     case 'l':
       return "cannot limit " + options.argv[0];
     case 'd':
@@ -208,8 +200,6 @@ Result<Subprocess> Subprocess::spawn(const asio::any_io_executor& executor,
   std::vector<std::string> environment = changed_environment(options);
   const std::vector<char*> argv_pointers = pointers_to(argv);
   const std::vector<char*> environment_pointers = pointers_to(environment);
-  const std::string cgroup_procs =
-      options.cgroup.empty() ? "" : (options.cgroup / "cgroup.procs").string();
   GORGON_TRY_ASSIGN(Pipe report, make_pipe());
 
   const ChildPlan plan{.program = program.c_str(),
@@ -218,7 +208,6 @@ Result<Subprocess> Subprocess::spawn(const asio::any_io_executor& executor,
                        .working_directory = options.working_directory.empty()
                                                 ? nullptr
                                                 : options.working_directory.c_str(),
-                       .cgroup_procs = cgroup_procs.empty() ? nullptr : cgroup_procs.c_str(),
                        .options = &options,
                        .descriptors = &options.descriptors,
                        .parent = ::getpid(),

@@ -44,7 +44,6 @@ struct SpawnOptions {
   bool new_session = true;
   bool adopts_orphans =
       false;  ///< Orphaned descendants become its children (PR_SET_CHILD_SUBREAPER).
-  std::filesystem::path cgroup = {};  ///< Joined before exec.
   ResourceLimits limits = {};
 };
 
