@@ -295,11 +295,34 @@ Task<Result<void>> Originator::restore_job() {
 
 Task<Result<void>> Originator::take_up_job() {
   if (state_.is_complete() && local_) co_return Result<void>();
-  auto restoring = restore_abandoned_job();
+  auto restoring = patiently(&Originator::connect_and_take_up);
   std::string reason = "for the broker to give the job back";
   const auto limit =
       std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start) + kAnswerSlack;
   co_return co_await unless_ended(std::move(restoring), std::move(reason), limit);
+}
+
+/// With a broker that is away just now: the one who has died would have waited as well. Gives up
+/// when a job would that nobody works on.
+Task<Result<void>> Originator::patiently(Task<Result<void>> (Originator::*step)()) {
+  const auto give_up =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start);
+  for (auto pause = 250ms;;) {
+    auto done = co_await (this->*step)();
+    if (done || local_) co_return done;
+    const bool may_pass =
+        done.error().kind == ErrorKind::kUnavailable || broker::means_outage(done.error());
+    if (!may_pass || Clock::now() + pause > give_up) co_return done;
+    log::warning("{}; trying again", done.error().message);
+    is_connection_lost_ = true;
+    co_await sleep_for(pause);
+    pause = std::min(pause * 2, broker::longest_pause(*options_.config.connection));
+  }
+}
+
+Task<Result<void>> Originator::connect_and_take_up() {
+  if (is_connection_lost_) GORGON_CO_TRY(co_await connect());
+  co_return co_await restore_abandoned_job();
 }
 
 /// The reply queue lives for a while without its originator, and workers as long as it: when it is

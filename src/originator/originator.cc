@@ -191,7 +191,7 @@ Task<Result<void>> Originator::reach_broker() {
                          LocalCluster::start(executor_, options_.slots.value_or(default_slots()),
                                              options_.config.originator_log_file));
   }
-  auto connecting = connect();
+  auto connecting = is_taken_up_ ? patiently(&Originator::connect) : connect();
   std::string reason = "for the broker to answer";
   co_return co_await unless_ended(std::move(connecting), std::move(reason), kNoLimit);
 }

@@ -112,6 +112,8 @@ class Originator {
   [[nodiscard]] bool has_slot_queue() const;
   [[nodiscard]] Task<Result<void>> publish_units(std::vector<const results::Unit*> units);
   [[nodiscard]] Task<Result<void>> restore_job();
+  [[nodiscard]] Task<Result<void>> patiently(Task<Result<void>> (Originator::*step)());
+  [[nodiscard]] Task<Result<void>> connect_and_take_up();
   [[nodiscard]] Task<Result<void>> restore_abandoned_job();
   [[nodiscard]] Task<Result<void>> broadcast_job();
   [[nodiscard]] Task<Result<void>> restore_goodbyes();

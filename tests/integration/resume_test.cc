@@ -226,7 +226,8 @@ TEST_F(ResumeTest, ABrokerThatIsAwayCostsNothing) {
   ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
   kill(run);
   const string reachable = project.read("gorgon.json");
-  project.write("gorgon.json", R"({"connection": {"host": "127.0.0.1", "port": 1}})");
+  project.write("gorgon.json", R"({"connection": {"host": "127.0.0.1", "port": 1},)"
+                               R"( "timeouts": {"start": 1}})");
   const FinishedRun failed = cluster().finish(start_resume(cluster(), project));
   EXPECT_EQ(failed.exit_code, 3) << failed.output << failed.errors;
   EXPECT_NE(failed.report.notice_text().find("can be tried again"), string::npos);
@@ -236,6 +237,26 @@ TEST_F(ResumeTest, ABrokerThatIsAwayCostsNothing) {
   EXPECT_EQ(differences(gated_units(4), resumed.report), "");
   EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
   for (const auto& [file, runs] : runs_of(cluster())) EXPECT_EQ(runs, 1) << file;
+}
+
+TEST_F(ResumeTest, ABrokerThatComesBackIsWaitedFor) {
+  cluster().start_two_listeners();
+  const Project project = add_gated_project(cluster(), 4, 1);
+  cluster().configure(project);
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
+  kill(run);
+  shared_rabbit().kill();
+  Program& again = start_resume(cluster(), project);
+  EXPECT_TRUE(eventually(60s, [&] {
+    const auto& waiting = Cluster::so_far(again).waiting;
+    return !waiting.empty() && waiting.back().contains("for the broker");
+  }));
+  ASSERT_TRUE(shared_rabbit().restart());
+  open_gate(cluster());
+  const FinishedRun resumed = cluster().finish(again);
+  EXPECT_EQ(differences(gated_units(4), resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
 }
 
 /// A run that was started from elsewhere, with a configuration beside a gorgon.json that leads
