@@ -142,7 +142,7 @@ class ChaosTest : public LabTest {
   void pause(pid_t pid, const Fault& fault);
   void start_again(const std::string& host);
   void revive_listeners();
-  void measure_recovery(Program& run);
+  void measure_recovery(Program& run, const Sample& sample);
 
   std::size_t jobs_ = 0;
   std::size_t units_ = 0;
@@ -267,7 +267,13 @@ Program& ChaosTest::kill_and_resume(Program& run, const Sample& sample, const Fa
   EXPECT_TRUE(run.wait(10s));
   if (Cluster::so_far(run).exit_code) return run;  // It had said its last word.
   leave_it_so(fault);
-  return cluster().start_gorgon({"resume", "--message-format", "json"}, sample.project.folder());
+  Program& resumed =
+      cluster().start_gorgon({"resume", "--message-format", "json"}, sample.project.folder());
+  // What it tells before is what has been.
+  EXPECT_TRUE(eventually(120s, [&] {
+    return !resumed.is_running() || Cluster::so_far(resumed).notice_text().contains("is taken up");
+  }));
+  return resumed;
 }
 
 Program& ChaosTest::inject(Program& run, const Sample& sample, const Fault& fault) {
@@ -281,7 +287,7 @@ Program& ChaosTest::inject(Program& run, const Sample& sample, const Fault& faul
   ++injected_[fault.kind];
   if (fault.kind == Kind::kKillOriginator) {
     Program& resumed = kill_and_resume(run, sample, fault);
-    measure_recovery(resumed);
+    measure_recovery(resumed, sample);
     return resumed;
   }
   if (is_of_network(fault.kind)) {
@@ -291,19 +297,21 @@ Program& ChaosTest::inject(Program& run, const Sample& sample, const Fault& faul
   } else {
     inject_into_process(run, fault);
   }
-  measure_recovery(run);
+  measure_recovery(run, sample);
   return run;
 }
 
 /// From the end of a fault to the next verdict.
-void ChaosTest::measure_recovery(Program& run) {
+void ChaosTest::measure_recovery(Program& run, const Sample& sample) {
   const auto ended = Clock::now();
   const std::size_t before = Cluster::so_far(run).units.size();
+  if (before == sample.expected.size()) return;  // There is none to come.
   EXPECT_TRUE(eventually(120s, [&] {
     return !run.is_running() || Cluster::so_far(run).units.size() > before;
   })) << "no verdict since the fault has ended";
   const std::chrono::duration<double> took = Clock::now() - ended;
-  if (took > kNoticeLimit) std::printf("  no verdict for %.1f s after it\n", took.count());
+  if (took > kNoticeLimit)
+    std::printf("  no verdict for %.1f s after it, the %lu.\n", took.count(), before + 1);
   longest_recovery_ = std::max(longest_recovery_, took.count());
 }
 

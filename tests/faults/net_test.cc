@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
+#include <ios>
 #include <set>
 #include <sstream>
 #include <string>
@@ -71,6 +73,15 @@ class NetFaultTest : public LabTest {
     })) << cluster().logs();
   }
 };
+
+/// Takes what is free there.
+bool fill_disk(const std::filesystem::path& ballast) {
+  std::ofstream file(ballast, std::ios::binary);
+  const std::string piece(4096, 'x');
+  while (file.write(piece.data(), static_cast<std::streamsize>(piece.size())).flush()) {
+  }
+  return std::filesystem::space(ballast.parent_path()).available < piece.size();
+}
 
 TEST_F(NetFaultTest, RunWithoutFaultsGivesTheTable) {
   start_listeners();
@@ -266,6 +277,31 @@ TEST_F(NetFaultTest, BrokerIsShortOfDiskForAWhile) {
   EXPECT_TRUE(eventually(kPatience, said)) << cluster().logs();
   ASSERT_TRUE(rabbit().clear_alarm("disk"));
   expect_complete(run, sample);
+}
+
+TEST_F(NetFaultTest, DiskOfTheBrokerIsFullAndItIsStartedAgain) {
+  rabbit().stop();
+  {
+    const SmallDisk disk(rabbit().data_folder(), 200 * kMebibyte);
+    ASSERT_TRUE(disk.is_mounted());
+    ASSERT_TRUE(rabbit().restart());
+    start_listeners();
+    const Sample sample = add_sample(cluster(), {.slow = 36});
+    Program& run = start_run(sample);
+    const auto ballast = rabbit().data_folder() / "ballast";
+    EXPECT_TRUE(fill_disk(ballast));
+    EXPECT_TRUE(eventually(kPatience, [&] { return !Cluster::so_far(run).waiting.empty(); }))
+        << cluster().logs();
+    std::filesystem::remove(ballast);
+    rabbit().kill();
+    ASSERT_TRUE(rabbit().restart());
+    expect_complete(run, sample);
+    for (const char* host : kListenerHosts) listener(host).program->signal(SIGTERM);
+    for (const char* host : kListenerHosts)
+      EXPECT_EQ(listener(host).program->exit_code(kPatience), 0);
+    rabbit().stop();
+  }
+  ASSERT_TRUE(rabbit().restart());
 }
 
 // ---- machines come and go ----

@@ -72,6 +72,8 @@ class PrivateRabbit {
   /// until the alarm is cleared.
   [[nodiscard]] Result<void> raise_alarm(std::string_view resource);
   [[nodiscard]] Result<void> clear_alarm(std::string_view resource);
+  /// Where it keeps queues and messages; removed with it.
+  [[nodiscard]] std::filesystem::path data_folder() const { return folder_.path() / "mnesia"; }
   /// Where it keeps its log; removed with it.
   [[nodiscard]] std::filesystem::path log_folder() const { return folder_.path() / "log"; }
 
