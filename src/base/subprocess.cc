@@ -26,6 +26,7 @@
 
 #include "base/asio.h"
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/process_tree.h"
 #include "base/result.h"
 #include "base/unique_fd.h"

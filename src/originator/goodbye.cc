@@ -105,8 +105,12 @@ Task<void> Originator::end_job(std::string farewell) {
   co_await delete_work_queues();
 }
 
+/// A broker that stood still for a while takes us for dead when it goes on, often just now.
 Task<void> Originator::delete_reply_queue() {
-  (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
+  const auto deleted = co_await broker_->delete_queue(protocol::reply_queue(job_));
+  if (deleted || !broker::means_outage(deleted.error())) co_return;
+  const auto connected = co_await connect();
+  if (connected) (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
 }
 
 /// Workers let their runners finish, machines run after_creating_workers. Everyone who is still
