@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -10,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/files.h"
 #include "base/result.h"
 #include "originator/own_folder.h"
 #include "plan/failed_files.h"

@@ -40,10 +40,10 @@ std::optional<std::size_t> JobState::place_of_open(std::string_view unit) const 
 }
 
 const std::vector<JobState::FailedAttempt>& JobState::failed_attempts(std::string_view unit) const {
-  static const std::vector<FailedAttempt> kNone;
+  static const std::vector<FailedAttempt> none;
   const auto place = place_of(unit);
   const auto course = place ? courses_.find(*place) : courses_.end();
-  return course == courses_.end() ? kNone : course->second.failed;
+  return course == courses_.end() ? none : course->second.failed;
 }
 
 bool JobState::unit_started(std::string_view unit, const std::string& host,

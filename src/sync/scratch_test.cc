@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,7 +111,7 @@ TEST_F(ScratchTest, RemovalCopesWithFoldersThatMayNotBeWritten) {
 TEST_F(ScratchTest, WhatAKilledProcessLeftIsRemovedByTheNextOne) {
   auto pipe = make_pipe();
   ASSERT_TRUE(pipe);
-  const pid_t child = ::fork();
+  const auto child = ::fork();
   if (child == 0) {
     auto scratch = Scratch::make(root_);
     if (scratch) test::write(scratch->path() / "left" / "behind");

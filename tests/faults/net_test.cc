@@ -307,9 +307,9 @@ TEST_F(NetFaultTest, DiskOfTheBrokerIsFullAndItIsStartedAgain) {
 // ---- machines come and go ----
 
 TEST_F(NetFaultTest, MachinesJoinAndLeaveInGoodOrder) {
-  cluster().start_listener({.name = "one"});
+  cluster().start_listener({.name = "one", .slots = 1});  // It leaves something to do for long.
   cluster().start_listener({.name = "two"});
-  const Sample sample = add_sample(cluster());
+  const Sample sample = add_sample(cluster(), {.slow = 36});
   Program& run = start_run(sample);
   wait_until_busy(run, "two");
   listener("two").program->signal(SIGTERM);

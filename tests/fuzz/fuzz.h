@@ -14,6 +14,7 @@
 #include "base/result.h"
 
 /// libFuzzer's entry point; 0: the input may go into the corpus.
+// NOLINTNEXTLINE(readability-identifier-naming): its name.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace gorgon::fuzz {

@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "fuzz.h"
 #include "originator/journal.h"
-#include "protocol/messages.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace gorgon;
