@@ -395,6 +395,12 @@ class CallbackTest : public LocalTest {
     for (string line; std::getline(lines, line);) names.push_back(line.substr(0, line.find(' ')));
     return names;
   }
+  /// One worker must not be through with all files before the other is there.
+  static void wait_for_both_workers(const Project& project) {
+    project.write("spec/both_spec.rb",
+                  "RSpec.describe('both') { it('are there') { sleep 0.02 until "
+                  "File.read(ENV['CALLBACK_LOG']).scan('before_start').size == 2 } }\n");
+  }
   void expect_all_seven_were_called() {
     const std::vector<string> names = called();
     std::map<string, int> counts;
@@ -412,6 +418,7 @@ class CallbackTest : public LocalTest {
 
 TEST_F(CallbackTest, RubyClassIsCalledAtAllSevenPlaces) {
   const Project project = project_with(class_file());
+  wait_for_both_workers(project);
   EXPECT_EQ(cluster().run(project, {"-j", "2"}).exit_code, 0);
   expect_all_seven_were_called();
 }
@@ -424,6 +431,7 @@ TEST_F(CallbackTest, ShellCommandsAreCalledAtAllSevenPlaces) {
     commands += (commands.empty() ? "" : ", ") + string("\"") + name + "\": \"echo " + name +
                 " >> $CALLBACK_LOG\"";
   const Project project = project_with("{" + commands + "}");
+  wait_for_both_workers(project);
   EXPECT_EQ(cluster().run(project, {"-j", "2"}).exit_code, 0);
   expect_all_seven_were_called();
 }
