@@ -98,7 +98,9 @@ Task<bool> Session::wait_for_broker(Signal& signal, Clock::time_point since) {
   co_return is_in_time || deadline() > Clock::now();
 }
 
-std::unexpected<Error> Session::timed_out(const char* waiting_for) const {
+/// Loses the connection: whoever goes on with another must not share its deliveries with this one.
+std::unexpected<Error> Session::give_up(const char* waiting_for) {
+  lose(fmt::format("it gave no {} within {} s", waiting_for, kAnswerLimit.count()));
   return fail(ErrorKind::kTimeout, fmt::format("broker {} gave no {} within {} s", where_,
                                                waiting_for, kAnswerLimit.count()));
 }
@@ -108,7 +110,7 @@ Task<Result<Session::Turn>> Session::take_turn(amqp_channel_t channel) {
   const auto start = Clock::now();
   while ((mine.is_busy || mine.owed_answers > 0) && !lost_) {
     const bool is_in_time = co_await wait_for_broker(mine.changed, start);
-    if (!is_in_time) co_return timed_out("answer to an earlier question");
+    if (!is_in_time) co_return give_up("answer to an earlier question");
   }
   if (lost_) co_return std::unexpected(*lost_);
   co_return Turn(mine);
@@ -132,8 +134,7 @@ Task<Result<Answer>> Session::call(amqp_channel_t channel, Outbox::Send method) 
     if (is_in_time || mine.outcome) continue;
     debt.call = nullptr;
     // A late answer would be taken for that of the next method.
-    lose(fmt::format("it gave no answer within {} s", kAnswerLimit.count()));
-    co_return timed_out("answer");
+    co_return give_up("answer");
   }
   debt.call = nullptr;
   co_return *std::exchange(mine.outcome, std::nullopt);

@@ -259,6 +259,20 @@ TEST_F(AmqpConnectionTest, AHangingBrokerIsNoticedByItsHeartbeats) {
   shared_rabbit().resume();
 }
 
+/// Its deliveries would be lost to whoever connects again.
+TEST_F(AmqpConnectionTest, AMessageThatIsNotConfirmedInTimeEndsTheConnection) {
+  address_.heartbeat = seconds(600);
+  run([this]() -> Task<void> {
+    const auto connection = co_await connected();
+    co_await declare_both(*connection);
+    shared_rabbit().pause();
+    EXPECT_EQ(must_fail(co_await connection->publish(messages_to(named("work"), one("x")))).kind,
+              ErrorKind::kTimeout);
+    EXPECT_EQ(must_fail(co_await connection->next_event()).kind, ErrorKind::kConnectionLost);
+  });
+  shared_rabbit().resume();
+}
+
 TEST_F(AmqpConnectionTest, AHangingBrokerWithAFullSocketIsNoticedToo) {
   address_.heartbeat = seconds(1);
   run([this]() -> Task<void> {

@@ -82,7 +82,7 @@ Task<Result<void>> Session::wait_until_confirmed(std::shared_ptr<PublishBatch> b
     const bool is_in_time =
         co_await wait_for_broker(batch->changed, std::max(start, last_progress_));
     if (!is_in_time && Clock::now() - last_progress_ > kAnswerLimit)
-      co_return timed_out("confirmation of a message");
+      co_return give_up("confirmation of a message");
   }
   // NOLINTNEXTLINE(bugprone-unchecked-optional-access): checked by the if.
   if (batch->error) co_return std::unexpected(*batch->error);
@@ -97,7 +97,7 @@ Task<Result<void>> Session::wait_until_sendable() {
     const bool is_in_time =
         co_await wait_for_broker(writable_again_, std::max(start, last_progress_));
     if (!is_in_time && Clock::now() - last_progress_ > kAnswerLimit)
-      co_return timed_out("sign of reading what we send");
+      co_return give_up("sign of reading what we send");
   }
   if (lost_) co_return std::unexpected(*lost_);
   co_return Result<void>();

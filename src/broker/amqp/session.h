@@ -102,7 +102,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Task<Result<Answer>> ask_for_queue(std::string name);
   Task<Result<void>> bind(std::string queue, std::string topic);
   Task<bool> wait_for_broker(Signal& signal, Clock::time_point since);
-  [[nodiscard]] std::unexpected<Error> timed_out(const char* waiting_for) const;
+  [[nodiscard]] std::unexpected<Error> give_up(const char* waiting_for);
   [[nodiscard]] Call& call_on(amqp_channel_t channel) {
     return channel == kMainChannel ? main_call_ : scratch_call_;
   }
