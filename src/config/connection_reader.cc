@@ -138,7 +138,8 @@ const Table<Draft>& keys() {
        inner_text(&Connection::virtual_host)},
       {{"heartbeat"},
        "A dead peer is noticed after two to three of them; that of the originator also says how "
-       "often workers show themselves, at least every ten seconds. Default: 10.",
+       "often workers show themselves, at least every ten seconds. They are given up after three "
+       "such signs, though not before 15 s. Default: 10.",
        heartbeat()},
       {{"tls", "ssl"}, "TLS, with the system's authorities or as the object says.", tls()},
   };

@@ -185,8 +185,9 @@ const Table<Timeouts>& timeout_keys() {
        duration(&Timeouts::grace)},
       {{"start"},
        "Give up (exit code 6) when no listener works on the job for so long; after ten seconds "
-       "when "
-       "each that answered has failed. Default: 60.",
+       "when each that answered has failed. `gorgon resume` waits as long for a broker that is "
+       "away "
+       "(exit code 3), once to reach it and once to take the job up. Default: 60.",
        duration(&Timeouts::start)},
       {{"callback"},
        "A callback that runs longer is killed and has failed. 0: never. Default: 600.",

@@ -121,8 +121,8 @@ void Originator::handle(const broker::Delivery& delivery) {
 }
 
 /// A second start is a second try, and a second end that of the worker that came after. Others may
-/// come as often as they like. No two of these are equal but by being delivered again: an attempt
-/// is started once, and the rest have ids.
+/// come as often as they like. Of these, only one that is delivered again is equal to another: they
+/// have ids.
 bool Originator::counts_each_time(const protocol::Message& message) {
   return std::holds_alternative<protocol::UnitStarted>(message) ||
          std::holds_alternative<protocol::UnitReturned>(message) ||
@@ -260,7 +260,11 @@ void Originator::accept(results::UnitResult result, const std::string& run,
 /// What became of units that came back: the ledger knows how their workers ended.
 void Originator::settle_returned() {
   auto settled = state_.settle_returned();
-  std::ranges::move(settled.again, std::back_inserter(to_republish_));
+  for (const results::Unit* unit : settled.again) {
+    // A dead letter may be delivered again before its unit is published.
+    if (std::ranges::find(to_republish_, unit) == to_republish_.end())
+      to_republish_.push_back(unit);
+  }
   for (results::UnitResult& result : settled.given_up) give_up(std::move(result));
 }
 

@@ -44,7 +44,13 @@ Task<void> Originator::close_job() {
   }
   if (broker_ && !is_connection_lost_ && has_queues_) co_await say_goodbye();
   miss_goodbyes(Clock::time_point::max());
-  if (shipment_) co_await take_back_tree();
+  if (shipment_) {
+    co_await take_back_tree();
+  } else if (is_taken_up_) {
+    // It ended before it came to the tree, and nobody else knows where that stands.
+    auto removing = Shipment::remove_partial(shipment_options());
+    co_await within(kCancelLimit, std::move(removing));
+  }
   if (broker_) co_await broker_->close();
   if (local_) co_await local_->stop();
   close_units();
@@ -81,15 +87,13 @@ Task<void> Originator::until_cancel_limit() {
 /// comes during the goodbyes, they are told to stop at once.
 Task<void> Originator::say_goodbye() {
   if (!outcome_) {
-    std::string farewell = for_listeners(protocol::JobOver{job_});
-    auto ending = end_job(std::move(farewell));
+    auto ending = end_job();
     co_await within(kCancelLimit, std::move(ending));
     co_await wait_for_goodbyes(runner::callback_limit(options_.config.timeouts.callback) +
                                kCancelLimit);
   }
   if (outcome_ && broker_) {
-    std::string farewell = for_listeners(protocol::CancelJob{job_});
-    auto ending = end_job(std::move(farewell));
+    auto ending = end_job();
     co_await within(kCancelLimit, std::move(ending));
     co_await wait_for_goodbyes(kCancelLimit);
   }
@@ -98,19 +102,25 @@ Task<void> Originator::say_goodbye() {
   co_await within(kCancelLimit, std::move(deleting));
 }
 
-Task<void> Originator::end_job(std::string farewell) {
+Task<void> Originator::end_job() {
+  std::string farewell =
+      outcome_ ? for_listeners(protocol::CancelJob{job_}) : for_listeners(protocol::JobOver{job_});
   std::vector<broker::Message> messages;
   messages.push_back({broker::to_topic(protocol::control_topic(cluster())), std::move(farewell)});
   (void)co_await broker_->publish(std::move(messages));
   co_await delete_work_queues();
 }
 
-/// A broker that stood still for a while takes us for dead when it goes on, often just now.
+/// A broker that stood still for a while takes us for dead when it goes on, often just now; then
+/// the farewell may not have reached it either.
 Task<void> Originator::delete_reply_queue() {
   const auto deleted = co_await broker_->delete_queue(protocol::reply_queue(job_));
   if (deleted || !broker::means_outage(deleted.error())) co_return;
+  show_reason("for the broker: it is to delete the queues of the job");
   const auto connected = co_await connect();
-  if (connected) (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
+  if (!connected) co_return;
+  co_await end_job();
+  (void)co_await broker_->delete_queue(protocol::reply_queue(job_));
 }
 
 /// Workers let their runners finish, machines run after_creating_workers. Everyone who is still

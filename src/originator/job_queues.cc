@@ -56,6 +56,8 @@ std::string user_and_host() {
 }  // namespace
 
 Task<Result<void>> Originator::connect() {
+  // One that is lost only in our eyes would go on taking replies.
+  if (const auto earlier = std::exchange(broker_, nullptr)) co_await earlier->close();
   broker::Address address =
       local_ ? local_->address() : broker::Address(*options_.config.connection);
   std::string name = "gorgon job " + job_;
@@ -302,16 +304,18 @@ Task<Result<void>> Originator::take_up_job() {
   co_return co_await unless_ended(std::move(restoring), std::move(reason), limit);
 }
 
-/// With a broker that is away just now: the one who has died would have waited as well. Gives up
-/// when a job would that nobody works on.
+/// With a broker that is away just now, or whose queues are (RabbitMQ has none of a node that is
+/// stopping): the one who has died would have waited as well. Gives up when a job would that nobody
+/// works on.
 Task<Result<void>> Originator::patiently(Task<Result<void>> (Originator::*step)()) {
   const auto give_up =
       Clock::now() + std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start);
   for (auto pause = 250ms;;) {
     auto done = co_await (this->*step)();
     if (done || local_) co_return done;
-    const bool may_pass =
-        done.error().kind == ErrorKind::kUnavailable || broker::means_outage(done.error());
+    const ErrorKind kind = done.error().kind;
+    const bool may_pass = kind == ErrorKind::kUnavailable || kind == ErrorKind::kNotFound ||
+                          broker::means_outage(done.error());
     if (!may_pass || Clock::now() + pause > give_up) co_return done;
     log::warning("{}; trying again", done.error().message);
     is_connection_lost_ = true;
@@ -363,8 +367,7 @@ Task<Result<void>> Originator::restore_goodbyes() {
   broker::ReplyQueue reply_queue{.name = replies};
   GORGON_CO_TRY(co_await broker_->declare_reply_queue(std::move(reply_queue)));
   GORGON_CO_TRY(co_await broker_->consume(replies, kReplyPrefetch));
-  std::string farewell = for_listeners(protocol::JobOver{job_});
-  co_await end_job(std::move(farewell));
+  co_await end_job();
   notice(Notice::Level::kInfo, "connected to the broker again");
   co_return Result<void>();
 }

@@ -81,7 +81,7 @@ class Originator {
   [[nodiscard]] Task<void> wait_for_goodbyes(Clock::duration limit);
   void miss_goodbyes(Clock::time_point silent_since);
   void miss_goodbye(const std::string& who);
-  [[nodiscard]] Task<void> end_job(std::string farewell);
+  [[nodiscard]] Task<void> end_job();
   [[nodiscard]] Task<void> delete_reply_queue();
   [[nodiscard]] Task<void> call_after_job_finishes();
   [[nodiscard]] Task<Result<std::optional<std::string>>> call_here(config::Callback callback);

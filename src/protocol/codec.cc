@@ -296,15 +296,13 @@ template <>
 struct Codec<UnitStarted> {
   static constexpr std::string_view kName = "unit_started";
   static Json write(const UnitStarted& m) {
-    return {{"job", m.job},
-            {"unit", m.unit},
-            {"attempt", m.attempt},
-            {"host", m.host},
-            {"worker", m.worker}};
+    return {{"job", m.job},         {"id", m.id},     {"unit", m.unit},
+            {"attempt", m.attempt}, {"host", m.host}, {"worker", m.worker}};
   }
   static UnitStarted read(ObjectReader& in) {
     UnitStarted m;
     m.job = in.text("job");
+    m.id = in.text_or("id", "");
     m.unit = in.text("unit");
     m.attempt = read_count(in, "attempt", 1);
     m.host = in.text("host");

@@ -88,6 +88,7 @@ TEST(CodecTest, AJobOfBeforeHasFewerLimits) {
 }
 
 TEST(CodecTest, EqualMessagesThatCountEachTimeDiffer) {
+  EXPECT_NE(encode(UnitStarted{.job = "j"}), encode(UnitStarted{.job = "j"}));
   EXPECT_NE(encode(UnitReturned{.job = "j"}), encode(UnitReturned{.job = "j"}));
   EXPECT_NE(encode(WorkerDone{.job = "j"}), encode(WorkerDone{.job = "j"}));
   const WorkerDied sent{.job = "j", .host = "h", .worker = "1"};

@@ -91,6 +91,7 @@ struct UnitMessage {
 
 struct UnitStarted {
   std::string job;
+  std::string id = unique_id();
   std::string unit;
   std::uint32_t attempt = 1;  ///< That of the unit's message.
   std::string host;

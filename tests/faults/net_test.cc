@@ -289,9 +289,14 @@ TEST_F(NetFaultTest, DiskOfTheBrokerIsFullAndItIsStartedAgain) {
     const Sample sample = add_sample(cluster(), {.slow = 36});
     Program& run = start_run(sample);
     const auto ballast = rabbit().data_folder() / "ballast";
+    const std::size_t reasons_before = Cluster::so_far(run).waiting.size();
     EXPECT_TRUE(fill_disk(ballast));
-    EXPECT_TRUE(eventually(kPatience, [&] { return !Cluster::so_far(run).waiting.empty(); }))
-        << cluster().logs();
+    EXPECT_TRUE(eventually(kPatience, [&] {
+      const auto waiting = Cluster::so_far(run).waiting;
+      return std::any_of(
+          waiting.begin() + static_cast<std::ptrdiff_t>(reasons_before), waiting.end(),
+          [](const std::string& reason) { return reason.contains("for the broker"); });
+    })) << cluster().logs();
     std::filesystem::remove(ballast);
     rabbit().kill();
     ASSERT_TRUE(rabbit().restart());

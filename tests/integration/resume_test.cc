@@ -257,6 +257,37 @@ TEST_F(ResumeTest, ABrokerThatComesBackIsWaitedFor) {
   const FinishedRun resumed = cluster().finish(again);
   EXPECT_EQ(differences(gated_units(4), resumed.report), "");
   EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
+  EXPECT_EQ(runs_of(cluster()).at("1"), 1);
+}
+
+/// The tree on the file server is known to nobody else.
+TEST_F(ResumeTest, OneThatIsInterruptedWhileItWaitsForTheBrokerTakesTheTreeBack) {
+  cluster().start_two_listeners();
+  const auto server = cluster().folder() / "server";
+  const auto files = server / "files";
+  std::filesystem::create_directories(files);
+  const string port = std::to_string(free_port());
+  ASSERT_EQ(
+      cluster().gorgon({"start_rsync", "files", "--port", port}, server, 20s, server).exit_code, 0);
+  const Project project = add_gated_project(cluster(), 4, 1);
+  cluster().configure(project, R"("job": {"sync": {"rsync_transport": "anonymous"}},)"
+                               R"( "file_server": {"host": "127.0.0.1", "port": )" +
+                                   port + "}");
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(has_verdicts(run, 1)) << cluster().logs();
+  kill(run);
+  shared_rabbit().kill();
+  EXPECT_FALSE(std::filesystem::is_empty(files));
+  Program& resumed = start_resume(cluster(), project);
+  EXPECT_TRUE(eventually(60s, [&] { return !Cluster::so_far(resumed).waiting.empty(); }));
+  resumed.signal(SIGINT);
+  EXPECT_EQ(cluster().finish(resumed).exit_code, 130);
+  EXPECT_TRUE(std::filesystem::is_empty(files));
+  EXPECT_EQ(cluster().gorgon({"stop_rsync"}, server, 20s, server).exit_code, 0);
+  ASSERT_TRUE(shared_rabbit().restart());
+  open_gate(cluster());
+  for (const string& queue : cluster().job_queues())  // As after their two minutes.
+    EXPECT_TRUE(shared_rabbit().rabbitmqctl({"delete_queue", queue}));
 }
 
 /// A run that was started from elsewhere, with a configuration beside a gorgon.json that leads
