@@ -223,7 +223,8 @@ void Originator::handle(const protocol::UnitStarted& message) {
                                     .file = unit->file,
                                     .host = message.host,
                                     .worker = message.worker,
-                                    .attempt = tries});
+                                    .attempt = tries,
+                                    .at = run_clock()});
 }
 
 void Originator::handle(protocol::UnitSlow message) {
@@ -254,7 +255,7 @@ void Originator::accept(results::UnitResult result, const std::string& run,
     reporter_.on(
         results::CaseFinished{.unit = unit, .result = &*recorded, .test_case = &test_case});
   }
-  reporter_.on(results::UnitFinished{.unit = unit, .result = &*recorded});
+  reporter_.on(results::UnitFinished{.unit = unit, .result = &*recorded, .at = run_clock()});
 }
 
 /// What became of units that came back: the ledger knows how their workers ended.
@@ -317,7 +318,8 @@ void Originator::handle(protocol::HostState message) {
   reporter_.on(results::HostChanged{.host = message.host,
                                     .state = shown,
                                     .workers = message.workers,
-                                    .message = message.message.empty() ? "" : what()});
+                                    .message = message.message.empty() ? "" : what(),
+                                    .at = run_clock()});
 }
 
 /// It has left the job. Workers of which it says so only after all verdicts are in, and which have

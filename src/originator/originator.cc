@@ -62,6 +62,12 @@ std::chrono::seconds age_of_job(const Journal& journal) {
                   std::chrono::seconds(0));
 }
 
+double unix_time(std::chrono::steady_clock::time_point when) {
+  const auto age = std::chrono::steady_clock::now() - when;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now - age).count();
+}
+
 std::size_t default_slots() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 }  // namespace
@@ -91,6 +97,7 @@ Task<int> Originator::run() {
   started_ = Clock::now();
   if (is_taken_up_) started_ -= age_of_job(*journal_);
   reporter_.on(results::RunStarted{.job = job_,
+                                   .started_at = unix_time(started_),
                                    .units = state_.units(),
                                    .expected_seconds = expected_seconds_,
                                    .is_local = !options_.config.connection.has_value()});
@@ -331,9 +338,7 @@ Task<void> Originator::call_after_job_finishes() {
 Task<int> Originator::finish() {
   using results::Verdict;
   results::RunFinished finished{
-      .units = state_.units().size(),
-      .cases = state_.case_count(),
-      .seconds = std::chrono::duration<double>(Clock::now() - started_).count()};
+      .units = state_.units().size(), .cases = state_.case_count(), .seconds = run_clock()};
   const bool tests_failed = state_.count(Verdict::kFailed) + state_.count(Verdict::kCrashed) +
                                 state_.count(Verdict::kTimedOut) >
                             0;

@@ -29,6 +29,7 @@
 #include "report/reporter.h"
 #include "results/exit_code.h"
 #include "results/job_state.h"
+#include "results/run_event.h"
 
 namespace gorgon::originator {
 
@@ -158,6 +159,9 @@ class Originator {
   void show_reason(std::string reason);
   void end(int exit_code, std::string reason);
   void notice(results::Notice::Level level, std::string text);
+  [[nodiscard]] results::RunClock run_clock() const {
+    return std::chrono::duration<double>(Clock::now() - started_).count();
+  }
 
   asio::any_io_executor executor_;
   StartOptions options_;

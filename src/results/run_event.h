@@ -1,4 +1,5 @@
-// What a run tells its reporters, in the order it happens. Values only.
+// What a run tells its reporters, in the order it happens; live, or again from the record of a run
+// that is over. Values only.
 #pragma once
 
 #include <chrono>
@@ -13,8 +14,13 @@
 
 namespace gorgon::results {
 
+/// Seconds since the run began, by the originator's clock. Of a run that was taken up by `gorgon
+/// resume`, what happened before has the time at which it was told again.
+using RunClock = double;
+
 struct RunStarted {
   std::string job;
+  double started_at = 0;        ///< Unix seconds.
   std::span<const Unit> units;  ///< In planned order. They live as long as the run.
   std::optional<double>
       expected_seconds;  ///< Sum of the recorded runtimes; nullopt when nothing is recorded.
@@ -32,6 +38,7 @@ struct HostChanged {
   State state = State::kPreparing;
   std::size_t workers = 0;  ///< Workers of this job there now.
   std::string message;      ///< kFailed: why, with output and backtrace.
+  RunClock at = 0;
 };
 struct UnitStarted {
   std::string unit;
@@ -39,6 +46,7 @@ struct UnitStarted {
   std::string host;
   std::string worker;
   std::uint32_t attempt = 1;
+  RunClock at = 0;
 };
 /// A unit that takes its time.
 struct UnitSlow {
@@ -60,6 +68,7 @@ struct CaseFinished {
 struct UnitFinished {
   const Unit* unit = nullptr;          ///< Lives as long as the run.
   const UnitResult* result = nullptr;  ///< Borrowed for the call.
+  RunClock at = 0;
 };
 /// Something the user should read that is no verdict: "worker 2 on build3 died; its file is run
 /// again".

@@ -1,5 +1,6 @@
 #include "results/verdict.h"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -53,6 +54,17 @@ std::optional<CaseStatus> case_status_named(std::string_view name) {
     if (name_of(status) == name) return status;
   }
   return std::nullopt;
+}
+
+bool is_flaky(const TestCase& test_case) {
+  return test_case.status == CaseStatus::kPassed && !test_case.earlier_failures.empty();
+}
+
+bool is_flaky(const UnitResult& result) {
+  return result.verdict == Verdict::kPassed &&
+         (!result.earlier_errors.empty() ||
+          std::ranges::any_of(result.cases,
+                              [](const TestCase& test_case) { return is_flaky(test_case); }));
 }
 
 }  // namespace gorgon::results

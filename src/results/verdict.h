@@ -46,6 +46,9 @@ struct TestCase {
   std::string pending_message;
   std::string output;  ///< Captured standard output and error, valid UTF-8, capped; a cut says so
                        ///< in the text.
+  /// How its earlier tries failed, oldest first, when its unit was tried again; one that has passed
+  /// since is flaky.
+  std::vector<Failure> earlier_failures;
   friend bool operator==(const TestCase&, const TestCase&) = default;
 };
 
@@ -70,7 +73,13 @@ struct UnitResult {
   std::vector<Failure> errors;  ///< What went wrong outside cases; for a crash, how it ended.
   std::string running_case;     ///< Crash or kill: name of the case that was running, if known.
   std::string output;           ///< Captured outside cases, capped; after a crash the last output.
+  std::vector<Failure> earlier_errors;  ///< Outside cases, of tries before this one; oldest first.
   friend bool operator==(const UnitResult&, const UnitResult&) = default;
 };
+
+/// Passed, after a try that did not.
+[[nodiscard]] bool is_flaky(const TestCase& test_case);
+/// Passed, and one of its cases or something outside them did not at first.
+[[nodiscard]] bool is_flaky(const UnitResult& result);
 
 }  // namespace gorgon::results
