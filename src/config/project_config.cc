@@ -253,6 +253,10 @@ const Table<ProjectConfig>& project_keys() {
       {{"runtime_file"},
        "Recorded seconds per file, for the next run's order. Default: `.gorgon/runtimes.json`.",
        project_path(&Config::runtime_file)},
+      {{"history_runs"},
+       "How many runs stay recorded in `.gorgon/history.db`, for `gorgon runs`. 0: none. Default: "
+       "100.",
+       count(&Config::history_runs, 0, 100'000)},
       {{"originator_log_file"},
        "Log of `gorgon start`. Default: none.",
        project_path(&Config::originator_log_file)},

@@ -105,6 +105,7 @@ struct ProjectConfig {
   Job job;
   std::uint32_t max_attempts = 2;  ///< At a unit that takes its worker or machine down.
   Timeouts timeouts;
+  std::uint32_t history_runs = 100;  ///< How many runs stay recorded; 0: none is.
 };
 
 /// Reads `file` (gorgon.json) and gorgon_secret.json beside it, deep-merged over it. A missing

@@ -32,7 +32,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
-#include "originator/own_folder.h"
+#include "config/own_folder.h"
 #include "protocol/codec.h"
 #include "protocol/messages.h"
 #include "results/verdict.h"
@@ -55,7 +55,7 @@ constexpr std::size_t kWriteBytes = std::size_t{256} * 1024;
 constexpr std::size_t kMaxLineBytes = std::size_t{256} * 1024 * 1024;
 
 std::filesystem::path folder_of(const std::filesystem::path& project) {
-  return project / kOwnFolder / "jobs";
+  return project / config::kOwnFolder / "jobs";
 }
 
 std::filesystem::path file_of(const std::filesystem::path& project, const std::string& job) {
@@ -203,7 +203,7 @@ Result<Journal> Journal::create(const std::filesystem::path& project, JobHead he
   std::filesystem::create_directories(folder.parent_path(), error);
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
     return fail_errno("cannot make " + folder.string(), errno);
-  GORGON_TRY(hide_own_folder(project));
+  GORGON_TRY(config::hide_own_folder(project));
   // Others look for journals meanwhile: it gets its name when it is whole and locked.
   const std::filesystem::path file = file_of(project, job);
   const std::filesystem::path new_file = folder / (job + std::string(kNewSuffix));

@@ -21,7 +21,7 @@
 
 #include "base/files.h"
 #include "base/result.h"
-#include "originator/own_folder.h"
+#include "config/own_folder.h"
 #include "protocol/codec.h"
 #include "protocol/messages.h"
 #include "results/verdict.h"
@@ -47,7 +47,9 @@ using testing::SizeIs;
 class JournalTest : public testing::Test {
  protected:
   [[nodiscard]] const fs::path& project() const { return directory_.path(); }
-  [[nodiscard]] fs::path file() const { return project() / kOwnFolder / "jobs" / "abc1.journal"; }
+  [[nodiscard]] fs::path file() const {
+    return project() / config::kOwnFolder / "jobs" / "abc1.journal";
+  }
   [[nodiscard]] std::string text() const { return read_file(file()).value(); }
   void write(const std::string& text) const { ASSERT_TRUE(write_file(file(), text)); }
 
@@ -179,7 +181,7 @@ TEST_F(JournalTest, OnlyItsOwnerMayRead) {
   (void)Journal::create(project(), head_, units_).value();
   EXPECT_EQ(fs::status(file()).permissions(), fs::perms::owner_read | fs::perms::owner_write);
   EXPECT_EQ(fs::status(file().parent_path()).permissions(), fs::perms::owner_all);
-  EXPECT_EQ(read_file(project() / kOwnFolder / ".gitignore").value(), "*\n");
+  EXPECT_EQ(read_file(project() / config::kOwnFolder / ".gitignore").value(), "*\n");
 }
 
 TEST_F(JournalTest, CutOffJobsAreListedUntilTheyAreOld) {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "originator/own_folder.h"
+#include "config/own_folder.h"
 #include "plan/failed_files.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"
@@ -24,8 +24,9 @@ namespace {
 
 std::filesystem::path runtime_file(const StartOptions& options) {
   const auto& configured = options.config.runtime_file;
-  return options.project /
-         (configured.empty() ? std::filesystem::path(kOwnFolder) / "runtimes.json" : configured);
+  return options.project / (configured.empty()
+                                ? std::filesystem::path(config::kOwnFolder) / "runtimes.json"
+                                : configured);
 }
 
 }  // namespace
@@ -76,7 +77,7 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
   if (!measured.empty()) {
     note("runtimes were", plan::record_runtimes(runtime_file(options), options.project, measured));
   }
-  note(".gorgon/.gitignore was", hide_own_folder(options.project));
+  note(".gorgon/.gitignore was", config::hide_own_folder(options.project));
   if (!options.config.failed_files.empty()) {
     note("the failed files were",
          plan::write_failed_files(options.project / options.config.failed_files, failed));

@@ -38,32 +38,6 @@ void add_unit(OrderedJson& json, const std::string& file, const std::string& id)
   json["unit_id"] = id;
 }
 
-std::string_view name_of(HostChanged::State state) {
-  switch (state) {
-    case HostChanged::State::kPreparing:
-      return "preparing";
-    case HostChanged::State::kReady:
-      return "ready";
-    case HostChanged::State::kFailed:
-      return "failed";
-    case HostChanged::State::kLeft:
-      return "left";
-  }
-  return "left";
-}
-
-std::string_view name_of(Notice::Level level) {
-  switch (level) {
-    case Notice::Level::kInfo:
-      return "info";
-    case Notice::Level::kWarning:
-      return "warning";
-    case Notice::Level::kError:
-      return "error";
-  }
-  return "error";
-}
-
 /// One sentence for a unit's `error`: null for a unit without one.
 OrderedJson error_text(const results::UnitResult& result) {
   if (result.errors.empty()) return nullptr;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "results/verdict.h"
@@ -87,5 +88,11 @@ struct RunFinished {
 
 using RunEvent = std::variant<RunStarted, Waiting, HostChanged, UnitStarted, UnitSlow, CaseFinished,
                               UnitFinished, Notice, RunFinished>;
+
+/// The names used in JSON events and in the record of runs: "ready", "warning".
+[[nodiscard]] std::string_view name_of(HostChanged::State state);
+[[nodiscard]] std::string_view name_of(Notice::Level level);
+[[nodiscard]] std::optional<HostChanged::State> host_state_named(std::string_view name);
+[[nodiscard]] std::optional<Notice::Level> notice_level_named(std::string_view name);
 
 }  // namespace gorgon::results

@@ -5,11 +5,11 @@
 
 #include "base/result.h"
 
-namespace gorgon::originator {
+namespace gorgon::config {
 
 inline constexpr const char* kOwnFolder = ".gorgon";
 
 /// Keeps it from being committed. Does nothing where there is none. kIo.
 [[nodiscard]] Result<void> hide_own_folder(const std::filesystem::path& project);
 
-}  // namespace gorgon::originator
+}  // namespace gorgon::config

@@ -1,4 +1,4 @@
-#include "originator/own_folder.h"
+#include "config/own_folder.h"
 
 #include <filesystem>
 #include <system_error>
@@ -6,7 +6,7 @@
 #include "base/files.h"
 #include "base/result.h"
 
-namespace gorgon::originator {
+namespace gorgon::config {
 
 Result<void> hide_own_folder(const std::filesystem::path& project) {
   const auto ignore_file = project / kOwnFolder / ".gitignore";
@@ -16,4 +16,4 @@ Result<void> hide_own_folder(const std::filesystem::path& project) {
   return write_file(ignore_file, "*\n");
 }
 
-}  // namespace gorgon::originator
+}  // namespace gorgon::config

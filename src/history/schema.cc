@@ -1,0 +1,124 @@
+#include "history/schema.h"
+
+#include <fmt/core.h>
+
+#include "base/result.h"
+#include "history/database.h"
+
+namespace gorgon::history {
+
+namespace {
+
+/// Grows with every change that older programs would misread.
+constexpr int kVersion = 1;
+
+/// Names of cases are kept once, however many runs they were in: they are most of the text of a run
+/// that passes. "try" counts back from the verdict: 0 is what decided it, 1 what came before.
+constexpr const char* kTables = R"(
+CREATE TABLE runs(
+  number INTEGER PRIMARY KEY,
+  job TEXT NOT NULL UNIQUE,
+  started_at REAL NOT NULL,
+  expected_seconds REAL,
+  is_local INTEGER NOT NULL,
+  arguments TEXT NOT NULL,
+  seconds REAL,
+  exit_code INTEGER,
+  reason TEXT
+);
+CREATE TABLE tests(
+  id INTEGER PRIMARY KEY,
+  file TEXT NOT NULL,
+  case_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  location TEXT NOT NULL,
+  UNIQUE(file, case_id, name, location)
+);
+CREATE TABLE units(
+  run INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  file TEXT NOT NULL,
+  only_cases TEXT NOT NULL,
+  except_cases TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  host TEXT NOT NULL,
+  worker TEXT NOT NULL,
+  running_case TEXT NOT NULL,
+  output TEXT NOT NULL,
+  PRIMARY KEY(run, position)
+) WITHOUT ROWID;
+CREATE TABLE cases(
+  run INTEGER NOT NULL,
+  unit INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  test INTEGER NOT NULL REFERENCES tests(id),
+  status TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  is_flaky INTEGER NOT NULL,
+  pending TEXT NOT NULL,
+  output TEXT NOT NULL,
+  PRIMARY KEY(run, unit, position),
+  FOREIGN KEY(run, unit) REFERENCES units(run, position) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX cases_of_test ON cases(test);
+CREATE TABLE failures(
+  run INTEGER NOT NULL,
+  unit INTEGER NOT NULL,
+  case_position INTEGER NOT NULL,
+  try INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  stage TEXT NOT NULL,
+  class TEXT NOT NULL,
+  message TEXT NOT NULL,
+  backtrace TEXT NOT NULL,
+  PRIMARY KEY(run, unit, case_position, try, position),
+  FOREIGN KEY(run, unit) REFERENCES units(run, position) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE TABLE events(
+  run INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  at REAL NOT NULL,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  unit INTEGER,
+  unit_id TEXT NOT NULL,
+  host TEXT NOT NULL,
+  worker TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  PRIMARY KEY(run, position)
+) WITHOUT ROWID;
+)";
+
+Result<std::int64_t> version_of(Database& database) {
+  GORGON_TRY_ASSIGN(Statement statement, database.prepare("PRAGMA user_version"));
+  GORGON_TRY(statement.step());
+  return statement.integer(0);
+}
+
+}  // namespace
+
+Result<void> prepare_tables(Database& database) {
+  // Readers and one writer at once; a loss of power may cost the last seconds, never the file.
+  GORGON_TRY(
+      database.execute("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+                       "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON"));
+  // Two first runs at once: one of them makes the tables.
+  GORGON_TRY(database.execute("BEGIN IMMEDIATE"));
+  GORGON_TRY_ASSIGN(const std::int64_t version, version_of(database));
+  if (version > kVersion) {
+    return fail(ErrorKind::kUsage,
+                fmt::format("it was written by a newer gorgon (format {}, this one knows {})",
+                            version, kVersion));
+  }
+  if (version == 0) {
+    GORGON_TRY(database.execute(kTables));
+    GORGON_TRY(database.execute(fmt::format("PRAGMA user_version = {}", kVersion).c_str()));
+  }
+  return database.execute("COMMIT");
+}
+
+}  // namespace gorgon::history
