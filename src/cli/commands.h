@@ -53,6 +53,20 @@ int resume(
     const ResumeCommand& command,
     const std::function<std::optional<StartCommand>(const std::vector<std::string>&)>& parse);
 
+struct RunsCommand {
+  enum class Action { kList, kShow, kExport, kDiff, kSlow, kFlaky, kPrune };
+  Action action = Action::kList;
+  std::vector<std::string> runs;  ///< As history::Store::find() takes them; kShow, kExport: at most
+                                  ///< one, the latest without; kDiff: at most two.
+  std::optional<std::size_t> count;  ///< -n: of lines, of runs that are looked at, or that stay.
+  bool files = false;                ///< kSlow: files instead of cases.
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;
+  Presentation presentation;
+};
+/// The record of a project's runs.
+int runs(const RunsCommand& command);
+
 struct ListenCommand {
   std::optional<std::filesystem::path> config_file;
   std::optional<std::string> slots;  ///< A number or "auto".

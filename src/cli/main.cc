@@ -166,6 +166,7 @@ class CommandLine {
     app_.require_subcommand(0, 1);
     add_start();
     add_resume();
+    add_runs();
     add_listen();
     add_ping();
     add_file_server();
@@ -268,6 +269,36 @@ class CommandLine {
         "Machines that are at work on the run go on; results that came meanwhile count. Files "
         "without a verdict are run, with the tree of the run if it is still there. Ends as the "
         "run would have ended, with the same exit codes; 4 when there is nothing to resume.");
+  }
+
+  void add_runs() {
+    using Action = RunsCommand::Action;
+    CLI::App* app =
+        command("runs", "Show what is recorded of earlier runs", [this] { return runs(runs_); });
+    add_words<Action>(*app, "action", runs_.action,
+                      {{"list", Action::kList},
+                       {"show", Action::kShow},
+                       {"export", Action::kExport},
+                       {"diff", Action::kDiff},
+                       {"slow", Action::kSlow},
+                       {"flaky", Action::kFlaky},
+                       {"prune", Action::kPrune}},
+                      "list (the default), show, export, diff, slow, flaky or prune", "ACTION");
+    app->add_option("runs", runs_.runs,
+                    "A run's number or job id, latest, or ~N: the Nth before it")
+        ->type_name("RUN");
+    add_number<std::size_t>(*app, "-n,--count", runs_.count, 1, 100'000,
+                            "list: so many runs (20); slow, flaky: look at so many runs (20); "
+                            "prune: keep so many",
+                            "N");
+    app->add_flag("--files", runs_.files, "slow: files instead of cases");
+    add_config_option(*app, runs_);
+    add_presentation(*app, runs_.presentation);
+    app->footer(
+        "show [RUN] is the report at the end of a run, once more. export [RUN] writes its events "
+        "as JSON lines. diff [BEFORE [AFTER]] says which cases broke, were fixed, came, went, or "
+        "changed their time by a factor of two; without names, between the last two runs. Exit "
+        "code 4 when no such run is recorded.");
   }
 
   /// What `gorgon start ARGUMENTS` means.
@@ -485,6 +516,7 @@ class CommandLine {
   std::vector<std::pair<CLI::App*, std::function<int()>>> calls_;
   StartCommand start_;
   ResumeCommand resume_;
+  RunsCommand runs_;
   ListenCommand listen_;
   LocalListenerCommand local_;
   PingCommand ping_;

@@ -20,9 +20,12 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/presentation.h"
 #include "cli/secrets.h"
 #include "cli/signing_key.h"
 #include "config/project_config.h"
+#include "history/recorder.h"
+#include "history/store.h"
 #include "originator/journal.h"
 #include "originator/make_plan.h"
 #include "originator/originator.h"
@@ -31,7 +34,6 @@
 #include "report/json_events.h"
 #include "report/look.h"
 #include "report/reporter.h"
-#include "report/terminal.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
 
@@ -60,9 +62,6 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   return options;
 }
 
-/// How often the wait for a slow reader of our output looks whether it has gone.
-constexpr auto kFlushStep = std::chrono::seconds(1);
-
 report::Rerun how_to_rerun(const StartCommand& command, const originator::StartOptions& options) {
   report::Rerun rerun;
   if (command.config_is_required) rerun.options = {"--config", command.config_file.string()};
@@ -75,27 +74,27 @@ report::Rerun how_to_rerun(const StartCommand& command, const originator::StartO
   return rerun;
 }
 
-std::unique_ptr<report::Reporter> make_reporter(const StartCommand& command,
-                                                const originator::StartOptions& options) {
-  if (command.presentation.format == MessageFormat::kJson)
-    return std::make_unique<report::JsonEventsReporter>(STDOUT_FILENO);
-  const auto verbosity = command.presentation.quiet     ? report::Verbosity::kQuiet
-                         : command.presentation.verbose ? report::Verbosity::kVerbose
-                                                        : report::Verbosity::kNormal;
-  auto terminal =
-      report::terminal_options(STDOUT_FILENO, command.presentation.color, verbosity, &std::getenv);
-  terminal.look.project_root = options.project.string();
-  terminal.look.rerun = how_to_rerun(command, options);
-  return std::make_unique<report::TerminalReporter>(STDOUT_FILENO, std::move(terminal));
+Result<std::unique_ptr<report::Reporter>> make_recorder(const originator::StartOptions& options) {
+  GORGON_TRY_ASSIGN(history::Store store, history::Store::open(options.project, true));
+  GORGON_TRY_ASSIGN(auto recorder, history::Recorder::make(std::move(store), options.arguments,
+                                                           options.config.history_runs));
+  return recorder;
 }
 
-/// Waits for a slow reader; a report that nobody can read is no good end.
-int end_report(report::Reporter& reporter, int exit_code) {
-  while (!reporter.flush(kFlushStep)) continue;
-  const int error = reporter.write_error();
-  if (error == 0) return exit_code;
-  std::fprintf(stderr, "gorgon: the report cannot be written: %s\n", std::strerror(error));
-  return exit_code == 0 ? static_cast<int>(results::kOriginatorError) : exit_code;
+/// What the user sees, and the record of the run.
+std::unique_ptr<report::Reporter> reporters_of(const StartCommand& command,
+                                               const originator::StartOptions& options) {
+  auto reporters = std::make_unique<report::Reporters>();
+  reporters->add(make_reporter(command.presentation, {.root = options.project.string(),
+                                                      .rerun = how_to_rerun(command, options)}));
+  if (options.config.history_runs == 0) return reporters;
+  auto recorder = make_recorder(options);
+  if (recorder) {
+    reporters->add(*std::move(recorder));
+  } else {
+    std::fprintf(stderr, "gorgon: the run is not recorded: %s\n", recorder.error().message.c_str());
+  }
+  return reporters;
 }
 
 /// A run that ends before it begins. Whoever reads events learns of it there as well.
@@ -201,7 +200,7 @@ int start(const StartCommand& command) {
     show_plan(*plan);
     return 0;
   }
-  const auto reporter = make_reporter(command, *options);
+  const auto reporter = reporters_of(command, *options);
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
                                     *reporter);
@@ -231,7 +230,7 @@ int resume(
   auto options = settle(start);
   if (!options) return refuse(start, options.error());
   if (const auto opened = open_log(*options); !opened) return refuse(start, opened.error());
-  const auto reporter = make_reporter(start, *options);
+  const auto reporter = reporters_of(start, *options);
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(journal),
                                     *reporter);

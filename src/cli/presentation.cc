@@ -1,0 +1,50 @@
+#include "cli/presentation.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "cli/commands.h"
+#include "report/json_events.h"
+#include "report/look.h"
+#include "report/reporter.h"
+#include "report/terminal.h"
+#include "results/exit_code.h"
+
+namespace gorgon::cli {
+
+namespace {
+
+/// How often the wait for a slow reader of our output looks whether it has gone.
+constexpr auto kFlushStep = std::chrono::seconds(1);
+
+}  // namespace
+
+std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation,
+                                                ShownProject project) {
+  if (presentation.format == MessageFormat::kJson)
+    return std::make_unique<report::JsonEventsReporter>(STDOUT_FILENO);
+  const auto verbosity = presentation.quiet     ? report::Verbosity::kQuiet
+                         : presentation.verbose ? report::Verbosity::kVerbose
+                                                : report::Verbosity::kNormal;
+  auto terminal =
+      report::terminal_options(STDOUT_FILENO, presentation.color, verbosity, &std::getenv);
+  terminal.look.project_root = std::move(project.root);
+  terminal.look.rerun = std::move(project.rerun);
+  return std::make_unique<report::TerminalReporter>(STDOUT_FILENO, std::move(terminal));
+}
+
+int end_report(report::Reporter& reporter, int exit_code) {
+  while (!reporter.flush(kFlushStep)) continue;
+  const int error = reporter.write_error();
+  if (error == 0) return exit_code;
+  std::fprintf(stderr, "gorgon: the report cannot be written: %s\n", std::strerror(error));
+  return exit_code == 0 ? static_cast<int>(results::kOriginatorError) : exit_code;
+}
+
+}  // namespace gorgon::cli

@@ -1,0 +1,27 @@
+// How a run is shown on standard output, while it runs or once more.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "report/look.h"
+#include "report/reporter.h"
+
+namespace gorgon::cli {
+
+/// What a report on the terminal says of the project.
+struct ShownProject {
+  std::string root;  ///< Absolute; taken off the paths in backtraces. Empty: they stay whole.
+  report::Rerun rerun;
+};
+
+/// Writes to standard output, as `presentation` says.
+[[nodiscard]] std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation,
+                                                              ShownProject project);
+
+/// Waits for a slow reader, without limit. Gives `exit_code`, or that of an originator's error when
+/// it is 0 and the report could not be written: one that nobody can read is no good end.
+[[nodiscard]] int end_report(report::Reporter& reporter, int exit_code);
+
+}  // namespace gorgon::cli

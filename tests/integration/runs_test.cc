@@ -1,0 +1,139 @@
+// The record of runs, and what `gorgon runs` makes of it.
+#include <algorithm>
+#include <csignal>
+#include <cstddef>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+#include "program.h"
+#include "run_report.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+
+/// The events of a run that are recorded: all but those that matter while they happen.
+string recorded_events(const string& events) {
+  std::istringstream lines(events);
+  string kept;
+  for (string line; std::getline(lines, line);) {
+    if (!line.starts_with(R"({"event":"waiting")") && !line.starts_with(R"({"event":"unit_slow")"))
+      kept += line + "\n";
+  }
+  return kept;
+}
+
+class RunsTest : public LocalTest {
+ protected:
+  FinishedRun runs(const Project& project, std::vector<string> arguments) {
+    arguments.insert(arguments.begin(), "runs");
+    return cluster().gorgon(arguments, project.folder());
+  }
+  /// How many runs are listed.
+  std::size_t recorded(const Project& project) {
+    const string list = runs(project, {"list"}).output;
+    return static_cast<std::size_t>(std::ranges::count(list, '\n')) - 1;
+  }
+};
+
+TEST_F(RunsTest, ToldAgainARunIsWhatItWas) {
+  const Project project = cluster().add_project("mixed");
+  const FinishedRun run = cluster().run(project, {"-j", "2"});
+  EXPECT_EQ(runs(project, {"export"}).output, recorded_events(run.output));
+  const FinishedRun second = cluster().run(project, {"spec/stack_spec.rb"});
+  EXPECT_EQ(runs(project, {"export"}).output, recorded_events(second.output));
+  EXPECT_EQ(runs(project, {"export", "1"}).output, recorded_events(run.output));
+  EXPECT_EQ(recorded(project), 2U);
+}
+
+TEST_F(RunsTest, CrashesAndTimeOutsAreRecordedAsTheyWere) {
+  const Project project = cluster().add_project("poison");
+  const FinishedRun run = cluster().run(project, {"--timeout", "5"}, 300s);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(runs(project, {"export"}).output, recorded_events(run.output));
+}
+
+TEST_F(RunsTest, ARunThatWasKilledAndTakenUpIsRecordedOnce) {
+  const Project project = cluster().add_slow_project(6, 0.3);
+  Program& run = cluster().start_run(project, {"-j", "1"});
+  ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).units.size() >= 2; }));
+  run.signal(SIGKILL);
+  ASSERT_TRUE(run.wait(10s));
+  const FinishedRun resumed = cluster().finish(
+      cluster().start_gorgon({"resume", "--message-format", "json"}, project.folder()));
+  EXPECT_EQ(resumed.report.units.size(), 6U);
+  EXPECT_EQ(recorded(project), 1U);
+  EXPECT_EQ(runs(project, {"export"}).output, recorded_events(resumed.output));
+}
+
+TEST_F(RunsTest, RunsAtTheSameTimeAreAllRecorded) {
+  const Project project = cluster().add_slow_project(4, 0.2);
+  Program& one = cluster().start_run(project, {"-j", "2"});
+  Program& two = cluster().start_run(project, {"-j", "2"});
+  const FinishedRun first = cluster().finish(one);
+  const FinishedRun second = cluster().finish(two);
+  EXPECT_EQ(recorded(project), 2U);
+  for (const FinishedRun* run : {&first, &second})
+    EXPECT_EQ(runs(project, {"export", run->report.job}).output, recorded_events(run->output));
+}
+
+TEST_F(RunsTest, TheRecordIsForItsUserAlone) {
+  const Project project = cluster().add_slow_project(1, 0);
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
+  const auto file = project.folder() / ".gorgon/history.db";
+  EXPECT_EQ(std::filesystem::status(file).permissions(), std::filesystem::perms(0600));
+}
+
+TEST_F(RunsTest, WhoWantsNoneHasNone) {
+  const Project project = cluster().add_slow_project(1, 0);
+  cluster().configure(project, R"("history_runs": 0)");
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
+  EXPECT_FALSE(project.has(".gorgon/history.db"));
+  const FinishedRun none = runs(project, {"show"});
+  EXPECT_EQ(none.exit_code, 4);
+  EXPECT_NE(none.errors.find("no run is recorded"), string::npos) << none.errors;
+}
+
+TEST_F(RunsTest, ARunIsShownAsItEnded) {
+  const Project project = cluster().add_project("mixed");
+  EXPECT_EQ(cluster().run(project).exit_code, 1);
+  const string shown = runs(project, {"show", "latest"}).output;
+  EXPECT_NE(shown.find("statuses raises"), string::npos) << shown;
+  EXPECT_NE(shown.find("gorgon: failed: 9 failures in 3 of 8 files, 27 cases"), string::npos)
+      << shown;
+}
+
+TEST_F(RunsTest, TheDifferenceOfTheLastTwoRunsIsShown) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb", "RSpec.describe('a') { it('works') { expect(1).to eq(2) } }\n");
+  EXPECT_EQ(cluster().run(project).exit_code, 1);
+  project.write("spec/a_spec.rb", "RSpec.describe('a') { it('works') { expect(1).to eq(1) } }\n");
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
+  const string shown = runs(project, {"diff"}).output;
+  EXPECT_NE(shown.find("fixed  failed -> passed  spec/a_spec.rb  a works"), string::npos) << shown;
+  EXPECT_EQ(runs(project, {"diff", "latest", "2"}).output, "run 2 -> run 2: no case changed\n");
+}
+
+TEST_F(RunsTest, OldRunsAreRemovedOnRequest) {
+  const Project project = cluster().add_slow_project(1, 0);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(cluster().run(project).exit_code, 0);
+  EXPECT_EQ(runs(project, {"prune"}).exit_code, 64);
+  EXPECT_EQ(runs(project, {"prune", "-n", "1"}).output, "2 runs removed\n");
+  EXPECT_EQ(recorded(project), 1U);
+  EXPECT_EQ(runs(project, {"export", "3"}).exit_code, 0);
+}
+
+TEST_F(RunsTest, ARecordThatCannotBeWrittenCostsNoRun) {
+  const Project project = cluster().add_slow_project(1, 0);
+  project.write(".gorgon/history.db", string(5000, 'x'));
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_NE(run.errors.find("the run is not recorded"), string::npos) << run.errors;
+}
+
+}  // namespace
+}  // namespace gorgon::test
