@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <array>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 

@@ -340,7 +340,7 @@ TEST_F(ProjectConfigTest, SettingsThatContradictEachOtherAreRefused) {
 TEST_F(ProjectConfigTest, SecretThatOthersMayReadIsRefused) {
   write("gorgon.json", "{}");
   write("gorgon_secret.json", R"({"connection": {"password": "hush"}})");
-  for (const mode_t mode : {0644, 0640, 0604, 0620}) {
+  for (const mode_t mode : {0644U, 0640U, 0604U, 0620U}) {
     ::chmod((folder_.path() / "gorgon_secret.json").c_str(), mode);
     const auto refused = load();
     ASSERT_FALSE(refused) << mode;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "base/files.h"
 #include "base/result.h"
@@ -24,7 +25,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using Time = std::chrono::system_clock::time_point;
 
-const Time kNow{1'800'000'000s};
+constexpr Time kNow{1'800'000'000s};
 
 class GateTest : public testing::Test {
  protected:

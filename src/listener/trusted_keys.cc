@@ -105,9 +105,9 @@ Result<std::set<Right>> parse_rights(std::string_view text) {
     const std::string_view word = text.substr(0, comma);
     const auto known = std::ranges::find(kAllRights, word, [](Right r) { return name_of(r); });
     if (known == kAllRights.end()) {
-      static const std::array kNames = {name_of(Right::kRun), name_of(Right::kCancel),
+      static const std::array names = {name_of(Right::kRun), name_of(Right::kCancel),
                                         name_of(Right::kExec)};
-      const auto near = nearest(word, kNames);
+      const auto near = nearest(word, names);
       return fail(ErrorKind::kUsage,
                   "\"" + std::string(word) + "\" is no right" +
                       (near ? ": did you mean \"" + *near + "\"?"

@@ -51,6 +51,7 @@ void HostBoard::all_seen(TimePoint now) {
 
 std::vector<std::string> HostBoard::names() const {
   std::vector<std::string> names;
+  names.reserve(hosts_.size());
   for (const auto& [name, host] : hosts_) names.push_back(name);
   return names;
 }

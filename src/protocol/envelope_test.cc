@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstddef>
 #include <optional>
 #include <string>
-#include <variant>
 
 #include "base/signature.h"
 #include "protocol/codec.h"
@@ -17,7 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::chrono::system_clock::time_point kNow{1'800'000'000s};
+constexpr std::chrono::system_clock::time_point kNow{1'800'000'000s};
 
 class EnvelopeTest : public testing::Test {
  protected:

@@ -34,6 +34,7 @@
 #include "base/unique_fd.h"
 #include "results/verdict.h"
 #include "runner/runner_protocol.h"
+#include "runner/unit_clock.h"
 
 namespace gorgon::runner {
 

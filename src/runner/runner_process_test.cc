@@ -3,9 +3,11 @@
 #include "runner/runner_process.h"
 
 #include <gtest/gtest.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,7 +20,6 @@
 #include "base/result.h"
 #include "base/subprocess.h"
 #include "results/verdict.h"
-#include "runner/runner_protocol.h"
 #include "runner/unit_clock.h"
 
 namespace gorgon::runner {

@@ -1,8 +1,8 @@
 #include "runner/runner_protocol.h"
 
 #include <gtest/gtest.h>
+#include <sys/types.h>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>

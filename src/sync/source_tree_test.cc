@@ -5,7 +5,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <csignal>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
