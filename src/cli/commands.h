@@ -36,6 +36,7 @@ struct StartCommand {
   std::optional<double> unit_timeout;   ///< Seconds.
   std::optional<double> case_timeout;   ///< Seconds.
   std::optional<double> run_timeout;    ///< Seconds.
+  std::optional<std::filesystem::path> junit;
   Presentation presentation;
   bool dry_run = false;
 };
@@ -66,6 +67,15 @@ struct RunsCommand {
 };
 /// The record of a project's runs.
 int runs(const RunsCommand& command);
+
+struct ReportCommand {
+  std::string run = "latest";  ///< As history::Store::find() takes it.
+  std::optional<std::filesystem::path> junit;
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;
+};
+/// Writes the reports of a run that is recorded.
+int report(const ReportCommand& command);
 
 struct ListenCommand {
   std::optional<std::filesystem::path> config_file;

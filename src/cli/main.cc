@@ -167,6 +167,7 @@ class CommandLine {
     add_start();
     add_resume();
     add_runs();
+    add_report();
     add_listen();
     add_ping();
     add_file_server();
@@ -240,6 +241,7 @@ class CommandLine {
     add_number<double>(*app, "--global-timeout", start_.run_timeout, 0, 1e9,
                        "Cancel what is left of the run after this long (exit code 7); 0: never",
                        "SECONDS");
+    add_report_options(*app, start_);
     app->add_flag("--dry-run", start_.dry_run, "Show what would run, in order, and run nothing");
     add_presentation(*app, start_.presentation);
     app->footer(std::string(kStartFooter));
@@ -256,6 +258,11 @@ class CommandLine {
     add_words<MessageFormat>(app, "--message-format", presentation.format,
                              {{"human", MessageFormat::kHuman}, {"json", MessageFormat::kJson}},
                              "human, or json: one event a line on standard output", "FORMAT");
+  }
+
+  template <class Command>
+  static void add_report_options(CLI::App& app, Command& command) {
+    app.add_option("--junit", command.junit, "Write JUnit XML to FILE")->type_name("FILE");
   }
 
   void add_resume() {
@@ -299,6 +306,14 @@ class CommandLine {
         "as JSON lines. diff [BEFORE [AFTER]] says which cases broke, were fixed, came, went, or "
         "changed their time by a factor of two; without names, between the last two runs. Exit "
         "code 4 when no such run is recorded.");
+  }
+
+  void add_report() {
+    CLI::App* app = command("report", "Write the reports of an earlier run",
+                            [this] { return report(report_); });
+    app->add_option("run", report_.run, "As of gorgon runs; the latest without")->type_name("RUN");
+    add_report_options(*app, report_);
+    add_config_option(*app, report_);
   }
 
   /// What `gorgon start ARGUMENTS` means.
@@ -517,6 +532,7 @@ class CommandLine {
   StartCommand start_;
   ResumeCommand resume_;
   RunsCommand runs_;
+  ReportCommand report_;
   ListenCommand listen_;
   LocalListenerCommand local_;
   PingCommand ping_;

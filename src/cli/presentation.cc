@@ -9,10 +9,13 @@
 #include <memory>
 #include <utility>
 
+#include "base/result.h"
 #include "cli/commands.h"
 #include "report/json_events.h"
+#include "report/junit.h"
 #include "report/look.h"
 #include "report/reporter.h"
+#include "report/spooled_file.h"
 #include "report/terminal.h"
 #include "results/exit_code.h"
 
@@ -37,6 +40,13 @@ std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation
   terminal.look.project_root = std::move(project.root);
   terminal.look.rerun = std::move(project.rerun);
   return std::make_unique<report::TerminalReporter>(STDOUT_FILENO, std::move(terminal));
+}
+
+Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files) {
+  if (files.junit.empty()) return {};
+  GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.junit));
+  reporters.add(std::make_unique<report::JunitReporter>(std::move(file)));
+  return {};
 }
 
 int end_report(report::Reporter& reporter, int exit_code) {

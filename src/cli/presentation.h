@@ -1,9 +1,11 @@
 // How a run is shown on standard output, while it runs or once more.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
+#include "base/result.h"
 #include "cli/commands.h"
 #include "report/look.h"
 #include "report/reporter.h"
@@ -19,6 +21,13 @@ struct ShownProject {
 /// Writes to standard output, as `presentation` says.
 [[nodiscard]] std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation,
                                                               ShownProject project);
+
+/// Files for CI; empty: not written.
+struct ReportFiles {
+  std::filesystem::path junit;
+};
+/// Adds what writes them, when RunFinished comes. kIo: one of them cannot be made.
+[[nodiscard]] Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files);
 
 /// Waits for a slow reader, without limit. Gives `exit_code`, or that of an originator's error when
 /// it is 0 and the report could not be written: one that nobody can read is no good end.

@@ -240,16 +240,37 @@ Result<void> act(history::Store& store, const RunsCommand& command) {
   return {};
 }
 
+Result<history::Store> store_of(const fs::path& config_file) {
+  return history::Store::open(fs::absolute(config_file).parent_path().lexically_normal(), false);
+}
+
+/// Like complain(); of what the user has named, there is nothing.
+int complain_of_record(const Error& error) {
+  const int code = complain(error);
+  return error.kind == ErrorKind::kNotFound ? static_cast<int>(results::kNothingSelected) : code;
+}
+
+Result<int> write_reports(const ReportCommand& command) {
+  if (!command.junit) return fail(ErrorKind::kUsage, "which report? --junit FILE");
+  GORGON_TRY_ASSIGN(history::Store store, store_of(command.config_file));
+  GORGON_TRY_ASSIGN(const auto run, store.find(command.run));
+  report::Reporters reporters;
+  GORGON_TRY(add_reports(reporters, {.junit = *command.junit}));
+  GORGON_TRY(store.replay(run.number, [&](const auto& event) { reporters.on(event); }));
+  return end_report(reporters, results::kAllPassed);
+}
+
 }  // namespace
 
+int report(const ReportCommand& command) {
+  const auto written = write_reports(command);
+  return written ? *written : complain_of_record(written.error());
+}
+
 int runs(const RunsCommand& command) {
-  const fs::path project = fs::absolute(command.config_file).parent_path().lexically_normal();
-  auto store = history::Store::open(project, false);
+  auto store = store_of(command.config_file);
   const auto done = store ? act(*store, command) : Result<void>(std::unexpected(store.error()));
-  if (done) return 0;
-  const int code = complain(done.error());
-  return done.error().kind == ErrorKind::kNotFound ? static_cast<int>(results::kNothingSelected)
-                                                   : code;
+  return done ? static_cast<int>(results::kAllPassed) : complain_of_record(done.error());
 }
 
 }  // namespace gorgon::cli

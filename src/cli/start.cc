@@ -81,12 +81,19 @@ Result<std::unique_ptr<report::Reporter>> make_recorder(const originator::StartO
   return recorder;
 }
 
+ReportFiles report_files(const StartCommand& command, const originator::StartOptions& options) {
+  const fs::path& configured = options.config.reports.junit;
+  return {.junit = command.junit.value_or(configured.empty() ? fs::path()
+                                                             : options.project / configured)};
+}
+
 /// What the user sees, and the record of the run.
-std::unique_ptr<report::Reporter> reporters_of(const StartCommand& command,
-                                               const originator::StartOptions& options) {
+Result<std::unique_ptr<report::Reporter>> reporters_of(const StartCommand& command,
+                                                       const originator::StartOptions& options) {
   auto reporters = std::make_unique<report::Reporters>();
   reporters->add(make_reporter(command.presentation, {.root = options.project.string(),
                                                       .rerun = how_to_rerun(command, options)}));
+  GORGON_TRY(add_reports(*reporters, report_files(command, options)));
   if (options.config.history_runs == 0) return reporters;
   auto recorder = make_recorder(options);
   if (recorder) {
@@ -201,10 +208,11 @@ int start(const StartCommand& command) {
     return 0;
   }
   const auto reporter = reporters_of(command, *options);
+  if (!reporter) return refuse(command, reporter.error());
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
-                                    *reporter);
-  return run(io, originator, *reporter);
+                                    **reporter);
+  return run(io, originator, **reporter);
 }
 
 int resume(
@@ -231,10 +239,11 @@ int resume(
   if (!options) return refuse(start, options.error());
   if (const auto opened = open_log(*options); !opened) return refuse(start, opened.error());
   const auto reporter = reporters_of(start, *options);
+  if (!reporter) return refuse(start, reporter.error());
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(journal),
-                                    *reporter);
-  return run(io, originator, *reporter);
+                                    **reporter);
+  return run(io, originator, **reporter);
 }
 
 }  // namespace gorgon::cli

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/limits.h"
 #include "base/files.h"
+#include "base/limits.h"
 #include "base/result.h"
 
 namespace gorgon::config {

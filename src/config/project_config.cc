@@ -213,6 +213,13 @@ const Table<FileServer>& file_server_keys() {
   return table;
 }
 
+const Table<Reports>& report_keys() {
+  static const Table<Reports> table = {
+      {{"junit"}, "JUnit XML. Default: none.", project_path(&Reports::junit)},
+  };
+  return table;
+}
+
 Setter<ProjectConfig> runner() {
   return {R"("rspec", "minitest" or "test_unit")",
           [](ProjectConfig& out, const Value& value, const Place& place) {
@@ -253,6 +260,9 @@ const Table<ProjectConfig>& project_keys() {
       {{"runtime_file"},
        "Recorded seconds per file, for the next run's order. Default: `.gorgon/runtimes.json`.",
        project_path(&Config::runtime_file)},
+      {{"reports"},
+       "Files for CI, written at the end of each run.",
+       object(&Config::reports, report_keys())},
       {{"history_runs"},
        "How many runs stay recorded in `.gorgon/history.db`, for `gorgon runs`. 0: none. Default: "
        "100.",

@@ -88,6 +88,11 @@ struct FileServer {
   std::uint16_t port = 0;  ///< kAnonymous; 0: the usual one.
 };
 
+/// Files for CI; empty: not written.
+struct Reports {
+  std::filesystem::path junit;
+};
+
 struct ProjectConfig {
   std::optional<Connection> connection;  ///< Nullopt: the embedded broker.
   std::string cluster;                   ///< Empty: the default cluster.
@@ -105,6 +110,7 @@ struct ProjectConfig {
   Job job;
   std::uint32_t max_attempts = 2;  ///< At a unit that takes its worker or machine down.
   Timeouts timeouts;
+  Reports reports;                   ///< Relative to the project.
   std::uint32_t history_runs = 100;  ///< How many runs stay recorded; 0: none is.
 };
 

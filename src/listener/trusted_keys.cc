@@ -106,7 +106,7 @@ Result<std::set<Right>> parse_rights(std::string_view text) {
     const auto known = std::ranges::find(kAllRights, word, [](Right r) { return name_of(r); });
     if (known == kAllRights.end()) {
       static const std::array names = {name_of(Right::kRun), name_of(Right::kCancel),
-                                        name_of(Right::kExec)};
+                                       name_of(Right::kExec)};
       const auto near = nearest(word, names);
       return fail(ErrorKind::kUsage,
                   "\"" + std::string(word) + "\" is no right" +

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -116,6 +117,49 @@ TEST_F(RunsTest, TheDifferenceOfTheLastTwoRunsIsShown) {
   const string shown = runs(project, {"diff"}).output;
   EXPECT_NE(shown.find("fixed  failed -> passed  spec/a_spec.rb  a works"), string::npos) << shown;
   EXPECT_EQ(runs(project, {"diff", "latest", "2"}).output, "run 2 -> run 2: no case changed\n");
+}
+
+// ---- reports ----
+
+/// How often `element` is in the report.
+std::size_t count_in(const string& report, const string& element) {
+  std::size_t count = 0;
+  for (std::size_t at = report.find(element); at != string::npos; at = report.find(element, at + 1))
+    ++count;
+  return count;
+}
+
+TEST_F(RunsTest, JunitHasTheCasesOfTheRunAndFollowsItsSchema) {
+  for (const char* fixture : {"mixed", "poison"}) {
+    const Project project = cluster().add_project(fixture);
+    cluster().configure(project, R"("reports": {"junit": "out/junit.xml"})");
+    const FinishedRun run = cluster().run(project, {"--timeout", "5"}, 300s);
+    EXPECT_EQ(run.exit_code, 1);
+    const string junit = project.read("out/junit.xml");
+    std::map<string, std::size_t> statuses;
+    for (const ReportedCase& test_case : run.report.cases) ++statuses[test_case.status];
+    const std::size_t outside = count_in(run.output, R"("errors":[)");
+    EXPECT_EQ(count_in(junit, "<testcase "), run.report.cases.size() + outside);
+    EXPECT_EQ(count_in(junit, "<testsuite "), run.report.units.size());
+    EXPECT_EQ(count_in(junit, "<failure "), statuses["failed"]);
+    EXPECT_EQ(count_in(junit, "<error "), statuses["error"] + outside);
+    EXPECT_EQ(count_in(junit, "<skipped"), statuses["skipped"] + statuses["pending"]);
+    const string schema = string(GORGON_FIXTURES) + "/junit.xsd";
+    const FinishedRun valid = cluster().other_program(
+        {"xmllint", "--noout", "--schema", schema, "out/junit.xml"}, project.folder());
+    EXPECT_EQ(valid.exit_code, 0) << valid.errors;
+    EXPECT_EQ(cluster().gorgon({"report", "--junit", "again.xml"}, project.folder()).exit_code, 0);
+    EXPECT_EQ(project.read("again.xml"), junit);
+  }
+}
+
+TEST_F(RunsTest, AReportThatCannotBeMadeIsToldBeforeTheRun) {
+  const Project project = cluster().add_slow_project(1, 0);
+  project.write("taken", "");
+  const FinishedRun run = cluster().run(project, {"--junit", "taken/junit.xml"});
+  EXPECT_EQ(run.exit_code, 3);
+  EXPECT_NE(run.report.reason.find("taken"), string::npos) << run.report.reason;
+  EXPECT_TRUE(run.report.units.empty());
 }
 
 TEST_F(RunsTest, OldRunsAreRemovedOnRequest) {

@@ -1,0 +1,316 @@
+#include "report/junit.h"
+
+#include <fmt/chrono.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/text.h"
+#include "report/display_text.h"
+#include "results/exit_code.h"
+#include "results/run_event.h"
+#include "results/verdict.h"
+
+namespace gorgon::report {
+
+using results::CaseStatus;
+using results::Failure;
+using results::TestCase;
+using results::UnitResult;
+using results::Verdict;
+
+namespace {
+
+constexpr std::string_view kForbidden = "\xEF\xBF\xBD";  // U+FFFD
+
+/// U+FFFE and U+FFFF, the only characters of valid UTF-8 above the controls that XML forbids.
+bool is_noncharacter(std::string_view rest) {
+  return rest.starts_with("\xEF\xBF\xBE") || rest.starts_with("\xEF\xBF\xBF");
+}
+
+std::string escaped(std::string_view text, bool is_attribute) {
+  const std::string valid = valid_utf8(text);
+  std::string out;
+  out.reserve(valid.size());
+  for (std::size_t i = 0; i < valid.size(); ++i) {
+    const char c = valid[i];
+    const bool is_space = c == '\n' || c == '\t' || c == '\r';
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '"' && is_attribute) {
+      out += "&quot;";
+    } else if (c == '\r' || (is_space && is_attribute)) {
+      out += fmt::format("&#{};", static_cast<int>(c));
+    } else if (static_cast<unsigned char>(c) < 0x20 && !is_space) {
+      out += kForbidden;
+    } else if (is_noncharacter(std::string_view(valid).substr(i))) {
+      out += kForbidden;
+      i += 2;
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+/// Several lines of a test's, without terminal control.
+std::string lines_of(std::string_view text) {
+  std::string lines;
+  for (const std::string& line : safe_lines(text)) lines += line + "\n";
+  return xml_text(lines);
+}
+
+std::string utc(double unix_seconds) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(static_cast<std::time_t>(std::max(unix_seconds, 0.0))));
+}
+
+std::string seconds(double value) { return fmt::format("{:.6f}", std::max(value, 0.0)); }
+
+/// `<KIND message="…" type="…">…</KIND>`
+std::string failure_element(std::string_view kind, const Failure& failure) {
+  const std::string type =
+      !failure.exception_class.empty() ? failure.exception_class : failure.stage;
+  std::string text = failure.message;
+  for (const std::string& frame : failure.backtrace) text += "\n" + frame;
+  return fmt::format("      <{0} message=\"{1}\" type=\"{2}\">{3}</{0}>\n", kind,
+                     xml_attribute(safe_line(failure.message)),
+                     xml_attribute(type.empty() ? kind : type), lines_of(text));
+}
+
+/// Of tries before the one that counts. Surefire's names: a test that passed in the end is flaky.
+std::string earlier_elements(const std::vector<Failure>& failures, bool has_passed) {
+  std::string elements;
+  for (const Failure& failure : failures)
+    elements += failure_element(has_passed ? "flakyFailure" : "rerunFailure", failure);
+  return elements;
+}
+
+/// "spec/models/user_spec.rb" is "spec.models.user_spec": readers take dots for folders.
+std::string class_of(const std::string& file) {
+  const std::size_t dot = file.rfind('.');
+  const std::size_t slash = file.rfind('/');
+  const bool has_extension =
+      dot != std::string::npos && (slash == std::string::npos || dot > slash);
+  std::string name = has_extension ? file.substr(0, dot) : file;
+  std::ranges::replace(name, '/', '.');
+  return name;
+}
+
+/// What a case is called, in two parts: `Class#test_name` has them already.
+std::pair<std::string, std::string> names_of(const std::string& file, const TestCase& test_case) {
+  const std::size_t hash = test_case.name.find('#');
+  const bool is_method = hash != std::string::npos && hash > 0 && test_case.id == test_case.name;
+  if (is_method) return {test_case.name.substr(0, hash), test_case.name.substr(hash + 1)};
+  return {class_of(file), test_case.name};
+}
+
+std::string place_attributes(const std::string& location, const std::string& file) {
+  const std::size_t colon = location.rfind(':');
+  const std::string line = colon == std::string::npos ? "" : location.substr(colon + 1);
+  const bool has_line =
+      !line.empty() && std::ranges::all_of(line, [](char c) { return c >= '0' && c <= '9'; });
+  std::string text =
+      fmt::format(" file=\"{}\"", xml_attribute(has_line ? location.substr(0, colon) : file));
+  if (has_line) text += fmt::format(" line=\"{}\"", line);
+  return text;
+}
+
+std::string case_body(const TestCase& test_case) {
+  static const Failure none;
+  const Failure& failure = test_case.failure ? *test_case.failure : none;
+  std::string body;
+  switch (test_case.status) {
+    case CaseStatus::kPassed:
+      break;
+    case CaseStatus::kFailed:
+      body += failure_element("failure", failure);
+      break;
+    case CaseStatus::kError:
+      body += failure_element("error", failure);
+      break;
+    case CaseStatus::kSkipped:
+    case CaseStatus::kPending:
+      body += test_case.pending_message.empty()
+                  ? "      <skipped/>\n"
+                  : fmt::format("      <skipped message=\"{}\"/>\n",
+                                xml_attribute(safe_line(test_case.pending_message)));
+      break;
+  }
+  body += earlier_elements(test_case.earlier_failures, test_case.status == CaseStatus::kPassed);
+  if (!test_case.output.empty())
+    body += fmt::format("      <system-out>{}</system-out>\n", lines_of(test_case.output));
+  return body;
+}
+
+std::string element_of(std::string_view attributes, const std::string& body) {
+  if (body.empty()) return fmt::format("    <testcase{}/>\n", attributes);
+  return fmt::format("    <testcase{}>\n{}    </testcase>\n", attributes, body);
+}
+
+std::string case_element(const std::string& file, const TestCase& test_case) {
+  const auto [class_name, name] = names_of(file, test_case);
+  return element_of(
+      fmt::format(" name=\"{}\" classname=\"{}\"{} time=\"{}\"", xml_attribute(name),
+                  xml_attribute(class_name), place_attributes(test_case.location, file),
+                  seconds(test_case.seconds)),
+      case_body(test_case));
+}
+
+void count(CaseStatus status, JunitReporter::Counts& counts) {
+  ++counts.tests;
+  if (status == CaseStatus::kFailed) ++counts.failures;
+  if (status == CaseStatus::kError) ++counts.errors;
+  if (status == CaseStatus::kSkipped || status == CaseStatus::kPending) ++counts.skipped;
+}
+
+/// What went wrong outside of the cases; empty when nothing did. No unit that has not passed is
+/// without an error or a failed case.
+std::vector<Failure> errors_of(const UnitResult& result) {
+  if (!result.errors.empty() || result.verdict == Verdict::kPassed) return result.errors;
+  const bool is_told = std::ranges::any_of(result.cases, [](const TestCase& test_case) {
+    return test_case.status == CaseStatus::kFailed || test_case.status == CaseStatus::kError;
+  });
+  if (is_told && result.verdict == Verdict::kFailed) return {};
+  std::string message;
+  switch (result.verdict) {
+    case Verdict::kCancelled:
+      message = "cancelled: the run was ended before it had a verdict";
+      break;
+    case Verdict::kLost:
+      message = "lost: nobody could run it";
+      break;
+    default:
+      message = std::string(name_of(result.verdict));
+  }
+  return {{.stage = std::string(name_of(result.verdict)),
+           .exception_class = "",
+           .message = message,
+           .backtrace = {}}};
+}
+
+std::string outside_element(const std::string& file, const UnitResult& result,
+                            const std::vector<Failure>& errors) {
+  std::string body;
+  if (!errors.empty()) {
+    // One element a test case is what readers take: the first has the name, the text has all.
+    Failure all = errors.front();
+    for (std::size_t i = 1; i < errors.size(); ++i) {
+      all.backtrace.push_back(errors[i].message);
+      all.backtrace.insert(all.backtrace.end(), errors[i].backtrace.begin(),
+                           errors[i].backtrace.end());
+    }
+    body += failure_element("error", all);
+  }
+  body += earlier_elements(result.earlier_errors, errors.empty());
+  const std::string name =
+      result.running_case.empty() ? "(outside of the cases)" : result.running_case;
+  return element_of(
+      fmt::format(" name=\"{}\" classname=\"{}\" file=\"{}\" time=\"0.000000\"",
+                  xml_attribute(name), xml_attribute(class_of(file)), xml_attribute(file)),
+      body);
+}
+
+std::string counts_attributes(const JunitReporter::Counts& counts) {
+  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"", counts.tests,
+                     counts.failures, counts.errors, counts.skipped);
+}
+
+std::string properties_of(const UnitResult& result) {
+  return fmt::format(
+      "    <properties>\n"
+      "      <property name=\"verdict\" value=\"{}\"/>\n"
+      "      <property name=\"attempt\" value=\"{}\"/>\n"
+      "      <property name=\"worker\" value=\"{}\"/>\n"
+      "    </properties>\n",
+      name_of(result.verdict), result.attempt, xml_attribute(result.worker));
+}
+
+}  // namespace
+
+std::string xml_text(std::string_view text) { return escaped(text, false); }
+std::string xml_attribute(std::string_view text) { return escaped(text, true); }
+
+void JunitReporter::Counts::add(const Counts& other) {
+  tests += other.tests;
+  failures += other.failures;
+  errors += other.errors;
+  skipped += other.skipped;
+}
+
+void JunitReporter::on(const results::RunEvent& event) {
+  if (const auto* started = std::get_if<results::RunStarted>(&event)) {
+    job_ = started->job;
+    started_at_ = started->started_at;
+  } else if (const auto* unit = std::get_if<results::UnitFinished>(&event)) {
+    add_suite(*unit);
+  } else if (const auto* finished = std::get_if<results::RunFinished>(&event)) {
+    finish(*finished);
+  }
+}
+
+void JunitReporter::add_suite(const results::UnitFinished& event) {
+  const UnitResult& result = *event.result;
+  const std::string& file = event.unit->file;
+  Counts counts;
+  std::string cases;
+  for (const TestCase& test_case : result.cases) {
+    count(test_case.status, counts);
+    cases += case_element(file, test_case);
+  }
+  const auto errors = errors_of(result);
+  if (!errors.empty() || !result.earlier_errors.empty()) {
+    count(errors.empty() ? CaseStatus::kPassed : CaseStatus::kError, counts);
+    cases += outside_element(file, result, errors);
+  }
+  total_.add(counts);
+  file_.add(
+      fmt::format("  <testsuite name=\"{}\" {} time=\"{}\" timestamp=\"{}\" hostname=\"{}\">\n{}{}",
+                  xml_attribute(file), counts_attributes(counts), seconds(result.seconds),
+                  utc(started_at_ + event.at - result.seconds), xml_attribute(result.host),
+                  properties_of(result), cases));
+  if (!result.output.empty())
+    file_.add(fmt::format("    <system-out>{}</system-out>\n", lines_of(result.output)));
+  file_.add("  </testsuite>\n");
+}
+
+void JunitReporter::finish(const results::RunFinished& event) {
+  // A callback that failed, a limit that was reached: nothing of the tests says so.
+  if (event.exit_code != results::kAllPassed && total_.failures + total_.errors == 0) {
+    const Failure failure{.stage = fmt::format("exit code {}", event.exit_code),
+                          .exception_class = "",
+                          .message = event.reason.empty() ? "the run failed" : event.reason,
+                          .backtrace = {}};
+    ++total_.tests;
+    ++total_.errors;
+    file_.add(fmt::format(
+        "  <testsuite name=\"gorgon\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" "
+        "time=\"{}\" timestamp=\"{}\" hostname=\"\">\n{}  </testsuite>\n",
+        seconds(event.seconds), utc(started_at_),
+        element_of(" name=\"the run\" classname=\"gorgon\" time=\"0.000000\"",
+                   failure_element("error", failure))));
+  }
+  const std::string head = fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+      "<testsuites name=\"gorgon {}\" {} time=\"{}\">\n",
+      xml_attribute(job_), counts_attributes(total_), seconds(event.seconds));
+  const auto finished = file_.finish(head, "</testsuites>\n");
+  if (finished) return;
+  std::fprintf(stderr, "gorgon: %s\n", finished.error().message.c_str());
+  error_ = EIO;
+}
+
+}  // namespace gorgon::report
