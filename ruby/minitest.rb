@@ -36,9 +36,10 @@ module Gorgon
       @settings = settings
     end
 
-    def begin_recording
+    # Of the file at `path`.
+    def begin_recording(path)
       known = self.class.loaded? ? Minitest::Runnable.runnables : []
-      @recording = RecordedTests.new(known)
+      @recording = RecordedTests.new(known, path)
       MethodRecorder.current = @recording if self.class.loaded?
     end
 
@@ -55,10 +56,20 @@ module Gorgon
       tests.reject { |_, names| names.empty? }
     end
 
-    def run(tests, unit, report)
+    def class_lines
+      @recording.class_lines
+    end
+
+    # Calls the block with class and method name.
+    def each_test(tests)
+      tests.each { |test_class, names| names.each { |name| yield test_class, name } }
+    end
+
+    # `filter` is a MethodFilter; nil: no filter.
+    def run(tests, unit, report, filter = nil)
       prepare(unit)
       reporter = self.class.reporter_class.new(report, @settings.workspace)
-      wanted = select(tests, unit, reporter)
+      wanted = select(tests, unit, reporter, filter)
       # As Minitest orders them: classes shuffled, those that run in threads last.
       parallel, serial = wanted.shuffle.partition { |test_class, _| reporter.parallel?(test_class) }
       executor = Minitest.parallel_executor
@@ -111,15 +122,20 @@ module Gorgon
     end
 
     # Names every case, and gives [class, names] of those the unit asks for.
-    def select(tests, unit, reporter)
+    def select(tests, unit, reporter, filter)
       ids = CaseIds.new
       tests.map do |test_class, names|
         chosen = names.sort.select do |name|
           id = ids.id(test_class.name, name)
-          unit.selects?(id) && reporter.expect(test_class, name, id)
+          unit.selects?(id) && (filter.nil? || filter.selects?(test_class, name, full_name(test_class, name))) &&
+            reporter.expect(test_class, name, id)
         end
         [test_class, chosen]
       end
+    end
+
+    def full_name(test_class, name)
+      "#{test_class.name}##{name}"
     end
 
     # Through the class's own `run`, which a project may have wrapped. It asks our filter for each method name.

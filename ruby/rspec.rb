@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative 'case_filter'
 require_relative 'wire'
 
 # Runs RSpec files, many in one process, each as if alone. Never `require`d by the name of its folder: that stays free for
@@ -7,7 +8,8 @@ require_relative 'wire'
 #
 # RSpec's own runner works once per process, so this loop stands in its place, between the same two ends: options and
 # suite hooks. Internals it touches (rspec-core 3.12): get_files_to_run, run_suite_hooks, @before_suite_hooks,
-# @after_suite_hooks, World#@filtered_examples, the reporter's start, finish and lists.
+# @after_suite_hooks, World#@filtered_examples,
+# @descending_declaration_line_numbers_by_file, the reporter's start, finish and lists.
 module Gorgon
   class RSpecAdapter
     # Options that belong to whoever runs the suite as a whole.
@@ -134,6 +136,7 @@ module Gorgon
       # A failed --require or suite hook fails every file, as it fails the whole run of `rspec`.
       return report_suite_errors unless @suite_errors.empty? && load_files(files)
 
+      report_empty_places(unit)
       select_examples(unit)
       return report_suite_errors unless run_suite_hooks
 
@@ -207,10 +210,19 @@ module Gorgon
       check_version
       @config = RSpec.configuration
       @world = RSpec.world
-      options = RSpec::Core::ConfigurationOptions.new(@settings.arguments)
-      NOT_OURS.each { |name| options.options.delete(name) }
+      @options = {} # [names, tags] => ConfigurationOptions
+      options = options_for(CaseFilter.new({}))
       configure(options)
-      @options = options
+    end
+
+    # The arguments with the names and tags of a filter, read as `rspec` would read them.
+    def options_for(filter)
+      @options[[filter.names, filter.tags]] ||= begin
+        more = filter.names.flat_map { |text| ['--example', text] } + filter.tags.flat_map { |tag| ['--tag', tag] }
+        options = RSpec::Core::ConfigurationOptions.new(@settings.arguments + more)
+        NOT_OURS.each { |name| options.options.delete(name) }
+        options
+      end
     end
 
     # A version without these is better refused than run half.
@@ -260,15 +272,48 @@ module Gorgon
       @world.rspec_is_quitting = false if @world.respond_to?(:rspec_is_quitting=)
       # Permanent filters stay (an exclusion from a helper that is loaded only once); those of the file before go.
       @config.reset_filters
-      @options.configure_filter_manager(@config.filter_manager)
+      @world.instance_variable_set(:@descending_declaration_line_numbers_by_file, nil) # kept for good by RSpec
+      options = options_for(unit.filter)
+      filter_examples(unit, options)
       @world.prepare_example_filtering
-      share_seed(unit)
+      share_seed(unit, options)
       @config.files_or_directories_to_run = [unit.file]
     end
 
+    # In the order of `rspec`: a name goes before all else, and a place before tags.
+    def filter_examples(unit, options)
+      manager = @config.filter_manager
+      parts = options.options[:full_description]
+      manager.include_only(full_description: Regexp.union(*parts)) if parts
+      options.configure_filter_manager(manager)
+      lines = unit.filter.lines.values
+      manager.add_location(path_of(unit), lines) unless lines.empty?
+      ids = unit.filter.ids.values
+      manager.add_ids(path_of(unit), ids) unless ids.empty?
+    end
+
+    # A place at which nothing is would be no filter that matches nothing, but a slip of the fingers. RSpec runs nothing
+    # then, and is content.
+    def report_empty_places(unit)
+      applies = ->(key, filter) do
+        @world.all_examples.any? { |example| RSpec::Core::MetadataFilter.filter_applies?(key, filter, example.metadata) }
+      end
+      path = path_of(unit)
+      lines = unit.filter.lines.reject { |_, line| applies[:locations, Hash.new([]).merge(path => [line])] }
+      ids = unit.filter.ids.reject { |_, id| applies[:ids, { RSpec::Core::Metadata.relative_path(path) => [id] }] }
+      texts = lines.keys.map { |place| "#{unit.file}#{place}: there is no example or group at or before this line" } +
+              ids.keys.map { |place| "#{unit.file}#{place}: there is no example or group with this id" } +
+              unit.filter.unknown_places.map { |place| "#{unit.file}#{place}: this is neither a line nor an id" }
+      texts.each { |text| @report.error(CaseFilter.error(text)) }
+    end
+
+    def path_of(unit)
+      File.expand_path(unit.file, @settings.workspace)
+    end
+
     # Config#seed= would also switch to random order. A seed in the arguments (`--seed 1`, `--order rand:1`) wins.
-    def share_seed(unit)
-      if @options.options[:order].to_s.include?(':')
+    def share_seed(unit, options)
+      if options.options[:order].to_s.include?(':')
         srand(unit.seed = @config.seed)
       else
         @config.ordering_manager.instance_variable_set(:@seed, unit.seed)
@@ -277,7 +322,7 @@ module Gorgon
 
     # Understands file.rb, file.rb:LINE and file.rb[1:2].
     def files_of(unit)
-      path = File.expand_path(unit.file, @settings.workspace)
+      path = path_of(unit)
       File.file?(path) ? [path] : @config.send(:get_files_to_run, [unit.file])
     end
 
@@ -300,7 +345,7 @@ module Gorgon
       @config.gorgon_focus_filters.each do |metadata|
         @config.filter_manager.include_with_low_priority(metadata) if defined_with?(metadata)
       end
-      if @config.run_all_when_everything_filtered? && !@config.only_failures? && @world.example_count.zero?
+      if @config.run_all_when_everything_filtered? && unit.filter.empty? && !@config.only_failures? && @world.example_count.zero?
         @config.filter_manager.inclusions.clear
       end
       return @world.prepare_example_filtering if unit.all?

@@ -2,6 +2,7 @@
 
 require_relative 'wire'
 require_relative 'callbacks'
+require_relative 'case_filter'
 require_relative 'frameworks'
 require_relative 'stacks'
 require_relative 'unit_report'
@@ -131,7 +132,7 @@ module Gorgon
 
   # One `run` message.
   class Unit
-    attr_reader :id, :file, :attempt, :framework
+    attr_reader :id, :file, :attempt, :framework, :filter
     attr_accessor :seed # an adapter sets it when the arguments name one
 
     def initialize(message, seed)
@@ -139,6 +140,7 @@ module Gorgon
       @file = message.fetch('file')
       @only = index(message['only'])
       @except = index(message['except'])
+      @filter = CaseFilter.new(message)
       @attempt = message['attempt'] || 1
       @framework = message['framework']
       @seed = seed
@@ -149,6 +151,7 @@ module Gorgon
       !file.empty? && !file.start_with?('/') && !file.include?("\0") && !file.split('/').include?('..')
     end
 
+    # As far as case ids say.
     def all?
       @only.nil? && @except.nil?
     end

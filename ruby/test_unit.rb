@@ -47,9 +47,10 @@ module Gorgon
       @started = false
     end
 
-    def begin_recording
+    # Of the file at `path`.
+    def begin_recording(path)
       known = self.class.loaded? ? Test::Unit::TestCase::DESCENDANTS : []
-      @recording = RecordedTests.new(known)
+      @recording = RecordedTests.new(known, path)
       MethodRecorder.current = @recording if self.class.loaded?
     end
 
@@ -68,9 +69,21 @@ module Gorgon
       @recording
     end
 
-    def run(tests, unit, report)
+    def class_lines
+      @recording.class_lines
+    end
+
+    # Calls the block with class and method name.
+    def each_test(tests)
+      tests.classes.each do |test_class, names|
+        names.each_key { |name| yield test_class, name if self.class.test?(test_class, name) && test_class.method_defined?(name) }
+      end
+    end
+
+    # `filter` is a MethodFilter; nil: no filter.
+    def run(tests, unit, report, filter = nil)
       start
-      suite = suite_of(tests, unit)
+      suite = suite_of(tests, unit, filter)
       @report = report
       @faults = []
       @current = nil
@@ -107,14 +120,15 @@ module Gorgon
 
     # test-unit's own collector builds the tree, for sub test cases run inside of their parent's startup and shutdown.
     # The parents from other files take part with nothing but those.
-    def suite_of(tests, unit)
+    def suite_of(tests, unit, filter)
       @ids = {}.compare_by_identity
       ids = CaseIds.new
       wanted = lambda do |test|
         next false unless tests.include?(test.class, test.method_name)
 
         id = @ids[test] = ids.id(test.class.name, test.local_name)
-        unit.selects?(id) && @filters.none? { |filter| filter[test] == false }
+        unit.selects?(id) && (filter.nil? || filter.selects?(test.class, test.method_name, name(test))) &&
+          @filters.none? { |filter| filter[test] == false }
       end
       suite = Test::Unit::TestSuite.new(unit.file)
       collector = Collector.build(wanted)

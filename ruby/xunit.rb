@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative 'case_filter'
 require_relative 'minitest'
 require_relative 'test_unit'
 
@@ -34,11 +35,14 @@ module Gorgon
       @project = project
       @adapters = ADAPTERS.map { |name, adapter| [name, adapter.new(settings)] }.to_h
       @tests = {} # file => [[adapter, tests]]
+      @class_lines = {} # file => {test class => line}
     end
 
     def run(unit, report)
       tests = @tests[unit.file] || load_file(unit, report) or return
-      tests.each { |adapter, found| adapter.run(found, unit, report) }
+      filter = method_filter(unit, tests) unless unit.filter.empty?
+      filter&.errors&.each { |error| report.error(error) }
+      tests.each { |adapter, found| adapter.run(found, unit, report, filter) }
     end
 
     def finish
@@ -56,8 +60,10 @@ module Gorgon
     # would define nothing new.
     def load_file(unit, report)
       load_framework(unit) unless adapters.any? { |adapter| adapter.class.loaded? }
-      adapters.each(&:begin_recording)
-      without_rspec_words { load(File.expand_path(unit.file, @settings.workspace)) }
+      path = full_path(unit)
+      adapters.each { |adapter| adapter.begin_recording(path) }
+      without_rspec_words { load(path) }
+      @class_lines[unit.file] = adapters.map(&:class_lines).reduce({}.compare_by_identity, :merge!)
       found = adapters.map { |adapter| [adapter, adapter.recorded] }
       @tests[unit.file] = found.reject { |_, tests| tests.empty? }
     rescue FrameworkMissing, SystemExit, SignalException, NoMemoryError
@@ -67,6 +73,22 @@ module Gorgon
       nil
     ensure
       self.class.disarm # before a test forks a child that ends in autorun's at_exit
+    end
+
+    def full_path(unit)
+      File.expand_path(unit.file, @settings.workspace)
+    end
+
+    def method_filter(unit, tests)
+      path = full_path(unit)
+      declarations = @class_lines[unit.file].map { |test_class, line| MethodFilter::Declaration.new(line, test_class) }
+      tests.each do |adapter, found|
+        adapter.each_test(found) do |test_class, name|
+          source, line = test_class.instance_method(name).source_location
+          declarations << MethodFilter::Declaration.new((line if source == path), test_class, name)
+        end
+      end
+      MethodFilter.new(unit, tests.map { |adapter, _| adapter.class::NAME }.join(' and '), declarations)
     end
 
     # In a project that also has RSpec files, RSpec's `describe` stands at the top level and in modules, before the one of
@@ -124,6 +146,12 @@ module Gorgon
       MethodRecorder.current&.note(self, name)
     end
 
+    # A class of the framework, by `class` or by what the framework has for it (`describe`, `sub_test_case`).
+    def inherited(test_class)
+      super
+      MethodRecorder.current&.note_class(test_class, caller_locations)
+    end
+
     def include(*modules)
       fresh = modules - ancestors # a class may say again what it has
       super.tap do
@@ -135,9 +163,15 @@ module Gorgon
   # The tests of one file: {class => {method name => true}, or true for all of a new class}, classes in the order of their
   # definition. A class from an earlier file that this one opens again counts with its new methods only.
   class RecordedTests
-    attr_reader :classes
+    LOADING = %w[require require_relative load].freeze
 
-    def initialize(known)
+    # Where the file declares its new classes: {class => line}.
+    attr_reader :classes, :class_lines
+
+    # `path` is that of the file, as it is loaded.
+    def initialize(known, path)
+      @path = path
+      @class_lines = {}.compare_by_identity
       @known = {}.compare_by_identity
       known.each { |test_class| @known[test_class] = true }
       @classes = {}.compare_by_identity
@@ -152,6 +186,13 @@ module Gorgon
 
       names = (@classes[test_class] ||= {})
       names[name.to_s] = true
+    end
+
+    def note_class(test_class, callers)
+      # Not the line that has loaded another file with classes.
+      near = callers.take_while { |frame| !LOADING.include?(frame.base_label) }
+      place = near.find { |frame| frame.path == @path }
+      @class_lines[test_class] = place.lineno if place
     end
 
     def complete(all)

@@ -172,6 +172,10 @@ class Runner:
         except OSError as error:
             errors.append({"stage": "load", "class": "OSError", "message": str(error), "backtrace": []})
             commands = []
+        if any(message.get(key) for key in ("places", "names", "tags")):
+            errors.append({"stage": "selection", "class": "ArgumentError", "message": "commands have no names and tags",
+                           "backtrace": []})
+            commands = []
         for number, command in commands:
             if is_selected(str(number), message):
                 passed = self.run_case(str(number), command, f"{message['file']}:{number}") and passed
