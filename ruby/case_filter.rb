@@ -32,7 +32,7 @@ module Gorgon
     end
 
     def self.error(text)
-      Wire.plain_error('selection', 'ArgumentError', text)
+      Wire.plain_error('selection', '', text)
     end
   end
 

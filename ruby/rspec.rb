@@ -345,7 +345,7 @@ module Gorgon
       @config.gorgon_focus_filters.each do |metadata|
         @config.filter_manager.include_with_low_priority(metadata) if defined_with?(metadata)
       end
-      if @config.run_all_when_everything_filtered? && unit.filter.empty? && !@config.only_failures? && @world.example_count.zero?
+      if @config.run_all_when_everything_filtered? && !asked_for_some?(unit) && !@config.only_failures? && @world.example_count.zero?
         @config.filter_manager.inclusions.clear
       end
       return @world.prepare_example_filtering if unit.all?
@@ -355,6 +355,13 @@ module Gorgon
         hash[group] = manager.prune(group.examples).select { |example| unit.selects?(example.id) }
       end
       @world.instance_variable_set(:@filtered_examples, selected)
+    end
+
+    # Whoever asks for some examples does not want all of a file that has none of them. RSpec means the whole run.
+    def asked_for_some?(unit)
+      options = options_for(unit.filter)
+      !unit.filter.empty? || options.options.key?(:full_description) ||
+        options.instance_variable_get(:@filter_manager_options).any? { |command, _| command == :include }
     end
 
     def defined_with?(metadata)

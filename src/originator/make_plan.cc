@@ -43,7 +43,9 @@ Result<Plan> make_plan(const StartOptions& options) {
   double expected = 0;
   bool is_known = true;
   for (const plan::PlannedFile& file : plan.files) {
-    plan.units.push_back({.id = std::to_string(plan.units.size() + 1), .file = file.path});
+    plan.units.push_back({.id = std::to_string(plan.units.size() + 1),
+                          .file = file.path,
+                          .filter = {.places = file.places}});
     if (file.expected) {
       expected += file.expected->count();
     } else {
@@ -61,12 +63,14 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
   for (const results::Unit& unit : state.units()) {
     const auto outcome = state.outcome(unit.id);
     if (!outcome) continue;
+    if (outcome->verdict != Verdict::kPassed) failed.push_back(unit.file);
+    // Some of its cases do not take as long as the file.
+    if (!unit.filter.is_empty()) continue;
     // A crash says nothing about how long the file takes; a kill at a limit says that it takes at
     // least that.
     if (outcome->verdict == Verdict::kPassed || outcome->verdict == Verdict::kFailed ||
         outcome->verdict == Verdict::kTimedOut)
       measured[unit.file] += std::chrono::duration<double>(outcome->seconds);
-    if (outcome->verdict != Verdict::kPassed) failed.push_back(unit.file);
   }
   std::string problems;
   const auto note = [&](std::string_view what, const Result<void>& done) {

@@ -41,7 +41,8 @@ struct Plan {
 
 /// Merges the measured runtimes into the history, and writes the failed files where the
 /// configuration wants them; each whatever becomes of the other. A file that was killed at its
-/// time limit counts as having taken that long, so that it is handed out first next time. kIo: the
+/// time limit counts as having taken that long, so that it is handed out first next time; one of
+/// which some cases were wanted does not count. kIo: the
 /// message has a line for each thing that could not be written.
 [[nodiscard]] Result<void> save_history(const StartOptions& options,
                                         const results::JobState& state);

@@ -45,6 +45,18 @@ TEST_F(SaveHistoryTest, TimedOutFileCountsAsTheTimeItHad) {
   EXPECT_EQ(read(".gorgon/runtimes.json"), "{\n  \"a_test.rb\": 2,\n  \"b_test.rb\": 0.5\n}\n");
 }
 
+TEST_F(SaveHistoryTest, SomeCasesOfAFileDoNotCountAsItsRuntime) {
+  results::JobState some{{{.id = "1", .file = "a_test.rb", .filter = {.places = {":3"}}},
+                          {.id = "2", .file = "b_test.rb"}}};
+  for (const char* unit : {"1", "2"}) {
+    results::UnitResult result{.unit = unit, .verdict = Verdict::kFailed, .seconds = 0.5};
+    ASSERT_TRUE(some.finish(std::move(result), {}, 0));
+  }
+  ASSERT_TRUE(save_history(options_, some));
+  EXPECT_EQ(read(".gorgon/runtimes.json"), "{\n  \"b_test.rb\": 0.5\n}\n");
+  EXPECT_THAT(read("failed.json"), HasSubstr("a_test.rb")) << "it has failed all the same";
+}
+
 TEST_F(SaveHistoryTest, RuntimesThatCannotBeWrittenDoNotKeepTheFailedFilesFromIt) {
   ASSERT_TRUE(write_file(root_.path() / "file", ""));
   options_.config.runtime_file = "file/runtimes.json";

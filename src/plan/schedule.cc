@@ -63,7 +63,8 @@ std::vector<PlannedFile> longest_first(std::span<const TestFile> files, const Ru
     const bool is_recorded = record != recorded.end();
     plan.push_back({.path = file.path,
                     .expected = is_recorded ? record->second : estimator.estimate(file),
-                    .is_recorded = is_recorded});
+                    .is_recorded = is_recorded,
+                    .places = file.places});
   }
   // Either all files have an expectation, or none has.
   std::ranges::stable_sort(plan, std::ranges::greater(), &PlannedFile::expected);

@@ -18,6 +18,7 @@ struct PlannedFile {
   std::string path;
   std::optional<std::chrono::duration<double>> expected;  ///< Nullopt: no history to judge by.
   bool is_recorded = false;  ///< `expected` is this file's own runtime, not an estimate.
+  std::vector<std::string> places = {};  ///< As of the test file.
   friend bool operator==(const PlannedFile&, const PlannedFile&) = default;
 };
 

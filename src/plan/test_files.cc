@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <iterator>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -124,6 +126,101 @@ Result<std::vector<std::string>> find_below(const std::string& folder, const Sel
   return files;
 }
 
+/// An argument that names places in a file.
+struct PlacedFile {
+  std::string path;
+  std::vector<std::string> places;
+};
+
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// "a_spec.rb:12:40": the lines behind the name. What is_file() is a name, whatever it ends in.
+template <class Predicate>
+PlacedFile split_lines(std::string_view argument, Predicate is_file) {
+  PlacedFile file;
+  while (!is_file(argument)) {
+    const auto colon = argument.rfind(':');
+    if (colon == std::string_view::npos || !is_number(argument.substr(colon + 1))) break;
+    file.places.emplace_back(argument.substr(colon));
+    argument = argument.substr(0, colon);
+  }
+  std::ranges::reverse(file.places);
+  file.path = argument;
+  return file;
+}
+
+/// "a_spec.rb[1:2,1:3]": the ids behind the name, with or without blanks between them.
+PlacedFile split_ids(std::string_view argument) {
+  const auto bracket = argument.rfind('[');
+  if (bracket == std::string_view::npos || !argument.ends_with(']')) return {};
+  PlacedFile file{.path = std::string(argument.substr(0, bracket)), .places = {}};
+  std::string_view rest = argument.substr(bracket + 1, argument.size() - bracket - 2);
+  for (bool is_last = false; !is_last;) {
+    const auto comma = rest.find(',');
+    is_last = comma == std::string_view::npos;
+    std::string_view id = rest.substr(0, comma);
+    while (id.starts_with(' ')) id.remove_prefix(1);
+    while (id.ends_with(' ')) id.remove_suffix(1);
+    const PlacedFile parts =
+        split_lines(fmt::format(":{}", id), [](std::string_view) { return false; });
+    if (id.empty() || !parts.path.empty()) return {};
+    file.places.push_back(fmt::format("[{}]", id));
+    if (!is_last) rest.remove_prefix(comma + 1);
+  }
+  return file;
+}
+
+/// The file and the places in it that `argument` means; nullopt: it means something else. A name on
+/// disk goes before what it could mean.
+Result<std::optional<PlacedFile>> find_places(const std::string& argument,
+                                              const fs::path& working_directory) {
+  std::error_code ignored;
+  if (fs::exists(working_directory / argument, ignored)) return std::nullopt;
+  PlacedFile file = split_lines(argument, [&](std::string_view name) {
+    return fs::is_regular_file(working_directory / name, ignored);
+  });
+  if (file.places.empty()) file = split_ids(argument);
+  if (file.places.empty() || file.path.empty()) return std::nullopt;
+  const fs::file_status status = fs::status(working_directory / file.path, ignored);
+  if (fs::is_directory(status)) {
+    return fail(ErrorKind::kUsage, fmt::format("{}: {} is a folder, only a file has lines and ids",
+                                               argument, file.path));
+  }
+  if (!fs::is_regular_file(status)) {
+    if (file.places.front().starts_with('[') || is_glob(file.path)) return std::nullopt;
+    return fail(ErrorKind::kNotFound, fmt::format("{}: there is no file {}", argument, file.path));
+  }
+  for (const std::string& place : file.places) {
+    if (place.find_first_not_of(":0") != std::string::npos) continue;
+    return fail(ErrorKind::kUsage, fmt::format("{}: the first line of a file is 1", argument));
+  }
+  return file;
+}
+
+/// Places by file, relative to the project.
+using Places = std::map<std::string, std::vector<std::string>, std::less<>>;
+
+/// Takes the places off the arguments.
+Result<Places> take_places(Selection& selection) {
+  Places places;
+  for (std::string& argument : selection.arguments) {
+    if (argument.starts_with('!')) continue;
+    GORGON_TRY_ASSIGN(auto file, find_places(argument, selection.working_directory));
+    if (!file) continue;
+    GORGON_TRY_ASSIGN(
+        const std::string path,
+        relative_to_project(file->path, selection.working_directory, selection.project));
+    std::vector<std::string>& known = places[path];
+    for (std::string& place : file->places) {
+      if (std::ranges::find(known, place) == known.end()) known.push_back(std::move(place));
+    }
+    argument = std::move(file->path);
+  }
+  return places;
+}
+
 Result<std::vector<std::string>> find_argument(const std::string& argument,
                                                const Selection& selection) {
   // An unset variable of a script must not become the whole suite.
@@ -189,7 +286,8 @@ const std::vector<std::string>& default_globs() {
   return globs;
 }
 
-Result<std::vector<TestFile>> select_test_files(const Selection& selection) {
+Result<std::vector<TestFile>> select_test_files(Selection selection) {
+  GORGON_TRY_ASSIGN(const Places places, take_places(selection));
   GORGON_TRY_ASSIGN(const auto paths, selection.arguments.empty() ? find_configured(selection)
                                                                   : find_arguments(selection));
   if (paths.empty()) return fail(ErrorKind::kNotFound, nothing_matches(selection));
@@ -204,6 +302,8 @@ Result<std::vector<TestFile>> select_test_files(const Selection& selection) {
     std::error_code error;
     const std::uintmax_t size = fs::file_size(selection.project / path, error);
     files.push_back({.path = path, .size_bytes = error ? 0 : size});
+    const auto placed = places.find(path);
+    if (placed != places.end()) files.back().places = placed->second;
   }
   return files;
 }

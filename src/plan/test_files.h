@@ -1,4 +1,5 @@
-// Which files a run is about: the globs of the configuration, or what the command line names.
+// Which files a run is about: the globs of the configuration, or what the command line names, and
+// the places in them that it names.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@ namespace gorgon::plan {
 struct TestFile {
   std::string path;  ///< Relative to the project, with "/", valid UTF-8.
   std::uintmax_t size_bytes = 0;
+  std::vector<std::string> places = {};  ///< CaseFilter::places; none: the whole file.
   friend bool operator==(const TestFile&, const TestFile&) = default;
 };
 
@@ -32,10 +34,12 @@ struct Selection {
 /// The test files, each once, in the order of the globs (or arguments) and bytewise within each.
 /// Of the arguments, a file is taken even if no glob matches it; a folder stands for the files
 /// below it that the globs match, or, when there are none, that are named *_spec.rb or *_test.rb;
-/// anything else is a glob, and "!glob" takes away.
+/// anything else is a file with places in it ("a_spec.rb:12:40", "a_spec.rb[1:2,1:3]") when there
+/// is that file, else a glob, and "!glob" takes away. As with RSpec, a file of which an argument
+/// names places runs these alone, whatever else it is part of.
 /// kNotFound: nothing matches, or an argument matches nothing; the message names it. kUsage: an
-/// empty argument, a path outside of the project, a pattern with too many braces, a file name that
-/// is not UTF-8.
-[[nodiscard]] Result<std::vector<TestFile>> select_test_files(const Selection& selection);
+/// empty argument, a path outside of the project, a place in a folder, a line 0, a pattern with too
+/// many braces, a file name that is not UTF-8.
+[[nodiscard]] Result<std::vector<TestFile>> select_test_files(Selection selection);
 
 }  // namespace gorgon::plan

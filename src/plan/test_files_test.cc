@@ -1,5 +1,7 @@
 #include "plan/test_files.h"
 
+#include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -83,6 +85,45 @@ TEST_F(TestFilesTest, NamedFileIsTakenWhateverTheGlobsSay) {
   EXPECT_THAT(select({}, {"spec/a[1]_spec.rb"}), ElementsAre("spec/a[1]_spec.rb"));
   EXPECT_THAT(select({}, {(root_.path() / "features/odd.rb").string()}),
               ElementsAre("features/odd.rb"));
+}
+
+TEST_F(TestFilesTest, PlacesInAFileStandBehindItsName) {
+  for (const char* path : {"spec/a_spec.rb", "spec/b_spec.rb", "spec/c_spec.rb"}) touch(path);
+  const auto select_places = [&](Strings arguments, const fs::path& from = {}) {
+    Strings words;
+    const auto files = select_all({}, std::move(arguments), from).value();
+    for (const TestFile& file : files)
+      words.push_back(fmt::format("{} {}", file.path, fmt::join(file.places, " ")));
+    return words;
+  };
+  EXPECT_THAT(select_places({"spec/b_spec.rb:12"}), ElementsAre("spec/b_spec.rb :12"));
+  EXPECT_THAT(select_places({"a_spec.rb:12:40", "./a_spec.rb[1:2, 3]"}, "spec"),
+              ElementsAre("spec/a_spec.rb :12 :40 [1:2] [3]"));
+  EXPECT_THAT(select_places({"spec/b_spec.rb:7", "spec/a_spec.rb", "spec/b_spec.rb:7:8"}),
+              ElementsAre("spec/b_spec.rb :7 :8", "spec/a_spec.rb "));
+  EXPECT_THAT(select_places({"spec", "spec/b_spec.rb[1]", "!spec/c*"}),
+              ElementsAre("spec/a_spec.rb ", "spec/b_spec.rb [1]"));
+}
+
+TEST_F(TestFilesTest, NameOnDiskGoesBeforeAPlace) {
+  for (const char* path : {"a_spec.rb", "a_spec.rb:12", "a_spec.rb[1]", "ab1"}) touch(path);
+  EXPECT_THAT(select({}, {"a_spec.rb:12", "a_spec.rb[1]"}),
+              ElementsAre("a_spec.rb:12", "a_spec.rb[1]"));
+  EXPECT_EQ(select_all({}, {"a_spec.rb:12:3"}).value().at(0).places, Strings{":3"});
+  EXPECT_THAT(select({}, {"ab[1]"}), ElementsAre("ab1")) << "no such file: a glob";
+}
+
+TEST_F(TestFilesTest, PlacesThatCannotBe) {
+  touch("spec/a_spec.rb");
+  EXPECT_EQ(error_of({}, {"spec:12"}).kind, ErrorKind::kUsage);
+  EXPECT_THAT(error_of({}, {"spec:12"}).message, HasSubstr("spec is a folder"));
+  EXPECT_EQ(error_of({}, {"spec/a_spec.rb:0"}).kind, ErrorKind::kUsage);
+  EXPECT_EQ(error_of({}, {"spec/b_spec.rb:12"}).message,
+            "spec/b_spec.rb:12: there is no file spec/b_spec.rb");
+  for (const char* odd : {"spec/a_spec.rb:", "spec/a_spec.rb:x", "spec/a_spec.rb:1:",
+                          "spec/a_spec.rb[]", "spec/a_spec.rb[1,]", "spec/a_spec.rb[x]", ":12"}) {
+    EXPECT_EQ(error_of({}, {odd}).kind, ErrorKind::kNotFound) << odd;
+  }
 }
 
 TEST_F(TestFilesTest, FolderMeansWhatTheGlobsFindInIt) {

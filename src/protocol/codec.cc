@@ -275,6 +275,9 @@ struct Codec<UnitMessage> {
     Json json = {{"id", m.unit.id}, {"file", m.unit.file}};
     if (!m.unit.only.empty()) json["only"] = m.unit.only;
     if (!m.unit.except.empty()) json["except"] = m.unit.except;
+    if (!m.unit.filter.places.empty()) json["places"] = m.unit.filter.places;
+    if (!m.unit.filter.names.empty()) json["names"] = m.unit.filter.names;
+    if (!m.unit.filter.tags.empty()) json["tags"] = m.unit.filter.tags;
     if (m.attempt > 1) json["attempt"] = m.attempt;
     if (m.runs_alone) json["runs_alone"] = true;
     return json;
@@ -286,6 +289,9 @@ struct Codec<UnitMessage> {
     if (!is_path_below(m.unit.file)) in.reject("file", "a path within the project");
     m.unit.only = in.texts("only");
     m.unit.except = in.texts("except");
+    m.unit.filter.places = in.texts("places");
+    m.unit.filter.names = in.texts("names");
+    m.unit.filter.tags = in.texts("tags");
     m.attempt = read_count(in, "attempt", 1);
     m.runs_alone = in.boolean_or("runs_alone", false);
     return m;

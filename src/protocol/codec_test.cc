@@ -230,6 +230,19 @@ TEST(CodecTest, UnitOfBeforeIsAFirstAttemptBesideOthers) {
   EXPECT_TRUE(std::get<UnitMessage>(*received).runs_alone);
 }
 
+TEST(CodecTest, UnitCarriesItsFilter) {
+  const UnitMessage sent{
+      .unit = {.id = "1",
+               .file = "a_spec.rb",
+               .filter = {.places = {":12", "[1:2]"}, .names = {"adds"}, .tags = {"~slow"}}}};
+  const auto received = decode(encode(sent));
+  ASSERT_TRUE(received);
+  EXPECT_EQ(std::get<UnitMessage>(*received).unit, sent.unit);
+  const auto old = decode(R"({"v":1,"type":"unit","id":"1","file":"a_spec.rb"})");
+  ASSERT_TRUE(old);
+  EXPECT_TRUE(std::get<UnitMessage>(*old).unit.filter.is_empty());
+}
+
 TEST(CodecTest, SignOfLifeOfBeforeNamesNoUnit) {
   const auto old = decode(R"({"v":1,"type":"worker_alive","job":"j","host":"h","worker":"1"})");
   ASSERT_TRUE(old);

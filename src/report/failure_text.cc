@@ -60,6 +60,7 @@ class FailureWriter {
 
 std::string_view phrase_of_stage(std::string_view stage) {
   if (stage == "load") return "while loading the file";
+  if (stage == "selection") return "while looking for the selected cases";
   if (stage == "suite") return "in a hook around the suite";
   if (stage == "exit") return "when the process ended";
   return "outside the test cases";

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -200,23 +201,26 @@ std::string counts_text(const CaseCounts& counts, const Look& look) {
 }
 
 std::string rerun_command(const Summary& summary, const Look& look) {
-  std::vector<std::string> files = summary.files_to_rerun();
-  if (files.empty()) return {};
-  const bool is_list = files.size() <= kRerunFiles || files.size() < summary.planned_files();
-  if (!is_list) {
-    files = look.rerun.selection;
-  } else {
+  const std::vector<results::Unit> units = summary.units_to_rerun();
+  if (units.empty()) return {};
+  std::vector<std::string> words = {"gorgon", "start"};
+  std::ranges::copy(look.rerun.options, std::back_inserter(words));
+  if (units.size() <= kRerunFiles || units.size() < summary.planned_files()) {
     const std::filesystem::path project = look.rerun.project;
-    for (std::string& file : files) file = (project / file).lexically_normal().string();
+    for (const results::Unit& unit : units) {
+      const std::string file = (project / unit.file).lexically_normal().string();
+      // A name with a dash in front would be read as an option, one with "!" as files to leave out.
+      const bool is_odd = file.starts_with('-') || file.starts_with('!');
+      std::ranges::move(results::words_for(is_odd ? "./" + file : file, unit.filter.places),
+                        std::back_inserter(words));
+    }
+  } else {
+    std::ranges::copy(look.rerun.selection, std::back_inserter(words));
   }
-  std::string command = "gorgon start";
-  for (const std::string& option : look.rerun.options) command += " " + shell_quoted(option);
-  for (const std::string& file : files) {
-    // A name with a dash in front would be read as an option, one with "!" as files to leave out.
-    const bool is_odd = is_list && (file.starts_with('-') || file.starts_with('!'));
-    command += " " + shell_quoted(is_odd ? "./" + file : file);
-  }
-  return command;
+  if (!look.rerun.framework_arguments.empty()) words.emplace_back("--");
+  std::ranges::copy(look.rerun.framework_arguments, std::back_inserter(words));
+  for (std::string& word : words) word = shell_quoted(word);
+  return joined(words, " ");
 }
 
 std::string final_report(const Summary& summary, const Look& look) {

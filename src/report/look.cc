@@ -79,7 +79,9 @@ Style style_of(Verdict verdict) {
 }
 
 std::string title_of(const results::Unit& unit) {
-  std::string title = safe_line(unit.file);
+  std::string title;
+  for (const std::string& word : results::words_for(unit.file, unit.filter.places))
+    title += (title.empty() ? "" : " ") + safe_line(word);
   if (!unit.only.empty()) {
     title += fmt::format(" ({} of its cases)", unit.only.size());
   } else if (!unit.except.empty()) {

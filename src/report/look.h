@@ -18,8 +18,9 @@ enum class Verbosity : std::uint8_t {
 
 /// What a command that runs some of the files again has to say.
 struct Rerun {
-  std::vector<std::string> options;    ///< As given: {"--config", "ci/gorgon.json"}.
-  std::vector<std::string> selection;  ///< As given; empty: all files.
+  std::vector<std::string> options;              ///< As given: {"--config", "ci/gorgon.json"}.
+  std::vector<std::string> selection;            ///< As given; empty: all files.
+  std::vector<std::string> framework_arguments;  ///< As given behind "--".
   std::string project;  ///< The project's folder, from the working directory; empty or ".": there.
 };
 

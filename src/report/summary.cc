@@ -56,16 +56,16 @@ bool is_unfinished(Verdict verdict) {
   return verdict == Verdict::kCancelled || verdict == Verdict::kLost;
 }
 
-/// The files of the problems whose verdict is `wanted`, each once.
+/// The units of the problems whose verdict is `wanted`, one of each file.
 template <class Predicate>
-std::vector<std::string> files_of(const std::vector<Problem>& problems, Predicate wanted) {
-  std::vector<std::string> files;
+std::vector<results::Unit> units_of(const std::vector<Problem>& problems, Predicate wanted) {
+  std::vector<results::Unit> units;
   std::unordered_set<std::string> seen;
   for (const Problem& problem : problems) {
     if (wanted(problem.result.verdict) && seen.insert(problem.unit.file).second)
-      files.push_back(problem.unit.file);
+      units.push_back(problem.unit);
   }
-  return files;
+  return units;
 }
 
 /// The result with its failed cases alone: those that passed may be many and are only counted.
@@ -203,11 +203,15 @@ std::size_t Summary::workers_used() const {
 }
 
 std::vector<std::string> Summary::failing_files() const {
-  return files_of(problems_, [](Verdict verdict) { return !is_unfinished(verdict); });
+  std::vector<std::string> files;
+  for (results::Unit& unit :
+       units_of(problems_, [](Verdict verdict) { return !is_unfinished(verdict); }))
+    files.push_back(std::move(unit.file));
+  return files;
 }
 
-std::vector<std::string> Summary::files_to_rerun() const {
-  return files_of(problems_, [](Verdict) { return true; });
+std::vector<results::Unit> Summary::units_to_rerun() const {
+  return units_of(problems_, [](Verdict) { return true; });
 }
 
 }  // namespace gorgon::report

@@ -94,8 +94,8 @@ class Summary {
   [[nodiscard]] bool has_worked(const std::string& host) const { return hosts_.contains(host); }
   /// Files with a unit that failed, crashed or timed out; each once, in the order they failed.
   [[nodiscard]] std::vector<std::string> failing_files() const;
-  /// Files with a unit that has not passed, for whatever reason; each once, in that order.
-  [[nodiscard]] std::vector<std::string> files_to_rerun() const;
+  /// What has not passed, for whatever reason, in that order: one unit of each file.
+  [[nodiscard]] std::vector<results::Unit> units_to_rerun() const;
   /// Nullopt until the run is over.
   [[nodiscard]] const std::optional<results::RunFinished>& finished() const { return finished_; }
 

@@ -250,6 +250,21 @@ TEST_F(TerminalReporterTest, TheRerunCommandWorksWhereTheRunWasStarted) {
   EXPECT_THAT(text, HasSubstr(": 13 files, 11 files lost, 1 file cancelled, 0 cases"));
 }
 
+TEST_F(TerminalReporterTest, TheRerunCommandKeepsTheSelection) {
+  SyntheticRun run(make({.rerun = {.options = {"-e", "a b"},
+                                   .selection = {"spec"},
+                                   .framework_arguments = {"--order", "defined"}}}));
+  (void)run.add_unit("spec/a_spec.rb");
+  (void)run.add_unit("spec/b_spec.rb");
+  run.unit(0).filter.places = {":12", "[1:2]", ":40", "[1:3]"};
+  run.start();
+  run.finish_unit(0, result_of(Verdict::kFailed, {failed_case("x")}));
+  run.finish_unit(1, result_of(Verdict::kPassed, {}));
+  run.finish(1, 1);
+  EXPECT_THAT(reader_.take(), HasSubstr("  rerun  gorgon start -e 'a b' spec/a_spec.rb:12:40 "
+                                        "'spec/a_spec.rb[1:2,1:3]' -- --order defined\n"));
+}
+
 TEST_F(TerminalReporterTest, RunningEverythingAgainNeedsNoListOfFiles) {
   SyntheticRun run(make({.rerun = {.selection = {"a[1]*"}}}));
   for (int i = 0; i < 11; ++i) (void)run.add_unit(fmt::format("spec/{:02}_spec.rb", i));

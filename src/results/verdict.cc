@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace gorgon::results {
 
@@ -54,6 +56,23 @@ std::optional<CaseStatus> case_status_named(std::string_view name) {
     if (name_of(status) == name) return status;
   }
   return std::nullopt;
+}
+
+std::vector<std::string> words_for(const std::string& file,
+                                   const std::vector<std::string>& places) {
+  std::string lines;
+  std::string ids;
+  for (const std::string& place : places) {
+    if (place.starts_with('[') && place.ends_with(']')) {
+      ids += (ids.empty() ? "" : ",") + place.substr(1, place.size() - 2);
+    } else {
+      lines += place;
+    }
+  }
+  std::vector<std::string> words;
+  if (!lines.empty() || ids.empty()) words.push_back(file + lines);
+  if (!ids.empty()) words.push_back(file + "[" + ids + "]");
+  return words;
 }
 
 bool is_flaky(const TestCase& test_case) {

@@ -52,12 +52,26 @@ struct TestCase {
   friend bool operator==(const TestCase&, const TestCase&) = default;
 };
 
+/// Which cases of its file a user wants, in the words of the file's framework. docs/selecting.md.
+struct CaseFilter {
+  std::vector<std::string> places;  ///< ":12" a line, "[1:2]" an RSpec id: any of them.
+  std::vector<std::string> names;   ///< Parts of a case's name: any of them.
+  std::vector<std::string> tags;    ///< As RSpec has them: "slow", "~slow", "db:mysql".
+  [[nodiscard]] bool is_empty() const { return places.empty() && names.empty() && tags.empty(); }
+  friend bool operator==(const CaseFilter&, const CaseFilter&) = default;
+};
+/// The words of a command line that mean `file` with these places: "a_spec.rb:12:40",
+/// "a_spec.rb[1:2,1:3]"; the file alone without any.
+[[nodiscard]] std::vector<std::string> words_for(const std::string& file,
+                                                 const std::vector<std::string>& places);
+
 /// A unit's place in a run: which file, or which cases of it.
 struct Unit {
   std::string id;                   ///< Unique in its job.
   std::string file;                 ///< Relative to the project.
   std::vector<std::string> only;    ///< These case ids alone, if any.
   std::vector<std::string> except;  ///< All but these case ids.
+  CaseFilter filter = {};           ///< And these alone of what `only` and `except` leave.
   friend bool operator==(const Unit&, const Unit&) = default;
 };
 

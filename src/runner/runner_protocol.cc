@@ -172,6 +172,9 @@ std::string run_line(const results::Unit& unit, std::uint32_t attempt,
   Json json = {{"type", "run"}, {"unit", unit.id}, {"file", unit.file}, {"attempt", attempt}};
   if (!unit.only.empty()) json["only"] = unit.only;
   if (!unit.except.empty()) json["except"] = unit.except;
+  if (!unit.filter.places.empty()) json["places"] = unit.filter.places;
+  if (!unit.filter.names.empty()) json["names"] = unit.filter.names;
+  if (!unit.filter.tags.empty()) json["tags"] = unit.filter.tags;
   if (!framework.empty()) json["framework"] = framework;
   return dump_json(json) + "\n";
 }

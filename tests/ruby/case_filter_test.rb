@@ -62,6 +62,12 @@ class CaseFilterTest < HostCase
     assert_equal ['x two'], runner.run(FILE).statuses.keys
   end
 
+  def test_arguments_without_a_match_run_nothing
+    [['--tag', 'gone'], ['--example', 'gone']].each do |arguments|
+      assert_empty runner({ FILE => SPEC }, arguments: arguments).run(FILE).statuses
+    end
+  end
+
   def test_a_file_without_a_match_runs_nothing_and_passes
     runner = runner(FILE => SPEC)
     [{ names: ['gone'] }, { tags: ['gone'] }].each do |fields|

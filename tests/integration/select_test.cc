@@ -1,0 +1,136 @@
+// Runs of a part of a suite: which files, which of their cases, and what is recorded of them.
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "harness.h"
+#include "run_report.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+/// Status by file and name of the case.
+using Cases = std::map<string, string>;
+
+constexpr const char* kSpec = R"(RSpec.describe 'a' do
+  it('one', :slow) {}
+  it 'two' do
+    expect(1).to eq 2
+  end
+
+  context 'inner', db: 'mysql' do
+    it('three') {}
+    it('four') {}
+  end
+end
+)";
+
+class SelectTest : public LocalTest {
+ protected:
+  void SetUp() override {
+    LocalTest::SetUp();
+    project_ = cluster().add_project("");
+    project().write("spec/a_spec.rb", kSpec);
+    project().write("spec/b_spec.rb",
+                    "RSpec.describe('b') { it('one') {}\n it('five') { fail } }\n");
+    project().write("test/c_test.rb",
+                    "require 'minitest/autorun'\n"
+                    "class CTest < Minitest::Test\n"
+                    "  def test_one; end\n"
+                    "\n"
+                    "  def test_two; flunk; end\n"
+                    "end\n");
+    project().write("test/d_test.rb",
+                    "require 'test/unit'\n"
+                    "class DTest < Test::Unit::TestCase\n"
+                    "  def test_one; end\n"
+                    "  def test_two; flunk; end\n"
+                    "end\n");
+  }
+  [[nodiscard]] const Project& project() const { return *project_; }
+  FinishedRun run(std::vector<string> arguments) {
+    return cluster().run(project(), std::move(arguments));
+  }
+  static Cases cases_of(const FinishedRun& run) {
+    Cases cases;
+    for (const ReportedCase& one : run.report.cases) cases[one.unit + " " + one.name] = one.status;
+    return cases;
+  }
+  /// What `rspec` itself makes of these arguments.
+  Cases rspec(std::vector<string> arguments) {
+    arguments.insert(arguments.begin(), {"rspec", "--format", "json"});
+    const FinishedRun run = cluster().other_program(arguments, project().folder());
+    Cases cases;
+    const auto json = parse_json(run.output);
+    if (!json) ADD_FAILURE() << run.output << run.errors;
+    for (const Json& one : json ? json->at("examples") : Json::array()) {
+      const auto file = one.at("file_path").get<string>().substr(2);
+      cases[file + " " + one.at("full_description").get<string>()] = one.at("status");
+    }
+    return cases;
+  }
+  /// The cases, their statuses and the exit code are those of `rspec`.
+  void expect_as_rspec(const std::vector<string>& arguments) {
+    const FinishedRun ours = run(arguments);
+    const Cases theirs = rspec(arguments);
+    string words;
+    for (const string& argument : arguments) words += " " + argument;
+    EXPECT_EQ(cases_of(ours), theirs) << words;
+    const bool is_good =
+        std::ranges::all_of(theirs, [](const auto& one) { return one.second == "passed"; });
+    EXPECT_EQ(ours.exit_code, is_good ? 0 : 1) << words;
+  }
+
+ private:
+  std::optional<Project> project_;
+};
+
+TEST_F(SelectTest, LinesAndIdsMeanWhatTheyMeanToRspec) {
+  for (const std::vector<string>& arguments :
+       std::vector<std::vector<string>>{{"spec/a_spec.rb:2"},
+                                        {"spec/a_spec.rb:4"},
+                                        {"spec/a_spec.rb:2:9"},
+                                        {"spec/a_spec.rb:6", "spec/a_spec.rb[1:3]"},
+                                        {"./spec/a_spec.rb[1:1,1:3:2]", "spec/b_spec.rb"},
+                                        {"spec", "spec/b_spec.rb:1"}}) {
+    expect_as_rspec(arguments);
+  }
+}
+
+TEST_F(SelectTest, LinesOfTestMethods) {
+  EXPECT_EQ(cases_of(run({"test/c_test.rb:4", "test/d_test.rb:4", "spec/b_spec.rb:2"})),
+            (Cases{{"test/c_test.rb CTest#test_one", "passed"},
+                   {"test/d_test.rb DTest#test_two", "failed"},
+                   {"spec/b_spec.rb b five", "failed"}}));
+}
+
+TEST_F(SelectTest, APlaceAtWhichNothingIsFailsItsFile) {
+  project().write("spec/a_spec.rb", string("# a comment\n") + kSpec);
+  const FinishedRun result = run({"spec/a_spec.rb:1:3", "spec/b_spec.rb[2]", "test/c_test.rb:1"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(cases_of(result), (Cases{{"spec/a_spec.rb a one", "passed"}}));
+  for (const auto& [file, place] : Cases{{"spec/a_spec.rb", ":1: there is no example"},
+                                         {"spec/b_spec.rb", "[2]: there is no example"},
+                                         {"test/c_test.rb", ":1: there is no test"}}) {
+    const ReportedUnit* unit = result.report.unit(file);
+    ASSERT_NE(unit, nullptr) << file;
+    EXPECT_EQ(unit->verdict, "failed") << file;
+    EXPECT_NE(unit->errors.find(file + place), string::npos) << unit->errors;
+  }
+}
+
+TEST_F(SelectTest, APartOfAFileIsNotItsRuntime) {
+  project().write(".gorgon/runtimes.json", R"({"spec/a_spec.rb": 50, "spec/b_spec.rb": 40})");
+  EXPECT_EQ(run({"spec/a_spec.rb:2", "spec/b_spec.rb"}).exit_code, 1);
+  const Json runtimes = parse_json(project().read(".gorgon/runtimes.json")).value();
+  EXPECT_EQ(runtimes.at("spec/a_spec.rb").get<double>(), 50);
+  EXPECT_LT(runtimes.at("spec/b_spec.rb").get<double>(), 40);
+}
+
+}  // namespace
+}  // namespace gorgon::test
