@@ -1,12 +1,14 @@
 // Small questions about text that several folders ask.
 #pragma once
 
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace gorgon {
 
@@ -24,6 +26,16 @@ namespace gorgon {
 
 /// "3 files", "1 file".
 [[nodiscard]] std::string count_of(std::size_t count, std::string_view singular);
+
+/// The whole of `text` as a number, without blanks and a "+"; nullopt: it is none, or out of range.
+template <class Number>
+[[nodiscard]] std::optional<Number> number_of(std::string_view text) {
+  Number value{};
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return value;
+}
 
 /// `length` random characters of [a-z0-9], from the system's random source: about 5.2 bits each.
 [[nodiscard]] std::string random_id(std::size_t length);
