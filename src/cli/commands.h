@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "plan/partition.h"
 #include "report/terminal.h"
 
 namespace gorgon::cli {
@@ -28,6 +29,10 @@ struct Presentation {
 struct StartCommand {
   std::vector<std::string> arguments;  ///< All of them, as they were given.
   std::vector<std::string> selection;
+  std::vector<std::string> names;                ///< -e
+  std::vector<std::string> tags;                 ///< -t
+  std::vector<std::string> framework_arguments;  ///< Behind "--".
+  std::optional<plan::Partition> partition;
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;  ///< --config was given.
   std::optional<std::size_t> slots;
@@ -38,7 +43,7 @@ struct StartCommand {
   std::optional<double> run_timeout;    ///< Seconds.
   std::optional<std::filesystem::path> junit;
   Presentation presentation;
-  bool dry_run = false;
+  bool dry_run = false;  ///< Show the plan alone.
 };
 int start(const StartCommand& command);
 

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -15,6 +14,7 @@
 #include <exception>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +23,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/secrets.h"
+#include "plan/partition.h"
 #include "report/terminal.h"
 #include "results/exit_code.h"
 
@@ -40,7 +42,7 @@ constexpr std::string_view kOverview =
 
 constexpr std::string_view kStartFooter =
     "Without gorgon.json, finds spec/**/*_spec.rb and test/**/*_test.rb and uses the cores of this "
-    "machine.\n\n"
+    "machine. What stands behind -- goes to the framework: gorgon spec -- --order defined\n\n"
     "Exit codes: 0 every selected file passed, 1 a test failed or crashed, 2 the tree could not be "
     "pushed, 3 other error "
     "(broker unreachable, nothing matches), 4 the selection is empty, 6 incomplete (no listener in "
@@ -66,16 +68,6 @@ void add_project_options(CLI::App& app, Command& command) {
   add_config_option(app, command);
   app.add_option("--cluster", command.cluster, "Talk to the listeners of cluster NAME only")
       ->type_name("NAME");
-}
-
-/// The whole of `text` as a number.
-template <class Number>
-std::optional<Number> number_of(const std::string& text) {
-  Number value{};
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || rest != end) return std::nullopt;
-  return value;
 }
 
 /// An option with a number from `from` to `to`, which goes to `target`. CLI11's own checks answer
@@ -131,6 +123,19 @@ CLI::Option* add_words(CLI::App& app, const std::string& name, Value& target,
       ->type_name(type);
 }
 
+/// An option that may be given more than once, each time with a text that is not empty: an unset
+/// variable of a script must not select everything.
+CLI::Option* add_texts(CLI::App& app, const std::string& names, std::vector<std::string>& target,
+                       const std::string& what, const std::string& type) {
+  const auto check = [](const std::string& text) -> std::string {
+    return text.empty() ? "must not be empty" : "";
+  };
+  return app.add_option(names, target, what)
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(check, ""))
+      ->type_name(type);
+}
+
 /// What people type who know another program.
 struct Habit {
   std::string_view command;
@@ -146,6 +151,14 @@ constexpr std::array kHabits = std::to_array<Habit>({
     {"start", "--slots", "--jobs"},
     {"start", "-n", "--jobs"},
     {"start", "-c", "--config"},
+    {"start", "-k", "--example"},
+    {"start", "--name", "--example"},
+    {"start", "--shard", "--partition"},
+    {"start", "--order", "-- --order"},
+    {"start", "--seed", "-- --seed"},
+    {"start", "--list", "--dry-run"},
+    {"list", "--json", "--message-format json"},
+    {"list", "-c", "--config"},
     {"start", "--unit-timeout", "--timeout"},
     {"start", "--test-timeout", "--case-timeout"},
     {"listen", "-c", "--config"},
@@ -165,6 +178,7 @@ class CommandLine {
     app_.set_version_flag("--version", "gorgon " + std::string(kVersion));
     app_.require_subcommand(0, 1);
     add_start();
+    add_list();
     add_resume();
     add_runs();
     add_report();
@@ -196,6 +210,8 @@ class CommandLine {
       arguments.insert(arguments.begin(), "start");
     }
     start_.arguments.assign(arguments.begin() + 1, arguments.end());
+    start_.framework_arguments = take_framework_arguments(arguments);
+    list_.framework_arguments = start_.framework_arguments;
     std::ranges::reverse(arguments);  // As CLI11 wants them.
     try {
       app_.parse(arguments);
@@ -222,12 +238,64 @@ class CommandLine {
     return subcommand;
   }
 
+  /// What stands behind "--" of the commands that give it to the framework; takes it off.
+  static std::vector<std::string> take_framework_arguments(std::vector<std::string>& arguments) {
+    if (arguments.front() != "start" && arguments.front() != "list") return {};
+    const auto dashes = std::ranges::find(arguments, "--");
+    if (dashes == arguments.end()) return {};
+    std::vector<std::string> taken(dashes + 1, arguments.end());
+    arguments.erase(dashes, arguments.end());
+    return taken;
+  }
+
+  /// Which files, and which of their cases.
+  static void add_selection(CLI::App& app, StartCommand& command) {
+    app.add_option("files", command.selection,
+                   "Files, directories or globs; without any, all of the configuration. "
+                   "FILE:LINE:... and FILE[ID,...]: these cases or groups of it")
+        ->type_name("FILE|DIR|GLOB");
+    add_texts(app, "-e,--example", command.names,
+              "Only cases with TEXT in their full name; more than once: any of them", "TEXT");
+    add_texts(app, "-t,--tag", command.tags,
+              "Only cases with this tag, ~TAG: without it, as with rspec", "TAG[:VALUE]");
+    const auto check = [](const std::string& text) -> std::string {
+      const auto partition = plan::parse_partition(text);
+      return partition ? "" : partition.error().message;
+    };
+    app.add_option_function<std::string>(
+           "--partition",
+           [&command](const std::string& text) {
+             if (const auto partition = plan::parse_partition(text)) command.partition = *partition;
+           },
+           "Only the M-th of N parts of the files: slice:M/N (equal) or hash:M/N (by name alone)")
+        ->check(CLI::Validator(check, ""))
+        ->type_name("PART");
+  }
+
+  static void add_message_format(CLI::App& app, Presentation& presentation) {
+    add_words<MessageFormat>(app, "--message-format", presentation.format,
+                             {{"human", MessageFormat::kHuman}, {"json", MessageFormat::kJson}},
+                             "human, or json: one event a line on standard output", "FORMAT");
+  }
+
+  void add_list() {
+    list_.dry_run = true;
+    CLI::App* app = command("list", "Show what would run, in order, and run nothing",
+                            [this] { return start(list_); });
+    add_selection(*app, list_);
+    add_config_option(*app, list_);
+    add_number<std::size_t>(*app, "-j,--jobs", list_.slots, 1, 100'000,
+                            "Say how long it takes on N worker slots", "N");
+    add_message_format(*app, list_.presentation);
+    app->footer(
+        "One line a file: its place, how long it takes, whether that is recorded or guessed from "
+        "its size, its name.");
+  }
+
   void add_start() {
     CLI::App* app =
         command("start", "Run the tests (the default command)", [this] { return start(start_); });
-    app->add_option("files", start_.selection,
-                    "Files, directories or globs; without any, all of the configuration")
-        ->type_name("FILE|DIR|GLOB");
+    add_selection(*app, start_);
     add_project_options(*app, start_);
     add_number<std::size_t>(*app, "-j,--jobs", start_.slots, 1, 100'000,
                             "Use at most N worker slots", "N");
@@ -255,9 +323,7 @@ class CommandLine {
                               {"always", report::Color::kAlways},
                               {"never", report::Color::kNever}},
                              "Use colours: auto, always or never", "WHEN");
-    add_words<MessageFormat>(app, "--message-format", presentation.format,
-                             {{"human", MessageFormat::kHuman}, {"json", MessageFormat::kJson}},
-                             "human, or json: one event a line on standard output", "FORMAT");
+    add_message_format(app, presentation);
   }
 
   template <class Command>
@@ -319,10 +385,12 @@ class CommandLine {
   /// What `gorgon start ARGUMENTS` means.
   static std::optional<StartCommand> start_command_of(const std::vector<std::string>& arguments) {
     CommandLine line;
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-    reversed.emplace_back("start");
+    std::vector<std::string> words = {"start"};
+    std::ranges::copy(arguments, std::back_inserter(words));
+    line.start_.framework_arguments = take_framework_arguments(words);
+    std::ranges::reverse(words);  // As CLI11 wants them.
     try {
-      line.app_.parse(reversed);
+      line.app_.parse(words);
     } catch (const CLI::Error&) {
       return std::nullopt;
     }
@@ -479,7 +547,7 @@ class CommandLine {
     std::string underscored = word;
     std::ranges::replace(underscored, '-', '_');
     if (is_command(underscored)) return underscored;
-    if (word.find_first_of("/.*?[{!") != std::string::npos) return std::nullopt;
+    if (word.find_first_of("/.*?[{!:") != std::string::npos) return std::nullopt;
     return nearest(underscored, command_names());
   }
 
@@ -530,6 +598,7 @@ class CommandLine {
   CLI::App app_;
   std::vector<std::pair<CLI::App*, std::function<int()>>> calls_;
   StartCommand start_;
+  StartCommand list_;
   ResumeCommand resume_;
   RunsCommand runs_;
   ReportCommand report_;

@@ -1,16 +1,21 @@
+#include <fmt/core.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +34,7 @@
 #include "originator/journal.h"
 #include "originator/make_plan.h"
 #include "originator/originator.h"
+#include "plan/partition.h"
 #include "plan/schedule.h"
 #include "report/display_text.h"
 #include "report/json_events.h"
@@ -36,6 +42,7 @@
 #include "report/reporter.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
+#include "results/verdict.h"
 
 namespace gorgon::cli {
 
@@ -47,6 +54,12 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   options.project = fs::absolute(command.config_file).parent_path().lexically_normal();
   options.config_name = command.config_file.string();
   options.selection = command.selection;
+  options.names = command.names;
+  options.tags = command.tags;
+  options.framework_arguments = command.framework_arguments;
+  std::ranges::copy(command.framework_arguments,
+                    std::back_inserter(options.config.runner_arguments));
+  options.partition = command.partition;
   options.arguments = command.arguments;
   options.slots = command.slots;
   if (command.cluster) options.config.cluster = *command.cluster;
@@ -69,7 +82,15 @@ report::Rerun how_to_rerun(const StartCommand& command, const originator::StartO
     rerun.options.emplace_back("--cluster");
     rerun.options.push_back(*command.cluster);
   }
+  for (const std::string& name : command.names)
+    rerun.options.insert(rerun.options.end(), {"-e", name});
+  for (const std::string& tag : command.tags)
+    rerun.options.insert(rerun.options.end(), {"-t", tag});
   rerun.selection = command.selection;
+  if (command.partition)
+    rerun.selection.insert(rerun.selection.begin(),
+                           {"--partition", plan::text_of(*command.partition)});
+  rerun.framework_arguments = command.framework_arguments;
   rerun.project = options.project.lexically_proximate(fs::current_path()).string();
   return rerun;
 }
@@ -126,19 +147,68 @@ int show_plan_as_events(const originator::Plan& plan) {
   return end_report(reporter, results::kAllPassed);
 }
 
-void show_plan(const originator::Plan& plan) {
-  for (const plan::PlannedFile& file : plan.files) {
-    const std::string expected = !file.expected     ? "unknown"
-                                 : file.is_recorded ? human_duration(*file.expected)
-                                                    : "about " + human_duration(*file.expected);
-    std::printf("%-14s  %s\n", expected.c_str(), report::shell_quoted(file.path).c_str());
+/// In front of a duration: how well it is known. Of a file of which some cases run, the duration is
+/// that of the whole.
+std::string_view reservation(bool is_part, bool is_known) {
+  if (is_part) return "up to ";
+  return is_known ? "" : "about ";
+}
+
+void show_planned_file(const originator::Plan& plan, std::size_t index) {
+  const plan::PlannedFile& file = plan.files[index];
+  std::string expected = "unknown";
+  std::string_view source;
+  if (file.expected) {
+    expected =
+        fmt::format("{}{}", reservation(!plan.units[index].filter.is_empty(), file.is_recorded),
+                    human_duration(*file.expected));
+    source = file.is_recorded ? "recorded" : "by size";
   }
-  std::printf("%s%s\n", count_of(plan.files.size(), "file").c_str(),
-              plan.expected_seconds
-                  ? (", " + human_duration(std::chrono::duration<double>(*plan.expected_seconds)) +
-                     " in all")
-                        .c_str()
-                  : "");
+  std::string words;
+  for (const std::string& word : results::words_for(file.path, file.places))
+    words += " " + report::shell_quoted(word);
+  const std::string line =
+      fmt::format("{:>4}  {:<15}  {:<8} {}", index + 1, expected, source, words);
+  std::puts(line.c_str());
+}
+
+/// "3 files, about 3.92 s in all, about 2.09 s on 2 slots", as far as it is known.
+std::string total_of(const originator::Plan& plan, const originator::StartOptions& options) {
+  std::string total = count_of(plan.files.size(), "file");
+  if (options.partition)
+    total += fmt::format(" of {} ({})", plan.selected_files, plan::text_of(*options.partition));
+  const auto sum = plan::estimated_makespan(plan.files, 1);
+  if (!sum || plan.files.empty()) return total;
+  const bool has_parts = std::ranges::any_of(
+      plan.units, [](const results::Unit& unit) { return !unit.filter.is_empty(); });
+  const bool is_recorded = std::ranges::all_of(plan.files, &plan::PlannedFile::is_recorded);
+  total += fmt::format(", {}{} in all", reservation(has_parts, is_recorded), human_duration(*sum));
+  // How many slots the listeners have, nobody knows before they answer.
+  if (!options.slots && options.config.connection) return total;
+  const std::size_t slots = originator::local_slots(options);
+  const auto makespan = plan::estimated_makespan(plan.files, slots).value_or(*sum);
+  return total + fmt::format(", {}{} on {}", reservation(has_parts, false),
+                             human_duration(makespan), count_of(slots, "slot"));
+}
+
+/// One line a file, in the order of handing out, and what is known of the whole.
+void show_plan(const originator::Plan& plan, const originator::StartOptions& options) {
+  for (std::size_t i = 0; i < plan.files.size(); ++i) show_planned_file(plan, i);
+  std::puts(total_of(plan, options).c_str());
+}
+
+/// Of a suite that is spread over more jobs than it has files, some have nothing to do.
+int end_without_files(const StartCommand& command, const originator::Plan& plan) {
+  const std::string reason =
+      fmt::format("no file is in partition {} of {}: nothing to run",
+                  plan::text_of(*command.partition), count_of(plan.selected_files, "file"));
+  if (command.presentation.format == MessageFormat::kHuman) {
+    std::printf("gorgon: %s\n", reason.c_str());
+    return results::kAllPassed;
+  }
+  report::JsonEventsReporter reporter(STDOUT_FILENO);
+  reporter.on(results::RunFinished{.exit_code = results::kAllPassed, .reason = reason});
+  return end_report(reporter, results::kAllPassed);
 }
 
 /// As under nohup.
@@ -204,9 +274,10 @@ int start(const StartCommand& command) {
   }
   if (command.dry_run) {
     if (command.presentation.format == MessageFormat::kJson) return show_plan_as_events(*plan);
-    show_plan(*plan);
+    show_plan(*plan, *options);
     return 0;
   }
+  if (plan->units.empty()) return end_without_files(command, *plan);
   const auto reporter = reporters_of(command, *options);
   if (!reporter) return refuse(command, reporter.error());
   asio::io_context io(1);

@@ -1,20 +1,27 @@
 #include "originator/make_plan.h"
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "config/own_folder.h"
 #include "plan/failed_files.h"
+#include "plan/partition.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"
 #include "plan/test_files.h"
+#include "report/display_text.h"
 #include "results/job_state.h"
 #include "results/verdict.h"
 
@@ -37,16 +44,19 @@ Result<Plan> make_plan(const StartOptions& options) {
                                   .globs = options.config.files,
                                   .arguments = options.selection,
                                   .working_directory = std::filesystem::current_path()};
-  GORGON_TRY_ASSIGN(const auto files, plan::select_test_files(selection));
+  GORGON_TRY_ASSIGN(auto files, plan::select_test_files(selection));
   Plan plan;
+  plan.selected_files = files.size();
+  if (options.partition) files = plan::take_partition(std::move(files), *options.partition);
   plan.files = plan::longest_first(files, plan::load_runtimes(runtime_file(options)));
   double expected = 0;
   bool is_known = true;
   for (const plan::PlannedFile& file : plan.files) {
-    plan.units.push_back({.id = std::to_string(plan.units.size() + 1),
-                          .file = file.path,
-                          .filter = {.places = file.places}});
-    if (file.expected) {
+    plan.units.push_back(
+        {.id = std::to_string(plan.units.size() + 1),
+         .file = file.path,
+         .filter = {.places = file.places, .names = options.names, .tags = options.tags}});
+    if (file.expected && plan.units.back().filter.is_empty()) {
       expected += file.expected->count();
     } else {
       is_known = false;
@@ -54,6 +64,30 @@ Result<Plan> make_plan(const StartOptions& options) {
   }
   if (is_known) plan.expected_seconds = expected;
   return plan;
+}
+
+std::size_t local_slots(const StartOptions& options) {
+  return options.slots.value_or(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+std::string filter_text(const StartOptions& options, std::span<const results::Unit> units) {
+  std::vector<std::string> words;
+  const auto add = [&](const std::string& word) { words.push_back(report::shell_quoted(word)); };
+  for (const results::Unit& unit : units) {
+    if (unit.filter.places.empty()) continue;
+    std::ranges::for_each(results::words_for(unit.file, unit.filter.places), add);
+  }
+  for (const std::string& name : options.names) {
+    add("-e");
+    add(name);
+  }
+  for (const std::string& tag : options.tags) {
+    add("-t");
+    add(tag);
+  }
+  if (!options.framework_arguments.empty()) add("--");
+  std::ranges::for_each(options.framework_arguments, add);
+  return fmt::format("{}", fmt::join(words, " "));
 }
 
 Result<void> save_history(const StartOptions& options, const results::JobState& state) {
@@ -65,7 +99,7 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
     if (!outcome) continue;
     if (outcome->verdict != Verdict::kPassed) failed.push_back(unit.file);
     // Some of its cases do not take as long as the file.
-    if (!unit.filter.is_empty()) continue;
+    if (!unit.filter.is_empty() || !options.framework_arguments.empty()) continue;
     // A crash says nothing about how long the file takes; a kill at a limit says that it takes at
     // least that.
     if (outcome->verdict == Verdict::kPassed || outcome->verdict == Verdict::kFailed ||

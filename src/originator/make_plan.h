@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "base/signature.h"
 #include "config/project_config.h"
+#include "plan/partition.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"
 #include "results/job_state.h"
@@ -21,10 +23,15 @@ struct StartOptions {
   std::filesystem::path project;            ///< Absolute.
   std::string config_name = "gorgon.json";  ///< What the user calls the configuration file.
   config::ProjectConfig config;             ///< Options of the command line merged in.
+  std::vector<std::string> selection;  ///< Files, directories, globs, files with places; empty: all
+                                       ///< of the configuration.
+  std::vector<std::string> names;      ///< -e: CaseFilter::names
+  std::vector<std::string> tags;       ///< -t: CaseFilter::tags
   std::vector<std::string>
-      selection;  ///< Files, directories, globs; empty: all of the configuration.
-  std::vector<std::string> arguments;     ///< Of `gorgon start` as given, for `gorgon resume`.
-  std::optional<PrivateKey> signing_key;  ///< What listeners are told is signed with it.
+      framework_arguments;  ///< Behind "--"; also at the end of config.runner_arguments.
+  std::optional<plan::Partition> partition;  ///< Of the selected files.
+  std::vector<std::string> arguments;        ///< Of `gorgon start` as given, for `gorgon resume`.
+  std::optional<PrivateKey> signing_key;     ///< What listeners are told is signed with it.
   std::optional<std::size_t>
       slots;  ///< -j: the most workers at once; on the embedded broker their number.
 };
@@ -32,17 +39,28 @@ struct StartOptions {
 /// What will be run, in order, and what is known about it.
 struct Plan {
   std::vector<results::Unit> units;
-  std::vector<plan::PlannedFile> files;  ///< Beside `units`.
-  std::optional<double>
-      expected_seconds;  ///< Sum over all units; nullopt when one is not even estimated.
+  std::vector<plan::PlannedFile> files;    ///< Beside `units`.
+  std::size_t selected_files = 0;          ///< Before the partition was taken.
+  std::optional<double> expected_seconds;  ///< Sum over all units; nullopt when one is not even
+                                           ///< estimated, or not the whole of its file.
 };
-/// kNotFound: nothing matches. kUsage.
+/// Without units when none of the selected files is in the partition. kNotFound: nothing matches.
+/// kUsage.
 [[nodiscard]] Result<Plan> make_plan(const StartOptions& options);
+
+/// The worker slots of a run on the embedded broker.
+[[nodiscard]] std::size_t local_slots(const StartOptions& options);
+
+/// What narrows a run down to some cases of its files, as it stands on the command line; empty:
+/// nothing does.
+[[nodiscard]] std::string filter_text(const StartOptions& options,
+                                      std::span<const results::Unit> units);
 
 /// Merges the measured runtimes into the history, and writes the failed files where the
 /// configuration wants them; each whatever becomes of the other. A file that was killed at its
 /// time limit counts as having taken that long, so that it is handed out first next time; one of
-/// which some cases were wanted does not count. kIo: the
+/// which some cases were wanted does not count, nor does any when the framework had arguments of
+/// this run alone: they may be filters. kIo: the
 /// message has a line for each thing that could not be written.
 [[nodiscard]] Result<void> save_history(const StartOptions& options,
                                         const results::JobState& state);

@@ -13,7 +13,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -67,8 +66,6 @@ double unix_time(std::chrono::steady_clock::time_point when) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration<double>(now - age).count();
 }
-
-std::size_t default_slots() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 }  // namespace
 
@@ -194,9 +191,8 @@ Task<Result<std::optional<std::string>>> Originator::call_here(config::Callback 
 
 Task<Result<void>> Originator::reach_broker() {
   if (!options_.config.connection) {
-    GORGON_CO_TRY_ASSIGN(local_,
-                         LocalCluster::start(executor_, options_.slots.value_or(default_slots()),
-                                             options_.config.originator_log_file));
+    GORGON_CO_TRY_ASSIGN(local_, LocalCluster::start(executor_, local_slots(options_),
+                                                     options_.config.originator_log_file));
   }
   auto connecting = is_taken_up_ ? patiently(&Originator::connect) : connect();
   std::string reason = "for the broker to answer";
@@ -353,6 +349,11 @@ Task<int> Originator::finish() {
     finished.exit_code = results::kTestsFailed;
     if (errors_after_units_ > 0)
       finished.reason = count_of(errors_after_units_, "error") + " outside the test files";
+  } else if (const std::string filter = filter_text(options_, state_.units());
+             !filter.empty() && state_.case_count() == 0) {
+    // What was meant to be tested was not, and nobody would notice.
+    finished.exit_code = results::kNothingSelected;
+    finished.reason = "no test case matches " + filter;
   }
   reporter_.on(finished);
   co_return finished.exit_code;

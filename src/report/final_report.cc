@@ -62,6 +62,8 @@ std::string_view word_of_exit(int code) {
       return "failed";
     case results::kIncomplete:
       return "incomplete";
+    case results::kNothingSelected:
+      return "nothing ran";
     case results::kInterrupted:
     case kTerminated:
       return "interrupted";

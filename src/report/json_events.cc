@@ -172,6 +172,7 @@ void JsonEventsReporter::show_plan(const std::vector<PlannedUnit>& units) {
     OrderedJson json;
     json["event"] = "plan";
     add_unit(json, planned.unit.file, planned.unit.id);
+    if (!planned.unit.filter.places.empty()) json["places"] = planned.unit.filter.places;
     json["expected_seconds"] = number(planned.expected_seconds);
     json["recorded"] = planned.is_recorded;
     output_.add(line_of(json));

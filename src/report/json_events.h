@@ -27,7 +27,7 @@ class JsonEventsReporter final : public Reporter {
   explicit JsonEventsReporter(int fd) : output_(fd) {}
 
   void on(const results::RunEvent& event) override;
-  /// `--dry-run`: a `plan` event for each unit, and `plan_finished`.
+  /// `gorgon list`: a `plan` event for each unit, and `plan_finished`.
   void show_plan(const std::vector<PlannedUnit>& units);
   void tick() override { output_.pump(); }
   [[nodiscard]] bool flush(std::chrono::milliseconds at_most) override {

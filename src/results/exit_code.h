@@ -8,8 +8,8 @@ enum ExitCode : int {
   kTestsFailed = 1,
   kPushFailed = 2,       ///< The tree could not be pushed.
   kOriginatorError = 3,  ///< Also: broker unreachable, nothing matches `files`.
-  kNothingSelected = 4,
-  kIncomplete = 6,  ///< Units without a verdict, or no listener in time.
+  kNothingSelected = 4,  ///< No file, or no case in any of them.
+  kIncomplete = 6,       ///< Units without a verdict, or no listener in time.
   kRunTimeLimit = 7,
   kCallbackFailed = 8,  ///< On every usable machine.
   kRefusedByListeners = 9,

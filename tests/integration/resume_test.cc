@@ -111,6 +111,25 @@ TEST_F(LocalResumeTest, OnlyWhatHasNoVerdictRuns) {
   EXPECT_TRUE(journals_of(project).empty());
 }
 
+TEST_F(LocalResumeTest, TheSelectionStays) {
+  const Project project = add_gated_project(cluster(), 3, 1);
+  project.write("spec/04_spec.rb",
+                "RSpec.describe('file 4') { it('is left out') { fail } }\n"
+                "RSpec.describe('file 4') { it('runs') {} }\n");
+  Program& run = cluster().start_run(
+      project, {"-j", "1", "-e", "runs", "spec/01_spec.rb:1", "spec/02_spec.rb[1:1]",
+                "spec/04_spec.rb", "--", "--order", "defined"});
+  ASSERT_TRUE(has_verdicts(run, 1));
+  kill(run);
+  open_gate(cluster());
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
+  ExpectedUnits expected = gated_units(4);
+  expected.erase("spec/03_spec.rb");
+  EXPECT_EQ(differences(expected, resumed.report), "");
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason;
+  EXPECT_FALSE(project.has(".gorgon/runtimes.json")) << "parts of files, with arguments";
+}
+
 TEST_F(LocalResumeTest, FailuresFromBeforeAreReportedAndDecide) {
   const Project project = add_gated_project(cluster(), 3, 0);
   project.write("spec/00_spec.rb",

@@ -124,12 +124,134 @@ TEST_F(SelectTest, APlaceAtWhichNothingIsFailsItsFile) {
   }
 }
 
+TEST_F(SelectTest, NamesAndTagsMeanWhatTheyMeanToRspec) {
+  for (const std::vector<string>& arguments :
+       std::vector<std::vector<string>>{{"spec", "-e", "one"},
+                                        {"spec", "--example", "a two", "-e", "b"},
+                                        {"spec", "-t", "slow"},
+                                        {"spec", "-t", "~slow"},
+                                        {"spec", "--tag", "db:mysql", "-t", "~slow"},
+                                        {"spec/a_spec.rb:4", "spec/b_spec.rb", "-e", "inner"},
+                                        {"spec/a_spec.rb:4", "spec/b_spec.rb", "-t", "~slow"}}) {
+    expect_as_rspec(arguments);
+  }
+}
+
+TEST_F(SelectTest, NamesOfTestMethods) {
+  EXPECT_EQ(cases_of(run({"-e", "Test#test_one", "-e", "a inner three"})),
+            (Cases{{"test/c_test.rb CTest#test_one", "passed"},
+                   {"test/d_test.rb DTest#test_one", "passed"},
+                   {"spec/a_spec.rb a inner three", "passed"}}));
+}
+
+TEST_F(SelectTest, TagsAreAnErrorWhereThereAreNone) {
+  const FinishedRun result = run({"-t", "slow"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(cases_of(result), (Cases{{"spec/a_spec.rb a one", "passed"}}));
+  for (const auto& [file, framework] :
+       Cases{{"test/c_test.rb", "Minitest"}, {"test/d_test.rb", "test-unit"}}) {
+    const ReportedUnit* unit = result.report.unit(file);
+    ASSERT_NE(unit, nullptr) << file;
+    EXPECT_NE(unit->errors.find("-t slow: " + framework + " has no tags"), string::npos)
+        << unit->errors;
+  }
+}
+
+TEST_F(SelectTest, WhatStandsBehindTheDashesGoesToTheFramework) {
+  cluster().configure(project(), R"("runner_arguments": ["--tag", "slow"])");
+  EXPECT_EQ(cases_of(run({"spec", "--", "--example", "two"})),
+            (Cases{{"spec/a_spec.rb a two", "failed"}}));
+  EXPECT_EQ(cases_of(run({"spec"})), (Cases{{"spec/a_spec.rb a one", "passed"}}));
+}
+
+TEST_F(SelectTest, ARunOfNoCaseIsNotGreen) {
+  for (const auto& [arguments, reason] : std::vector<std::pair<std::vector<string>, string>>{
+           {{"-e", "gone", "-e", "no such"}, "no test case matches -e gone -e 'no such'"},
+           {{"spec", "-t", "gone"}, "no test case matches -t gone"},
+           {{"spec", "--", "--tag", "gone"}, "no test case matches -- --tag gone"}}) {
+    const FinishedRun result = run(arguments);
+    EXPECT_EQ(result.exit_code, 4);
+    EXPECT_EQ(result.report.reason, reason);
+  }
+  project().write("spec/empty_spec.rb", "");
+  EXPECT_EQ(run({"spec/empty_spec.rb"}).exit_code, 0) << "nothing was to be found in it";
+}
+
+TEST_F(SelectTest, PartitionsShareTheFiles) {
+  for (const string kind : {"slice", "hash"}) {
+    std::map<string, int> files;
+    for (const char* part : {":1/3", ":2/3", ":3/3"}) {
+      const FinishedRun result = run({"--partition", kind + part});
+      for (const auto& [file, unit] : result.report.units) ++files[file];
+    }
+    EXPECT_EQ(files, (std::map<string, int>{{"spec/a_spec.rb", 1},
+                                            {"spec/b_spec.rb", 1},
+                                            {"test/c_test.rb", 1},
+                                            {"test/d_test.rb", 1}}));
+  }
+}
+
+TEST_F(SelectTest, APartitionWithoutFilesIsNoFailure) {
+  const FinishedRun events = run({"--partition", "slice:5/5"});
+  EXPECT_EQ(events.exit_code, 0);
+  EXPECT_EQ(events.report.reason, "no file is in partition slice:5/5 of 4 files: nothing to run");
+  const FinishedRun text =
+      cluster().gorgon({"--partition", "slice:2/2", "spec/a_spec.rb"}, project().folder());
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_EQ(text.output, "gorgon: no file is in partition slice:2/2 of 1 file: nothing to run\n");
+  EXPECT_EQ(cluster().gorgon({"--partition", "slice:2/2", "lib"}, project().folder()).exit_code, 4);
+}
+
+TEST_F(SelectTest, ListShowsTheOrderAndHowLongItTakes) {
+  project().write(".gorgon/runtimes.json", R"({"test/c_test.rb": 30, "spec/b_spec.rb": 20})");
+  const auto list = [&](std::vector<string> arguments) {
+    arguments.insert(arguments.begin(), "list");
+    const FinishedRun result = cluster().gorgon(arguments, project().folder());
+    EXPECT_EQ(result.exit_code, 0) << result.errors;
+    return result.output;
+  };
+  EXPECT_EQ(list({"-j", "2", "test/c_test.rb", "spec/b_spec.rb"}),
+            "   1  30.0 s           recorded  test/c_test.rb\n"
+            "   2  20.0 s           recorded  spec/b_spec.rb\n"
+            "2 files, 50.0 s in all, about 30.0 s on 2 slots\n");
+  EXPECT_EQ(list({"-j", "1", "spec/b_spec.rb[1]"}),
+            "   1  up to 20.0 s     recorded  'spec/b_spec.rb[1]'\n"
+            "1 file, up to 20.0 s in all, up to 20.0 s on 1 slot\n");
+  EXPECT_EQ(list({"spec/a_spec.rb"}),
+            "   1  unknown                    spec/a_spec.rb\n"
+            "1 file\n");
+  EXPECT_NE(list({}).find("by size"), string::npos);
+  EXPECT_EQ(list({"-j", "2"}),
+            cluster().gorgon({"start", "--dry-run", "-j", "2"}, project().folder()).output);
+  EXPECT_NE(list({"--message-format", "json", "spec/b_spec.rb:2"}).find(R"("places":[":2"])"),
+            string::npos);
+}
+
+TEST_F(SelectTest, ArgumentsThatMakeNoSense) {
+  for (const auto& [arguments, answer] : std::vector<std::pair<std::vector<string>, string>>{
+           {{"-e", ""}, "--example: must not be empty"},
+           {{"-t"}, "--tag needs a value"},
+           {{"--partition", "slice:0/2"}, "must be slice:M/N or hash:M/N, with M from 1 to N"},
+           {{"spec:3"}, "spec is a folder"},
+           {{"--seed", "1"}, "did you mean \"-- --seed\"?"}}) {
+    const FinishedRun result = cluster().gorgon(arguments, project().folder());
+    EXPECT_EQ(result.exit_code, 64) << answer;
+    EXPECT_NE(result.errors.find(answer), string::npos) << result.errors;
+  }
+}
+
 TEST_F(SelectTest, APartOfAFileIsNotItsRuntime) {
   project().write(".gorgon/runtimes.json", R"({"spec/a_spec.rb": 50, "spec/b_spec.rb": 40})");
   EXPECT_EQ(run({"spec/a_spec.rb:2", "spec/b_spec.rb"}).exit_code, 1);
   const Json runtimes = parse_json(project().read(".gorgon/runtimes.json")).value();
   EXPECT_EQ(runtimes.at("spec/a_spec.rb").get<double>(), 50);
   EXPECT_LT(runtimes.at("spec/b_spec.rb").get<double>(), 40);
+  project().write(".gorgon/runtimes.json", R"({"spec/b_spec.rb": 40})");
+  for (const std::vector<string>& filter :
+       std::vector<std::vector<string>>{{"-e", "one"}, {"-t", "~slow"}, {"--", "--tag", "~slow"}}) {
+    (void)run(filter);
+    EXPECT_EQ(project().read(".gorgon/runtimes.json"), R"({"spec/b_spec.rb": 40})");
+  }
 }
 
 }  // namespace
