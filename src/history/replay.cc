@@ -49,7 +49,8 @@ class Replay {
 
   Result<void> load_units(Database& database) {
     GORGON_TRY_ASSIGN(Statement rows,
-                      database.prepare("SELECT position, id, file, only_cases, except_cases "
+                      database.prepare("SELECT position, id, file, only_cases, except_cases, "
+                                       "places, names, tags "
                                        "FROM units WHERE run = ? ORDER BY position"));
     rows.bind(1, run_);
     for (;;) {
@@ -59,7 +60,10 @@ class Replay {
       units_.push_back({.id = rows.text(1),
                         .file = rows.text(2),
                         .only = texts_in(rows.text(3)),
-                        .except = texts_in(rows.text(4))});
+                        .except = texts_in(rows.text(4)),
+                        .filter = {.places = texts_in(rows.text(5)),
+                                   .names = texts_in(rows.text(6)),
+                                   .tags = texts_in(rows.text(7))}});
     }
   }
 

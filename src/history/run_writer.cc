@@ -28,7 +28,7 @@ Result<RunWriter> RunWriter::make(Database& database, std::vector<std::string> a
                        "arguments) VALUES(?, ?, ?, ?, ?, ?)"));
   GORGON_TRY_ASSIGN(
       Statement unit,
-      database.prepare("INSERT INTO units VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+      database.prepare("INSERT INTO units VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   GORGON_TRY_ASSIGN(Statement find_test,
                     database.prepare("SELECT id FROM tests WHERE file = ? AND case_id = ? AND "
                                      "name = ? AND location = ?"));
@@ -137,13 +137,16 @@ Result<void> RunWriter::write(const UnitEnded& event) {
                  .bind(4, event.unit.file)
                  .bind(5, as_column(event.unit.only))
                  .bind(6, as_column(event.unit.except))
-                 .bind(7, name_of(result.verdict))
-                 .bind(8, std::int64_t{result.attempt})
-                 .bind(9, result.seconds)
-                 .bind(10, result.host)
-                 .bind(11, result.worker)
-                 .bind(12, result.running_case)
-                 .bind(13, result.output)
+                 .bind(7, as_column(event.unit.filter.places))
+                 .bind(8, as_column(event.unit.filter.names))
+                 .bind(9, as_column(event.unit.filter.tags))
+                 .bind(10, name_of(result.verdict))
+                 .bind(11, std::int64_t{result.attempt})
+                 .bind(12, result.seconds)
+                 .bind(13, result.host)
+                 .bind(14, result.worker)
+                 .bind(15, result.running_case)
+                 .bind(16, result.output)
                  .run());
   GORGON_TRY(add_failures({.unit = position}, result.errors));
   GORGON_TRY(add_failures({.unit = position, .tries_before_verdict = 1}, result.earlier_errors));

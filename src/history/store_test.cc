@@ -70,6 +70,7 @@ void run_all_kinds(report::Reporter& reporter) {
     run.add_unit(file);
   run.unit(1).only = {"b[1:1]", "b\"'\n"};
   run.unit(2).except = {"x"};
+  run.unit(0).filter = {.places = {":3"}, .names = {"works"}, .tags = {"~slow"}};
   run.start({.job = "k2x9", .started_at = 1764180000.5, .expected_seconds = 12.5});
   run.host("build1", 4, results::HostChanged::State::kPreparing);
   run.host("build2", 0, results::HostChanged::State::kFailed, "after_sync: no\nspace");
@@ -113,9 +114,13 @@ TEST_F(StoreTest, ToldAgainARunIsWhatItWas) {
 TEST_F(StoreTest, WhatEventsAsJsonDoNotShowIsToldAgain) {
   run_all_kinds(*recorder());
   std::optional<results::RunStarted> started;
+  std::vector<results::Unit> units;
   std::vector<std::string> earlier;
   ASSERT_TRUE(store().replay(1, [&](const results::RunEvent& event) {
-    if (const auto* begun = std::get_if<results::RunStarted>(&event)) started = *begun;
+    if (const auto* begun = std::get_if<results::RunStarted>(&event)) {
+      started = *begun;
+      units.assign(begun->units.begin(), begun->units.end());
+    }
     if (const auto* unit = std::get_if<results::UnitFinished>(&event)) {
       for (const auto& failure : unit->result->earlier_errors) earlier.push_back(failure.message);
       for (const auto& test_case : unit->result->cases) {
@@ -126,6 +131,11 @@ TEST_F(StoreTest, WhatEventsAsJsonDoNotShowIsToldAgain) {
   ASSERT_TRUE(started);
   EXPECT_EQ(started->started_at, 1764180000.5);
   EXPECT_THAT(earlier, ElementsAre("once", "before"));
+  ASSERT_EQ(units.size(), 3U);
+  EXPECT_EQ(units[0].filter,
+            (results::CaseFilter{.places = {":3"}, .names = {"works"}, .tags = {"~slow"}}));
+  EXPECT_THAT(units[1].only, ElementsAre("b[1:1]", "b\"'\n"));
+  EXPECT_THAT(units[2].except, ElementsAre("x"));
 }
 
 TEST_F(StoreTest, RunsAreListedTheNewestFirst) {
