@@ -8,13 +8,11 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "base/json.h"
 #include "harness.h"
 #include "lab.h"
 #include "program.h"

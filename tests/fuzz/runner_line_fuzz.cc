@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <variant>
 
+#include "base/result.h"
 #include "fuzz.h"
 #include "runner/runner_protocol.h"
 

@@ -459,6 +459,7 @@ Task<Result<void>> publish_all(std::vector<broker::Message> messages) {
 
 void publish(const broker::Destination& to, const std::vector<std::string>& bodies) {
   std::vector<broker::Message> messages;
+  messages.reserve(bodies.size());
   for (const std::string& body : bodies) messages.push_back({to, body});
   asio::io_context io(1);
   const auto published = run_to_completion(io, publish_all(std::move(messages)));

@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <string>
 #include <vector>
 
 #include "harness.h"
+#include "program.h"
 #include "run_report.h"
 
 namespace gorgon::test {
