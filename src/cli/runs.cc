@@ -107,8 +107,8 @@ Result<history::RunSummary> named_run(history::Store& store, const RunsCommand& 
 Result<void> replay(history::Store& store, std::int64_t run,
                     std::unique_ptr<report::Reporter> reporter) {
   GORGON_TRY(store.replay(run, [&](const results::RunEvent& event) { reporter->on(event); }));
-  (void)end_report(*reporter, 0);
-  return {};
+  if (end_report(*reporter, results::kAllPassed) == results::kAllPassed) return {};
+  return fail(ErrorKind::kIo, "what was written is not whole");
 }
 
 Result<void> show(history::Store& store, const RunsCommand& command) {

@@ -198,17 +198,22 @@ void show_plan(const originator::Plan& plan, const originator::StartOptions& opt
 }
 
 /// Of a suite that is spread over more jobs than it has files, some have nothing to do.
-int end_without_files(const StartCommand& command, const originator::Plan& plan) {
+int end_without_files(const StartCommand& command, const originator::StartOptions& options,
+                      const originator::Plan& plan) {
   const std::string reason =
       fmt::format("no file is in partition {} of {}: nothing to run",
                   plan::text_of(*command.partition), count_of(plan.selected_files, "file"));
+  report::Reporters reporters;
+  // The report of an earlier run would be taken for that of this one.
+  if (const auto added = add_reports(reporters, report_files(command, options)); !added)
+    return refuse(command, added.error());
   if (command.presentation.format == MessageFormat::kHuman) {
     std::printf("gorgon: %s\n", reason.c_str());
-    return results::kAllPassed;
+  } else {
+    reporters.add(std::make_unique<report::JsonEventsReporter>(STDOUT_FILENO));
   }
-  report::JsonEventsReporter reporter(STDOUT_FILENO);
-  reporter.on(results::RunFinished{.exit_code = results::kAllPassed, .reason = reason});
-  return end_report(reporter, results::kAllPassed);
+  reporters.on(results::RunFinished{.exit_code = results::kAllPassed, .reason = reason});
+  return end_report(reporters, results::kAllPassed);
 }
 
 /// As under nohup.
@@ -277,7 +282,7 @@ int start(const StartCommand& command) {
     show_plan(*plan, *options);
     return 0;
   }
-  if (plan->units.empty()) return end_without_files(command, *plan);
+  if (plan->units.empty()) return end_without_files(command, *options, *plan);
   const auto reporter = reporters_of(command, *options);
   if (!reporter) return refuse(command, reporter.error());
   asio::io_context io(1);
@@ -300,6 +305,7 @@ int resume(
                                "the options of the run are those of another version of gorgon"});
   }
   start = *given;
+  start.arguments = journal->head().arguments;
   start.presentation = command.presentation;
   // The project is the folder of its configuration, from wherever that was named.
   start.config_file = command.config_file;

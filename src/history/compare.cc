@@ -44,9 +44,11 @@ Result<std::map<Name, State>> cases_of(Store& store, std::int64_t run) {
 }
 
 Result<std::vector<std::string>> files_of(Store& store, std::int64_t run) {
-  GORGON_TRY_ASSIGN(Statement rows,
-                    store.database().prepare("SELECT DISTINCT file FROM units WHERE run = ? AND "
-                                             "verdict NOT IN ('cancelled', 'lost') ORDER BY file"));
+  GORGON_TRY_ASSIGN(
+      Statement rows,
+      store.database().prepare("SELECT file FROM units WHERE run = ? GROUP BY file "
+                               "HAVING min(verdict IN ('passed', 'failed') AND places = '[]' "
+                               "AND names = '[]' AND tags = '[]') ORDER BY file"));
   rows.bind(1, run);
   std::vector<std::string> files;
   for (;;) {
@@ -77,7 +79,8 @@ constexpr const char* kCasesOfRuns =
 constexpr const char* kFilesOfRuns =
     "SELECT file, '', verdict, sum(seconds), 0 FROM units "
     "WHERE run IN (SELECT number FROM runs ORDER BY number DESC LIMIT ?) "
-    "AND verdict IN ('passed', 'failed') GROUP BY file, run ORDER BY file, run";
+    "AND verdict IN ('passed', 'failed') AND places = '[]' AND names = '[]' AND tags = '[]' "
+    "GROUP BY file, run ORDER BY file, run";
 
 /// `seconds` is not empty.
 Slowness slowness_of(const Name& name, std::vector<double> seconds) {

@@ -22,7 +22,8 @@ struct CaseChange {
   double seconds_before = 0;
   double seconds_after = 0;
 };
-/// The cases of files that ran in both, by kind, file and name. Slower and faster: by a factor of
+/// By kind, file and name. Of a file that did not run whole and to its end in one of them, no case
+/// is new or gone. Slower and faster: by a factor of
 /// two and a tenth of a second, between two passes.
 [[nodiscard]] Result<std::vector<CaseChange>> changes_between(Store& store, std::int64_t before,
                                                               std::int64_t after);
@@ -36,7 +37,7 @@ struct Slowness {
   std::size_t runs = 0;
 };
 /// The slowest cases, or files, of the newest `runs` runs, by the median; at most `limit`. What was
-/// killed, crashed or never ran has no time.
+/// killed, crashed or never ran has no time, and a file of which a part ran none as a file.
 [[nodiscard]] Result<std::vector<Slowness>> slowest(Store& store, std::size_t runs, bool are_files,
                                                     std::size_t limit);
 

@@ -41,8 +41,13 @@ void Recorder::on(const results::RunEvent& event) {
   std::visit([this](const auto& one) { note(one); }, event);
   if (std::holds_alternative<results::RunStarted>(event) ||
       std::holds_alternative<results::RunFinished>(event) ||
-      pending_.size() + pending_cases_ > kMostPending)
+      (pending_.size() + pending_cases_ > kMostPending && may_write()))
     write();
+}
+
+/// A try while another process holds the database costs the run a second.
+bool Recorder::may_write() const {
+  return !busy_since_ || Clock::now() - written_at_ >= kWriteInterval;
 }
 
 void Recorder::note(const results::RunStarted& event) {

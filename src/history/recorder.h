@@ -46,6 +46,7 @@ class Recorder final : public report::Reporter {
   void note(const results::UnitSlow& /*event*/) {}
   void note(const results::CaseFinished& /*event*/) {}
   void add(Recorded event) { pending_.push_back(std::move(event)); }
+  [[nodiscard]] bool may_write() const;
   void write();
   void give_up(const Error& error);
 

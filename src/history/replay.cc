@@ -230,11 +230,17 @@ class Replay {
 }  // namespace
 
 Result<void> Store::replay(std::int64_t run, const Tell& tell) {
-  GORGON_TRY_ASSIGN(Replay replay, Replay::make(database_, run));
-  GORGON_TRY(replay.load_units(database_));
-  GORGON_TRY(replay.tell_start(database_, tell));
-  GORGON_TRY(replay.tell_course(database_, tell));
-  return replay.tell_end(database_, tell);
+  // The run may go on meanwhile: all is told as it is now.
+  GORGON_TRY(database_.execute("BEGIN"));
+  const auto told = [&]() -> Result<void> {
+    GORGON_TRY_ASSIGN(Replay replay, Replay::make(database_, run));
+    GORGON_TRY(replay.load_units(database_));
+    GORGON_TRY(replay.tell_start(database_, tell));
+    GORGON_TRY(replay.tell_course(database_, tell));
+    return replay.tell_end(database_, tell);
+  }();
+  GORGON_TRY(database_.execute("ROLLBACK"));
+  return told;
 }
 
 }  // namespace gorgon::history

@@ -68,6 +68,7 @@ TEST_F(RunsTest, ARunThatWasKilledAndTakenUpIsRecordedOnce) {
       cluster().start_gorgon({"resume", "--message-format", "json"}, project.folder()));
   EXPECT_EQ(resumed.report.units.size(), 6U);
   EXPECT_EQ(recorded(project), 1U);
+  EXPECT_NE(runs(project, {"list"}).output.find("-j 1"), string::npos);
   EXPECT_EQ(runs(project, {"export"}).output, recorded_events(resumed.output));
 }
 
@@ -116,7 +117,11 @@ TEST_F(RunsTest, TheDifferenceOfTheLastTwoRunsIsShown) {
   EXPECT_EQ(cluster().run(project).exit_code, 0);
   const string shown = runs(project, {"diff"}).output;
   EXPECT_NE(shown.find("fixed  failed -> passed  spec/a_spec.rb  a works"), string::npos) << shown;
-  EXPECT_EQ(runs(project, {"diff", "latest", "2"}).output, "run 2 -> run 2: no case changed\n");
+  project.write("spec/a_spec.rb", "RSpec.describe('a') { it('works') {}\nit('is new') {} }\n");
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
+  EXPECT_EQ(cluster().run(project, {"-e", "works"}).exit_code, 0);
+  EXPECT_EQ(runs(project, {"diff"}).output, "run 3 -> run 4: no case changed\n")
+      << "a part of a file says nothing of the rest";
 }
 
 // ---- reports ----
@@ -151,6 +156,16 @@ TEST_F(RunsTest, JunitHasTheCasesOfTheRunAndFollowsItsSchema) {
     EXPECT_EQ(cluster().gorgon({"report", "--junit", "again.xml"}, project.folder()).exit_code, 0);
     EXPECT_EQ(project.read("again.xml"), junit);
   }
+}
+
+/// That of the run before would be taken for this one's.
+TEST_F(RunsTest, APartitionWithoutFilesHasAReport) {
+  const Project project = cluster().add_slow_project(1, 0);
+  project.write("junit.xml", "old");
+  const FinishedRun run =
+      cluster().run(project, {"--partition", "slice:2/2", "--junit", "junit.xml"});
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(count_in(project.read("junit.xml"), R"(tests="0" failures="0" errors="0")"), 1U);
 }
 
 TEST_F(RunsTest, AReportThatCannotBeMadeIsToldBeforeTheRun) {
