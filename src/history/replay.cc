@@ -151,7 +151,8 @@ class Replay {
 
   Result<void> tell_unit(std::int64_t position, results::RunClock at, const Tell& tell) {
     const auto place = places_.find(position);
-    if (place == places_.end()) return {};
+    if (place == places_.end())
+      return fail(ErrorKind::kIo, "the record is damaged: a unit of the run is missing");
     const results::Unit& unit = units_[place->second];
     GORGON_TRY_ASSIGN(results::UnitResult result, result_of(position));
     result.unit = unit.id;

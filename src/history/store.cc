@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -15,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/json.h"
 #include "base/result.h"
+#include "base/text.h"
 #include "base/unique_fd.h"
 #include "config/own_folder.h"
 #include "history/database.h"
@@ -30,7 +29,6 @@ namespace {
 constexpr std::string_view kColumns =
     "SELECT number, job, started_at, arguments, seconds, exit_code, reason, "
     "(SELECT count(*) FROM units WHERE run = number), "
-    "(SELECT count(*) FROM units WHERE run = number AND verdict = 'passed'), "
     "(SELECT count(*) FROM cases WHERE run = number), "
     "(SELECT count(*) FROM cases WHERE run = number AND status IN ('failed', 'error')), "
     "(SELECT count(*) FROM cases WHERE run = number AND is_flaky) FROM runs ";
@@ -44,19 +42,16 @@ RunSummary summary_in(const Statement& row) {
   }
   run.reason = row.text(6);
   run.units = row.integer(7);
-  run.units_passed = row.integer(8);
-  run.cases = row.integer(9);
-  run.cases_failed = row.integer(10);
-  run.cases_flaky = row.integer(11);
+  run.cases = row.integer(8);
+  run.cases_failed = row.integer(9);
+  run.cases_flaky = row.integer(10);
   return run;
 }
 
+/// Counts of runs and steps back.
 std::optional<std::int64_t> number_in(std::string_view text) {
-  std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || rest != end || number < 0) return std::nullopt;
-  return number;
+  const auto number = number_of<std::int64_t>(text);
+  return number && *number >= 0 ? number : std::nullopt;
 }
 
 }  // namespace

@@ -26,7 +26,6 @@ struct RunSummary {
   std::optional<int> exit_code;        ///< Beside `seconds`.
   std::string reason;
   std::int64_t units = 0;  ///< With a verdict.
-  std::int64_t units_passed = 0;
   std::int64_t cases = 0;
   std::int64_t cases_failed = 0;  ///< Failures and errors.
   std::int64_t cases_flaky = 0;

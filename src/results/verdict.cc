@@ -1,6 +1,5 @@
 #include "results/verdict.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,13 +76,6 @@ std::vector<std::string> words_for(const std::string& file,
 
 bool is_flaky(const TestCase& test_case) {
   return test_case.status == CaseStatus::kPassed && !test_case.earlier_failures.empty();
-}
-
-bool is_flaky(const UnitResult& result) {
-  return result.verdict == Verdict::kPassed &&
-         (!result.earlier_errors.empty() ||
-          std::ranges::any_of(result.cases,
-                              [](const TestCase& test_case) { return is_flaky(test_case); }));
 }
 
 }  // namespace gorgon::results

@@ -93,7 +93,5 @@ struct UnitResult {
 
 /// Passed, after a try that did not.
 [[nodiscard]] bool is_flaky(const TestCase& test_case);
-/// Passed, and one of its cases or something outside them did not at first.
-[[nodiscard]] bool is_flaky(const UnitResult& result);
 
 }  // namespace gorgon::results
