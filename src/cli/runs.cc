@@ -1,13 +1,13 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <expected>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/files.h"
 #include "base/result.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -240,8 +239,9 @@ Result<void> act(history::Store& store, const RunsCommand& command) {
   return {};
 }
 
-Result<history::Store> store_of(const fs::path& config_file) {
-  return history::Store::open(fs::absolute(config_file).parent_path().lexically_normal(), false);
+Result<history::Store> store_of(const std::filesystem::path& config_file) {
+  return history::Store::open(
+      std::filesystem::absolute(config_file).parent_path().lexically_normal(), false);
 }
 
 /// Like complain(); of what the user has named, there is nothing.

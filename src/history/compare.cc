@@ -113,6 +113,7 @@ Result<std::vector<CaseChange>> changes_between(Store& store, std::int64_t befor
   for (const auto& [name, state] : new_cases) {
     const auto old = old_cases.find(name);
     if (old == old_cases.end()) {
+      // NOLINTNEXTLINE(misc-include-cleaner): <algorithm> is there.
       if (std::ranges::binary_search(old_files, name.first))
         add(has_failed(state.status) ? CaseChange::Kind::kBroken : CaseChange::Kind::kNew, name, {},
             state);
@@ -142,6 +143,7 @@ Result<std::vector<Slowness>> slowest(Store& store, std::size_t runs, bool are_f
     times[{rows.text(0), rows.text(1)}].push_back(rows.real(3));
   }
   std::vector<Slowness> all;
+  all.reserve(times.size());
   for (auto& [name, seconds] : times) all.push_back(slowness_of(name, std::move(seconds)));
   std::ranges::stable_sort(all, std::greater(), &Slowness::median_seconds);
   if (all.size() > limit) all.resize(limit);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,7 +13,6 @@
 
 #include "base/result.h"
 #include "history/database.h"
-#include "history/store.h"
 #include "history/texts.h"
 #include "results/run_event.h"
 #include "results/verdict.h"

@@ -11,7 +11,6 @@
 
 #include "base/result.h"
 #include "history/database.h"
-#include "history/store.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
 

@@ -3,12 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/files.h"
@@ -261,6 +264,7 @@ TEST_F(StoreTest, TheDifferenceOfTwoRunsIsByKind) {
   Store both = store();
   std::vector<std::pair<CaseChange::Kind, std::string>> changes;
   const auto found = changes_between(both, 1, 2).value();
+  changes.reserve(found.size());
   for (const CaseChange& change : found) changes.emplace_back(change.kind, change.name);
   using Kind = CaseChange::Kind;
   EXPECT_THAT(changes,

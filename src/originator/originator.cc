@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
-#include <cstddef>
 #include <expected>
 #include <functional>
 #include <iterator>

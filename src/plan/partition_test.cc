@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -23,6 +22,7 @@ using Kind = Partition::Kind;
 
 std::vector<TestFile> numbered_files(std::size_t count) {
   std::vector<TestFile> files;
+  files.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     files.push_back({.path = fmt::format("spec/{:03}_spec.rb", i)});
   return files;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,7 +12,6 @@
 #include "base/files.h"
 #include "report/spooled_file.h"
 #include "report/testing/synthetic_run.h"
-#include "results/run_event.h"
 #include "results/verdict.h"
 
 namespace gorgon::report {
@@ -18,7 +19,6 @@ namespace gorgon::report {
 using results::CaseStatus;
 using results::Verdict;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using namespace testing;  // NOLINT(google-build-using-namespace): this folder's test helpers.
 
 namespace {

@@ -1,6 +1,7 @@
 #include "report/spooled_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "report/reporter.h"
 #include "report/testing/synthetic_run.h"
