@@ -101,6 +101,9 @@ class Connection {
   [[nodiscard]] virtual Task<Result<bool>> queue_exists(std::string name) = 0;
   /// Consumers of the queue get QueueCancelled. Deleting a queue that does not exist succeeds.
   [[nodiscard]] virtual Task<Result<void>> delete_queue(std::string name) = 0;
+  /// Removes what waits in the queue; what has been delivered stays with its consumers. In a queue
+  /// that does not exist, nothing waits.
+  [[nodiscard]] virtual Task<Result<void>> purge_queue(std::string name) = 0;
 
   /// Starts deliveries from `queue`: at most `prefetch` unacked at a time. kNotFound when there is
   /// no such queue; kRefused when it is another connection's own, or consumed by this one already.

@@ -200,6 +200,23 @@ TEST_P(BrokerContractTest, ConsumersLearnThatTheirQueueWasDeleted) {
   });
 }
 
+TEST_P(BrokerContractTest, PurgingTakesWhatWaitsAndNothingElse) {
+  run([this]() -> Task<void> {
+    const auto connection = co_await connect();
+    co_await declare_both(*connection);
+    for (const char* body : {"1", "2", "3"})
+      co_await publish_to(*connection, named("work"), one(body));
+    must(co_await connection->consume(named("work"), 1));
+    const Delivery held = co_await next_delivery(*connection);
+    EXPECT_EQ(held.body, "1");
+    must(co_await connection->purge_queue(named("work")));
+    must(connection->ack(held.tag));
+    co_await publish_to(*connection, named("work"), one("4"));
+    EXPECT_EQ((co_await next_delivery(*connection)).body, "4");
+    must(co_await connection->purge_queue(named("missing")));
+  });
+}
+
 TEST_P(BrokerContractTest, AckingAMessageOfADeletedQueueIsHarmless) {
   run([this]() -> Task<void> {
     const auto connection = co_await connect();

@@ -255,6 +255,18 @@ Task<Result<void>> Session::delete_queue(std::string name) {
   co_return with_context("delete queue " + name, deleted.error());
 }
 
+Task<Result<void>> Session::purge_queue(std::string name) {
+  GORGON_CO_TRY(check_name(name));
+  Outbox::Send method = [name](State* state) {
+    amqp_queue_purge_t purge{};
+    purge.queue = to_bytes(name);
+    return amqp_send_method(state, kScratchChannel, AMQP_QUEUE_PURGE_METHOD, &purge);
+  };
+  const Result<void> purged = co_await command(std::move(method));
+  if (purged || purged.error().kind == ErrorKind::kNotFound) co_return Result<void>();
+  co_return with_context("purge queue " + name, purged.error());
+}
+
 Task<Result<void>> Session::consume(std::string queue, std::uint16_t prefetch) {
   // Asked on the scratch channel: a refused consume would close the main one, with all consumers.
   // A queue that is deleted in between still does; the caller then connects again and finds out.

@@ -43,6 +43,9 @@ class AmqpConnection : public Connection {
   Task<Result<void>> delete_queue(std::string name) override {
     return kept(session_->delete_queue(std::move(name)));
   }
+  Task<Result<void>> purge_queue(std::string name) override {
+    return kept(session_->purge_queue(std::move(name)));
+  }
   Task<Result<void>> consume(std::string queue, std::uint16_t prefetch) override {
     return kept(session_->consume(std::move(queue), prefetch));
   }

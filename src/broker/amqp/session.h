@@ -43,6 +43,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Task<Result<std::string>> declare_own_queue(std::vector<std::string> topics);
   Task<Result<bool>> queue_exists(std::string name);
   Task<Result<void>> delete_queue(std::string name);
+  Task<Result<void>> purge_queue(std::string name);
   Task<Result<void>> consume(std::string queue, std::uint16_t prefetch);
   Task<Result<void>> stop_consuming(std::string queue);
   Task<Result<Event>> next_event() { return events_.next(); }

@@ -65,6 +65,9 @@ class Session : public std::enable_shared_from_this<Session> {
   Task<Result<void>> delete_queue(std::string name) {
     return command(DeleteQueue{.name = std::move(name)});
   }
+  Task<Result<void>> purge_queue(std::string name) {
+    return command(PurgeQueue{.name = std::move(name)});
+  }
   Task<Result<void>> consume(std::string queue, std::uint16_t prefetch) {
     return command(Consume{.queue = std::move(queue), .prefetch = prefetch});
   }
@@ -318,6 +321,9 @@ class EmbeddedConnection : public Connection {
   }
   Task<Result<void>> delete_queue(std::string name) override {
     return kept(session_->delete_queue(std::move(name)));
+  }
+  Task<Result<void>> purge_queue(std::string name) override {
+    return kept(session_->purge_queue(std::move(name)));
   }
   Task<Result<void>> consume(std::string queue, std::uint16_t prefetch) override {
     return kept(session_->consume(std::move(queue), prefetch));

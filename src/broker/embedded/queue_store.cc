@@ -86,6 +86,10 @@ void QueueStore::delete_queue(const std::string& name) {
   for (const Consumer& consumer : queue.consumers) outlet_->cancel(consumer.peer, name);
 }
 
+void QueueStore::purge_queue(const std::string& name) {
+  if (const auto found = queues_.find(name); found != queues_.end()) found->second.waiting.clear();
+}
+
 Result<void> QueueStore::consume(PeerId peer, const std::string& name, std::uint16_t prefetch) {
   const auto found = queues_.find(name);
   if (found == queues_.end())

@@ -48,6 +48,8 @@ class QueueStore {
                                                       const std::vector<std::string>& topics);
   [[nodiscard]] bool exists(const std::string& queue) const { return queues_.contains(queue); }
   void delete_queue(const std::string& name);
+  /// Removes what waits in it.
+  void purge_queue(const std::string& name);
 
   /// kNotFound: no such queue. kRefused: it is another peer's own, or `peer` consumes it already.
   [[nodiscard]] Result<void> consume(PeerId peer, const std::string& queue, std::uint16_t prefetch);

@@ -266,6 +266,10 @@ struct Core::Handler {
     core.store_.delete_queue(frame.name);
     return reply_text(frame.request, "");
   }
+  Result<void> operator()(const PurgeQueue& frame) const {
+    core.store_.purge_queue(frame.name);
+    return reply_text(frame.request, "");
+  }
   Result<void> operator()(const Consume& frame) const {
     return reply(frame.request, core.store_.consume(peer, frame.queue, frame.prefetch));
   }

@@ -37,7 +37,7 @@ void each_field(Archive& archive, F& frame) {
   if constexpr (std::same_as<T, Hello>) {
     archive(frame.version, frame.name);
   } else if constexpr (std::same_as<T, DeclareTopic> || std::same_as<T, QueueExists> ||
-                       std::same_as<T, DeleteQueue>) {
+                       std::same_as<T, DeleteQueue> || std::same_as<T, PurgeQueue>) {
     archive(frame.request, frame.name);
   } else if constexpr (std::same_as<T, DeclareWorkQueue>) {
     archive(frame.request, frame.name, frame.max_deliveries, frame.dead_letter_to,

@@ -60,6 +60,11 @@ struct DeleteQueue {
   std::string name;
   bool operator==(const DeleteQueue&) const = default;
 };
+struct PurgeQueue {
+  std::uint64_t request = 0;
+  std::string name;
+  bool operator==(const PurgeQueue&) const = default;
+};
 struct Consume {
   std::uint64_t request = 0;
   std::string queue;
@@ -113,7 +118,7 @@ struct Cancelled {
 
 using Frame = std::variant<Hello, DeclareTopic, DeclareWorkQueue, DeclareReplyQueue,
                            DeclareOwnQueue, QueueExists, DeleteQueue, Consume, StopConsuming,
-                           Publish, Ack, Return, Reply, Deliver, Cancelled>;
+                           Publish, Ack, Return, Reply, Deliver, Cancelled, PurgeQueue>;
 
 /// The whole frame, its length in front.
 [[nodiscard]] std::string encode(const Frame& frame);
