@@ -33,6 +33,9 @@ struct StartCommand {
   std::vector<std::string> tags;                 ///< -t
   std::vector<std::string> framework_arguments;  ///< Behind "--".
   std::optional<plan::Partition> partition;
+  std::optional<std::size_t> max_failures;
+  std::optional<std::uint32_t> retries;
+  std::optional<std::uint32_t> retry_budget;
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;  ///< --config was given.
   std::optional<std::size_t> slots;

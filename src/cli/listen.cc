@@ -157,7 +157,7 @@ int stop_listener(const fs::path& pid_file) {
 
 /// Serves until a signal. `connected` is called once the first connection stands, or with the
 /// error.
-int serve(listener::ListenerOptions options, listener::GateOptions trust,
+int serve(listener::ListenerOptions options, listener::GateOptions trust, bool takes_interrupts,
           const std::function<void(const Result<void>&)>& connected) {
   asio::io_context io(1);
   Cgroup::remove_abandoned();
@@ -174,7 +174,8 @@ int serve(listener::ListenerOptions options, listener::GateOptions trust,
   }
   listener::Listener listener(io.get_executor(), std::move(options), *std::move(workspaces),
                               *std::move(gate));
-  asio::signal_set signals(io, SIGTERM, SIGINT);
+  asio::signal_set signals(io, SIGTERM);
+  if (takes_interrupts) signals.add(SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (!error) listener.stop();
   });
@@ -265,7 +266,7 @@ int listen(const ListenCommand& command) {
       .memory = fs::path(config.pid_file).replace_extension(".seen")};
   if (command.foreground) {
     if (const auto written = write_pid(pid_lock->get()); !written) return complain(written.error());
-    const int code = serve(std::move(options), std::move(trust), [](const Result<void>&) {});
+    const int code = serve(std::move(options), std::move(trust), true, [](const Result<void>&) {});
     ::unlink(config.pid_file.c_str());
     return code;
   }
@@ -285,7 +286,7 @@ int listen(const ListenCommand& command) {
   }
   detach_standard_streams();
   if (const auto written = write_pid(pid_lock->get()); !written) report->say(written);
-  const int code = serve(std::move(options), std::move(trust),
+  const int code = serve(std::move(options), std::move(trust), true,
                          [&](const Result<void>& connected) { report->say(connected); });
   ::unlink(config.pid_file.c_str());
   return code;
@@ -298,6 +299,8 @@ int local_listener(const LocalListenerCommand& command) {
       return complain(opened.error());
   }
   const pid_t originator = ::getppid();
+  // Ctrl-C is for the originator, which may let its workers finish.
+  ::signal(SIGINT, SIG_IGN);
   const int exit_code = serve({.address = broker::EmbeddedAddress{command.socket},
                                .host = host_name(),
                                .cluster = {},
@@ -305,7 +308,7 @@ int local_listener(const LocalListenerCommand& command) {
                                .workspace_dir = command.directory / "workspaces",
                                .log_file = command.log_file},
                               // Only this user's originator reaches the broker's socket.
-                              listener::GateOptions{}, [](const Result<void>&) {});
+                              listener::GateOptions{}, false, [](const Result<void>&) {});
   // A killed originator cannot remove its folder any more.
   if (::getppid() != originator) (void)remove_tree(command.directory);
   return exit_code;

@@ -309,6 +309,23 @@ class CommandLine {
     add_number<double>(*app, "--global-timeout", start_.run_timeout, 0, 1e9,
                        "Cancel what is left of the run after this long (exit code 7); 0: never",
                        "SECONDS");
+    add_number<std::uint32_t>(*app, "--retries", start_.retries, 0, 100,
+                              "Try what did not pass again, at most N times, on another machine "
+                              "first; what passes then is flaky",
+                              "N");
+    add_number<std::uint32_t>(*app, "--retry-budget", start_.retry_budget, 0, 1'000'000,
+                              "At most N further tries in the whole run; else a tenth of its "
+                              "files, at least 10",
+                              "N");
+    app->add_flag_function(
+        "-x,--fail-fast",
+        [this](std::int64_t failures) {
+          start_.max_failures = static_cast<std::size_t>(std::max<std::int64_t>(failures, 1));
+        },
+        "After the first failed case begin nothing further, --fail-fast=N: after N of them; what "
+        "runs is finished");
+    add_number<std::size_t>(*app, "--max-fail", start_.max_failures, 1, 1'000'000,
+                            "The same as --fail-fast=N", "N");
     add_report_options(*app, start_);
     app->add_flag("--dry-run", start_.dry_run, "Show what would run, in order, and run nothing");
     add_presentation(*app, start_.presentation);

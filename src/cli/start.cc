@@ -60,6 +60,9 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   std::ranges::copy(command.framework_arguments,
                     std::back_inserter(options.config.runner_arguments));
   options.partition = command.partition;
+  options.max_failures = command.max_failures;
+  if (command.retries) options.config.retries.count = *command.retries;
+  if (command.retry_budget) options.config.retries.budget = *command.retry_budget;
   options.arguments = command.arguments;
   options.slots = command.slots;
   if (command.cluster) options.config.cluster = *command.cluster;
@@ -231,17 +234,17 @@ Result<void> open_log(const originator::StartOptions& options) {
 int run(asio::io_context& io, originator::Originator& originator, report::Reporter& reporter) {
   asio::signal_set signals(io, SIGINT, SIGTERM);
   if (!is_ignored(SIGHUP)) signals.add(SIGHUP);
-  signals.async_wait([&](const boost::system::error_code& error, int number) {
-    if (error) return;
-    originator.interrupt(number);
-    // Whoever asks twice does not want to wait for others. Children die with us, but not theirs.
-    signals.async_wait([&](const boost::system::error_code& again, int second) {
-      if (again) return;
-      kill_descendants(::getpid());
-      originator.remove_traces();
-      ::_exit(128 + second);
-    });
-  });
+  const std::function<void(const boost::system::error_code&, int)> take =
+      [&](const boost::system::error_code& error, int number) {
+        if (error) return;
+        if (originator.interrupt(number)) return signals.async_wait(take);
+        // Whoever asks once more does not want to wait for others. Children die with us, but not
+        // theirs.
+        kill_descendants(::getpid());
+        originator.remove_traces();
+        ::_exit(128 + number);
+      };
+  signals.async_wait(take);
   const int exit_code = run_to_completion(io, originator.run());
   // A pager may be read for an hour; from here on Ctrl-C ends us as it ends any program.
   signals.clear();

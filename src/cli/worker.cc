@@ -47,7 +47,9 @@ int worker() {
   }
   asio::io_context io(1);
   worker::Worker worker(io.get_executor(), *std::move(settings), std::move(control));
-  asio::signal_set signals(io, SIGTERM, SIGINT);
+  // Ctrl-C is for the program in the terminal's foreground, which may let us finish.
+  ::signal(SIGINT, SIG_IGN);
+  asio::signal_set signals(io, SIGTERM);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (!error) worker.stop();
   });

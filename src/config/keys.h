@@ -164,8 +164,8 @@ Setter<T> port(std::uint16_t T::* member) {
           }};
 }
 
-template <class T>
-Setter<T> count(std::uint32_t T::* member, std::uint32_t least, std::uint32_t most) {
+template <class T, class Number>
+Setter<T> count(Number T::* member, std::uint32_t least, std::uint32_t most) {
   return {"integer, " + std::to_string(least) + " to " + std::to_string(most),
           [member, least, most](T& out, const Value& value, const Place& place) {
             if (const auto read = read_integer(value, place, least, most)) {

@@ -213,6 +213,20 @@ const Table<FileServer>& file_server_keys() {
   return table;
 }
 
+const Table<Retries>& retry_keys() {
+  static const Table<Retries> table = {
+      {{"count"},
+       "How often a file that did not pass is tried again: those of its cases that failed, or all "
+       "of it if it crashed or took too long. Default: 0.",
+       count(&Retries::count, 0, 100)},
+      {{"budget"},
+       "How often that may happen in the whole run. Default: a tenth of the number of its files, "
+       "at least 10.",
+       count(&Retries::budget, 0, 1'000'000)},
+  };
+  return table;
+}
+
 const Table<Reports>& report_keys() {
   static const Table<Reports> table = {
       {{"junit"}, "JUnit XML. Default: none.", project_path(&Reports::junit)},
@@ -274,6 +288,7 @@ const Table<ProjectConfig>& project_keys() {
        "How often a file is tried that takes its worker or machine down; then it is crashed. "
        "Default: 2.",
        count(&Config::max_attempts, 1, 10)},
+      {{"retries"}, "What did not pass is tried again.", object(&Config::retries, retry_keys())},
       {{"signing_key"},
        "The private key that signs your jobs, outside the project. Default: `~/.config/gorgon/key` "
        "if there is one, else they are not signed.",

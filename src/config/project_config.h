@@ -88,6 +88,13 @@ struct FileServer {
   std::uint16_t port = 0;  ///< kAnonymous; 0: the usual one.
 };
 
+/// Of test files that did not pass.
+struct Retries {
+  std::uint32_t count = 0;              ///< Further tries of each.
+  std::optional<std::uint32_t> budget;  ///< Further tries of all files together; nullopt: a tenth
+                                        ///< of their number, at least ten.
+};
+
 /// Files for CI; empty: not written.
 struct Reports {
   std::filesystem::path junit;
@@ -109,6 +116,7 @@ struct ProjectConfig {
   std::filesystem::path signing_key;  ///< Absolute. Empty: the default one, if there is one.
   Job job;
   std::uint32_t max_attempts = 2;  ///< At a unit that takes its worker or machine down.
+  Retries retries;
   Timeouts timeouts;
   Reports reports;                   ///< Relative to the project.
   std::uint32_t history_runs = 100;  ///< How many runs stay recorded; 0: none is.

@@ -40,6 +40,7 @@ class Recorder final : public report::Reporter {
   void note(const results::UnitFinished& event);
   void note(const results::HostChanged& event) { add(event); }
   void note(const results::UnitStarted& event) { add(event); }
+  void note(const results::UnitTried& event) { add(event); }
   void note(const results::Notice& event) { add(event); }
   void note(const results::RunFinished& event) { add(event); }
   void note(const results::Waiting& /*event*/) {}

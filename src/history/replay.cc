@@ -138,6 +138,15 @@ class Replay {
                                 .worker = row.text(6),
                                 .attempt = static_cast<std::uint32_t>(row.integer(7)),
                                 .at = row.real(0)});
+    } else if (kind == "tried") {
+      tell(results::UnitTried{
+          .unit = row.text(4),
+          .file = row.text(8),
+          .host = row.text(5),
+          .worker = row.text(6),
+          .verdict = results::verdict_named(row.text(2)).value_or(results::Verdict::kFailed),
+          .attempt = static_cast<std::uint32_t>(row.integer(7)),
+          .at = row.real(0)});
     } else if (kind == "notice") {
       tell(results::Notice{
           .level =

@@ -124,6 +124,17 @@ Result<void> RunWriter::write(const results::UnitStarted& event) {
               .at = event.at});
 }
 
+Result<void> RunWriter::write(const results::UnitTried& event) {
+  return add({.kind = "tried",
+              .state = name_of(event.verdict),
+              .unit_id = event.unit,
+              .host = event.host,
+              .worker = event.worker,
+              .number = event.attempt,
+              .text = event.file,
+              .at = event.at});
+}
+
 Result<void> RunWriter::write(const results::Notice& event) {
   return add({.kind = "notice", .state = name_of(event.level), .text = event.text});
 }

@@ -31,8 +31,8 @@ struct UnitEnded {
   results::RunClock at = 0;
 };
 /// What is recorded of a run. Waiting and UnitSlow are not: they matter while they happen.
-using Recorded = std::variant<RunBegun, results::HostChanged, results::UnitStarted, UnitEnded,
-                              results::Notice, results::RunFinished>;
+using Recorded = std::variant<RunBegun, results::HostChanged, results::UnitStarted,
+                              results::UnitTried, UnitEnded, results::Notice, results::RunFinished>;
 
 class RunWriter {
  public:
@@ -56,6 +56,7 @@ class RunWriter {
   Result<void> write(const RunBegun& event);
   Result<void> write(const results::HostChanged& event);
   Result<void> write(const results::UnitStarted& event);
+  Result<void> write(const results::UnitTried& event);
   Result<void> write(const UnitEnded& event);
   Result<void> write(const results::Notice& event);
   Result<void> write(const results::RunFinished& event);

@@ -53,6 +53,8 @@ constexpr auto kDeafLimit = 30s;
 constexpr auto kProbeInterval = 5s;
 /// A check that comes so late means that this process did not run.
 constexpr auto kStandstill = 5s;
+/// A worker that was given its unit just before has said so by then. One that has not is cancelled.
+constexpr auto kStartsOnTheirWay = 300ms;
 
 }  // namespace
 
@@ -61,9 +63,12 @@ Task<void> Originator::collect() {
   while (!state_.is_complete() && !outcome_) {
     co_await handle_inputs_until(Clock::now() + kTick);
     if (is_connection_lost_) {
+      // What waits would have to be published again, only to be taken back.
+      if (winding_down_) end(winding_down_->exit_code, winding_down_->reason);
       const auto restored = co_await reconnect();
       if (!restored) end(results::kOriginatorError, restored.error().message);
     }
+    if (winding_down_ && !outcome_) co_await hold_back_units();
     check_workers();
     if (has_deaf_queue_ && broker_ && !outcome_) co_await leave_connection();
     settle_returned();
@@ -94,7 +99,8 @@ Task<void> Originator::handle_inputs_until(Clock::time_point deadline) {
         (void)broker_->ack(delivery->tag);
       }
     }
-    if (is_connection_lost_ || Clock::now() >= deadline || (outcome_ && input->connection == 0) ||
+    const bool is_told_to_look_up = input->connection == 0;
+    if (is_connection_lost_ || Clock::now() >= deadline || is_told_to_look_up ||
         !to_republish_.empty() || state_.is_complete())
       break;
   }
@@ -184,7 +190,11 @@ void Originator::handle(protocol::Message message) {
     notice(Notice::Level::kWarning, refusal->host + ": " + refusal->output);
   } else if (const auto* returned = std::get_if<protocol::UnitReturned>(&message)) {
     state_.worker_seen(returned->host, returned->worker, now);
-    state_.unit_returned(returned->unit);
+    if (returned->is_declined) {
+      state_.unit_declined(returned->unit);
+    } else {
+      state_.unit_returned(returned->unit);
+    }
   } else if (const auto* died = std::get_if<protocol::WorkerDied>(&message)) {
     handle(*died);
   }
@@ -214,9 +224,10 @@ void Originator::handle(const protocol::UnitStarted& message) {
   waiting_for_.clear();
   const results::Unit* unit = state_.unit(message.unit);
   const std::uint32_t tries = state_.tries(message.unit);
-  if (tries > 1) {
-    notice(Notice::Level::kWarning, unit->file + " is run again on " + message.host + " (try " +
-                                        std::to_string(tries) + "): " + state_.last_end(unit->id));
+  const std::string last_end = state_.last_end(unit->id);
+  if (tries > 1 && !last_end.empty()) {
+    notice(Notice::Level::kWarning, fmt::format("{} is run again on {} (try {}): {}", unit->file,
+                                                message.host, tries, last_end));
   }
   reporter_.on(results::UnitStarted{.unit = message.unit,
                                     .file = unit->file,
@@ -247,19 +258,71 @@ void Originator::handle(protocol::UnitFinished message) {
 
 void Originator::accept(results::UnitResult result, const std::string& run,
                         std::size_t earlier_cases) {
-  const auto recorded = state_.finish(std::move(result), run, earlier_cases);
-  if (!recorded) return log::info("a repeated result was left aside");
-  const results::Unit* unit = state_.unit(recorded->unit);
-  for (const results::TestCase& test_case : recorded->cases) {
-    reporter_.on(
-        results::CaseFinished{.unit = unit, .result = &*recorded, .test_case = &test_case});
+  const auto taken = state_.finish(std::move(result), run, earlier_cases);
+  if (!taken) return log::info("a repeated result was left aside");
+  if (!taken->is_final) return note_try(taken->result);
+  const results::UnitResult& recorded = taken->result;
+  const results::Unit* unit = state_.unit(recorded.unit);
+  for (const results::TestCase& test_case : recorded.cases)
+    reporter_.on(results::CaseFinished{.unit = unit, .result = &recorded, .test_case = &test_case});
+  reporter_.on(results::UnitFinished{.unit = unit, .result = &recorded, .at = run_clock()});
+  count_failures(recorded);
+}
+
+void Originator::note_try(const results::UnitResult& result) {
+  reporter_.on(results::UnitTried{.unit = result.unit,
+                                  .file = state_.unit(result.unit)->file,
+                                  .host = result.host,
+                                  .worker = result.worker,
+                                  .verdict = result.verdict,
+                                  .attempt = result.attempt,
+                                  .at = run_clock()});
+  if (state_.retries_left() == 0) {
+    notice(Notice::Level::kWarning,
+           "the retry budget of the run is spent: what fails from now on is not tried again");
   }
-  reporter_.on(results::UnitFinished{.unit = unit, .result = &*recorded, .at = run_clock()});
+}
+
+void Originator::count_failures(const results::UnitResult& result) {
+  const auto failed = static_cast<std::size_t>(std::ranges::count_if(
+      result.cases, [](const results::TestCase& one) { return is_bad(one.status); }));
+  if (result.verdict != results::Verdict::kPassed) failures_ += std::max<std::size_t>(failed, 1);
+  if (options_.max_failures && failures_ >= *options_.max_failures)
+    wind_down(results::kTestsFailed, "stopped after " + count_of(failures_, "failure"));
+}
+
+/// What runs is finished, and what waits is not begun. In good order: whoever is told to stop at
+/// once leaves no verdict.
+void Originator::wind_down(int exit_code, std::string reason) {
+  if (winding_down_ || outcome_ || state_.is_complete()) return;
+  notice(Notice::Level::kWarning,
+         reason + ": what runs is finished, what waits is not begun" +
+             (exit_code >= results::kInterrupted ? "; Ctrl-C again ends it at once" : ""));
+  winding_down_ = Outcome{exit_code, std::move(reason)};
+  state_.stop_retries();
+  to_republish_.clear();
+  inputs_.push(FromBroker{0, fail(ErrorKind::kCancelled, "nothing further is begun")});
+}
+
+/// Takes back what no worker has yet, and ends the job once the others have finished.
+Task<void> Originator::hold_back_units() {
+  if (!held_back_since_ && broker_) {
+    auto purging = broker_->purge_queue(protocol::file_queue(job_, epoch_));
+    std::string reason = "for the broker to give the waiting files back";
+    const auto purged =
+        co_await unless_ended(std::move(purging), std::move(reason), kReconnectLimit);
+    if (!purged) co_return;  // A lost connection shows itself as an event.
+    held_back_since_ = Clock::now();
+  }
+  if (held_back_since_ && Clock::now() - *held_back_since_ >= kStartsOnTheirWay &&
+      state_.running_count() == 0)
+    close_units();
 }
 
 /// What became of units that came back: the ledger knows how their workers ended.
 void Originator::settle_returned() {
   auto settled = state_.settle_returned();
+  if (winding_down_) settled.again.clear();
   for (const results::Unit* unit : settled.again) {
     // A dead letter may be delivered again before its unit is published.
     if (std::ranges::find(to_republish_, unit) == to_republish_.end())
@@ -348,7 +411,7 @@ void Originator::handle(const protocol::WorkerDied& message) {
 
 /// A listener that came late, or came back.
 void Originator::welcome(const protocol::ListenerUp& listener) {
-  if (!is_published_ || !shipment_ || outcome_ || state_.is_complete()) return;
+  if (!is_published_ || !shipment_ || outcome_ || winding_down_ || state_.is_complete()) return;
   (void)broker_->post(
       {broker::to_queue(listener.queue), for_listeners(definition(), listener.queue)});
 }
@@ -468,7 +531,8 @@ void Originator::show_reason(std::string reason) {
 /// through to the file queue. RabbitMQ 3.10 has such queues now and then after a kill -9, which
 /// take no consumer until they are deleted.
 void Originator::check_file_queue(Clock::time_point now) {
-  if (local_ || !last_worker_lost_ || now - *last_worker_lost_ < kDeafLimit) return;
+  if (local_ || winding_down_ || !last_worker_lost_ || now - *last_worker_lost_ < kDeafLimit)
+    return;
   last_worker_lost_.reset();
   if (++republications_ > kMaxRepublications)
     return end(results::kIncomplete, "the broker's file queue answers no worker");
@@ -488,6 +552,7 @@ Task<void> Originator::leave_connection() {
 /// The last net: idle workers and waiting files mean that files were lost on the way. Published
 /// again, one may run twice; its first verdict counts.
 void Originator::check_idle_workers() {
+  if (winding_down_) return;
   const auto now = Clock::now();
   if (state_.worker_count() == 0 || state_.running_count() > 0) last_progress_ = now;
   // A new runner may take as long as callbacks may before it starts the unit that it is for.

@@ -59,8 +59,9 @@ Task<void> Originator::close_job() {
 /// None is without a verdict in the reports.
 void Originator::close_units() {
   for (const results::Unit* unit : state_.remaining_units()) {
-    const bool is_cancelled = outcome_ && (outcome_->exit_code >= results::kInterrupted ||
-                                           outcome_->exit_code == results::kRunTimeLimit);
+    const bool is_cancelled =
+        winding_down_ || (outcome_ && (outcome_->exit_code >= results::kInterrupted ||
+                                       outcome_->exit_code == results::kRunTimeLimit));
     results::UnitResult result = std::move(cut_off_[unit->id]);
     result.unit = unit->id;
     result.verdict = is_cancelled ? results::Verdict::kCancelled : results::Verdict::kLost;

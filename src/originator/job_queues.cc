@@ -190,9 +190,10 @@ Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> u
     std::vector<broker::Message> messages;
     for (const results::Unit* unit :
          std::span(units).subspan(begin, std::min(kUnitsAtOnce, units.size() - begin))) {
-      const protocol::UnitMessage message{.unit = *unit,
+      const protocol::UnitMessage message{.unit = state_.next_try(unit->id),
                                           .attempt = state_.tries(unit->id) + 1,
-                                          .runs_alone = state_.runs_alone(unit->id)};
+                                          .runs_alone = state_.runs_alone(unit->id),
+                                          .avoid_host = state_.host_to_avoid(unit->id)};
       messages.push_back({broker::to_queue(queue), for_listeners(message, queue)});
     }
     GORGON_CO_TRY(co_await broker_->publish(std::move(messages)));

@@ -29,6 +29,8 @@ struct StartOptions {
   std::vector<std::string> tags;       ///< -t: CaseFilter::tags
   std::vector<std::string>
       framework_arguments;  ///< Behind "--"; also at the end of config.runner_arguments.
+  std::optional<std::size_t>
+      max_failures;  ///< After so many failed cases, nothing further is begun.
   std::optional<plan::Partition> partition;  ///< Of the selected files.
   std::vector<std::string> arguments;        ///< Of `gorgon start` as given, for `gorgon resume`.
   std::optional<PrivateKey> signing_key;     ///< What listeners are told is signed with it.

@@ -1,6 +1,7 @@
 #include "originator/originator.h"
 
 #include <fmt/core.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -66,6 +67,15 @@ double unix_time(std::chrono::steady_clock::time_point when) {
   return std::chrono::duration<double>(now - age).count();
 }
 
+results::JobState::Retries retries_of(const config::ProjectConfig& config, std::size_t units) {
+  constexpr std::size_t kLeastBudget = 10;
+  constexpr std::size_t kUnitsPerRetry = 10;
+  return {.per_unit = config.retries.count,
+          .budget = config.retries.budget.value_or(std::max(kLeastBudget, units / kUnitsPerRetry)),
+          // One of the project's own may not know single cases.
+          .can_run_cases = config.runner_command.empty()};
+}
+
 }  // namespace
 
 Originator::Originator(const asio::any_io_executor& executor, StartOptions options, Plan plan,
@@ -74,7 +84,8 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
       options_(std::move(options)),
       reporter_(reporter),
       expected_seconds_(plan.expected_seconds),
-      state_(std::move(plan.units), options_.config.max_attempts),
+      state_(std::move(plan.units), options_.config.max_attempts,
+             retries_of(options_.config, plan.units.size())),
       job_(random_id(12)),
       inputs_(executor),
       ended_(executor),
@@ -140,7 +151,16 @@ Task<int> Originator::leave_as_found() {
   co_return exit_code;
 }
 
-void Originator::interrupt(int signal) { end(128 + signal, "interrupted"); }
+bool Originator::interrupt(int signal) {
+  const int exit_code = 128 + signal;
+  if (outcome_) return false;
+  if (signal == SIGINT && !winding_down_ && state_.running_count() > 0 && !is_connection_lost_) {
+    wind_down(exit_code, "interrupted");
+  } else {
+    end(exit_code, "interrupted");
+  }
+  return true;
+}
 
 Task<void> Originator::watch_run_limit(std::shared_ptr<Originator*> self, Clock::duration limit) {
   co_await sleep_for(limit);
@@ -341,6 +361,9 @@ Task<int> Originator::finish() {
                     state_.count(Verdict::kLost) == 0)) {
     finished.exit_code = outcome_->exit_code;
     finished.reason = outcome_->reason;
+  } else if (winding_down_ && state_.count(Verdict::kCancelled) > 0) {
+    finished.exit_code = winding_down_->exit_code;
+    finished.reason = winding_down_->reason;
   } else if (state_.count(Verdict::kLost) + state_.count(Verdict::kCancelled) > 0) {
     finished.exit_code = results::kIncomplete;
     finished.reason = "not every file has a verdict";

@@ -48,8 +48,10 @@ class Originator {
   /// Kills and removes what this run has on this machine. For a program that is about to leave at
   /// once: run() must not be resumed.
   void remove_traces();
-  /// Ctrl-C or SIGTERM: cancels the job everywhere and lets run() end with 128 + `signal`.
-  void interrupt(int signal);
+  /// The first Ctrl-C lets what runs finish, if tests run, and begins nothing further. Otherwise
+  /// cancels the job everywhere. run() ends with 128 + `signal` if that leaves files without a
+  /// verdict. False: the job is being cancelled already.
+  [[nodiscard]] bool interrupt(int signal);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -136,6 +138,10 @@ class Originator {
   [[nodiscard]] bool is_repeat(const broker::Delivery& delivery) const;
   void remember(std::string_view body);
   void handle(protocol::Message message);
+  void note_try(const results::UnitResult& result);
+  void count_failures(const results::UnitResult& result);
+  void wind_down(int exit_code, std::string reason);
+  [[nodiscard]] Task<void> hold_back_units();
   void give_up(results::UnitResult result);
   void forget_everybody();
   void take_dead_letter(std::string_view body);
@@ -192,6 +198,9 @@ class Originator {
   std::shared_ptr<Originator*> alive_;    ///< Null inside once run() has ended.
 
   std::optional<Outcome> outcome_;  ///< Set when collecting is to end before the job is complete.
+  std::optional<Outcome> winding_down_;                ///< Set when nothing further is to be begun.
+  std::optional<Clock::time_point> held_back_since_;   ///< No unit waits in the queue since then.
+  std::size_t failures_ = 0;                           ///< Failed cases, and units without one.
   std::optional<Clock::time_point> last_worker_lost_;  ///< For silence; none has come since then.
   bool has_deaf_queue_ = false;                        ///< The file queue answers no worker.
   std::optional<Clock::time_point> nobody_since_;      ///< No machine works on the job since then.

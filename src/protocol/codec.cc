@@ -280,6 +280,7 @@ struct Codec<UnitMessage> {
     if (!m.unit.filter.tags.empty()) json["tags"] = m.unit.filter.tags;
     if (m.attempt > 1) json["attempt"] = m.attempt;
     if (m.runs_alone) json["runs_alone"] = true;
+    if (!m.avoid_host.empty()) json["avoid_host"] = m.avoid_host;
     return json;
   }
   static UnitMessage read(ObjectReader& in) {
@@ -294,6 +295,7 @@ struct Codec<UnitMessage> {
     m.unit.filter.tags = in.texts("tags");
     m.attempt = read_count(in, "attempt", 1);
     m.runs_alone = in.boolean_or("runs_alone", false);
+    m.avoid_host = in.text_or("avoid_host", "");
     return m;
   }
 };
@@ -349,7 +351,10 @@ template <>
 struct Codec<UnitReturned> {
   static constexpr std::string_view kName = "unit_returned";
   static Json write(const UnitReturned& m) {
-    return {{"job", m.job}, {"id", m.id}, {"unit", m.unit}, {"host", m.host}, {"worker", m.worker}};
+    Json json = {
+        {"job", m.job}, {"id", m.id}, {"unit", m.unit}, {"host", m.host}, {"worker", m.worker}};
+    if (m.is_declined) json["declined"] = true;
+    return json;
   }
   static UnitReturned read(ObjectReader& in) {
     UnitReturned m;
@@ -358,6 +363,7 @@ struct Codec<UnitReturned> {
     m.unit = in.text("unit");
     m.host = in.text("host");
     m.worker = in.text("worker");
+    m.is_declined = in.boolean_or("declined", false);
     return m;
   }
 };

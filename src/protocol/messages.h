@@ -81,6 +81,7 @@ struct UnitMessage {
   results::Unit unit;
   std::uint32_t attempt = 1;  ///< As the originator counts.
   bool runs_alone = false;    ///< Beside no other unit of the job on its machine.
+  std::string avoid_host;  ///< It failed there: a worker of this machine declines it. Empty: none.
 };
 
 // ---- to one originator, in its reply queue ----
@@ -97,14 +98,16 @@ struct UnitStarted {
   std::string host;
   std::string worker;
 };
-/// The broker handed a unit out for a second time, so its first worker may be dead, or cut off: the
-/// worker that got it leaves it to the originator what is to be done.
+/// A unit that the worker which got it has not started. The broker handed it out for a second time,
+/// so its first worker may be dead, or cut off; or it is to be tried on another machine. The
+/// originator decides what is to be done.
 struct UnitReturned {
   std::string job;
   std::string id = unique_id();
   std::string unit;
   std::string host;
   std::string worker;
+  bool is_declined = false;  ///< Because of its avoid_host.
 };
 /// A unit runs for longer than `slow_after`; comes again when that has doubled, and so on.
 struct UnitSlow {

@@ -32,6 +32,8 @@ void Activity::add(const results::RunEvent& event, TimePoint now) {
     change_host(*host);
   } else if (const auto* unit = std::get_if<results::UnitStarted>(&event)) {
     start_unit(*unit, now);
+  } else if (const auto* tried = std::get_if<results::UnitTried>(&event)) {
+    std::erase_if(running_, [&](const RunningUnit& entry) { return entry.unit == tried->unit; });
   } else if (const auto* finished = std::get_if<results::UnitFinished>(&event)) {
     // What was waited for, a broker say, has answered.
     const auto verdict = finished->result->verdict;

@@ -113,15 +113,28 @@ std::string slow_line(const results::UnitSlow& event, const Look& look) {
                      safe_line(event.file), painted(look, Style::kDim, "  " + tail));
 }
 
+std::string tried_line(const results::UnitTried& event, const Look& look) {
+  const std::string_view how =
+      event.verdict == Verdict::kTimedOut ? "timed out" : results::name_of(event.verdict);
+  const std::string tail = joined({fmt::format("{} in try {}", how, event.attempt),
+                                   place_of(look, event.host, event.worker), "tried again"},
+                                  ", ");
+  return fmt::format("{}  {}{}\n", painted(look, Style::kYellow, pad_right("RETRY", kWordColumns)),
+                     safe_line(event.file), painted(look, Style::kDim, "  " + tail));
+}
+
 std::string unit_line(const results::Unit& unit, const UnitResult& result, const Look& look) {
-  const std::string word = pad_right(std::string(word_of(result.verdict)), kWordColumns);
+  const bool is_flaky = has_flaky_part(result);
+  const Style style = is_flaky ? Style::kYellow : style_of(result.verdict);
+  const std::string word =
+      pad_right(is_flaky ? "FLAKY" : std::string(word_of(result.verdict)), kWordColumns);
   const std::string attempt =
       result.attempt > 1 ? fmt::format("attempt {}", result.attempt) : std::string();
   const std::string tail =
       joined({outcome_text(result), result.seconds > 0 ? seconds_text(result.seconds) : "",
               place_of(look, result.host, result.worker), attempt},
              ", ");
-  return fmt::format("{}  {}{}\n", painted(look, style_of(result.verdict), word), title_of(unit),
+  return fmt::format("{}  {}{}\n", painted(look, style, word), title_of(unit),
                      tail.empty() ? "" : painted(look, Style::kDim, "  " + tail));
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,7 @@ namespace {
 /// More files than a person wants to read, when the command that ran them all says the same.
 constexpr std::size_t kRerunFiles = 10;
 constexpr std::size_t kCauseLines = 5;
+constexpr std::size_t kFlakyRows = 20;
 constexpr int kTerminated = 143;  // 128 + SIGTERM.
 
 std::string row(std::string_view label, std::string_view text, const Look& look) {
@@ -89,6 +91,21 @@ std::string slowest_rows(const Summary& summary, const Look& look) {
     text += row(text.empty() ? "slowest" : "",
                 fmt::format("{:>8}  {}", seconds_text(unit.seconds), safe_line(unit.file)), look);
   }
+  return text;
+}
+
+std::string flaky_rows(const Summary& summary, const Look& look) {
+  std::string text;
+  const std::size_t most =
+      look.verbosity == Verbosity::kVerbose ? summary.flaky().size() : kFlakyRows;
+  for (const FlakyTest& test : summary.flaky() | std::views::take(most)) {
+    const std::string line =
+        joined({safe_line(test.file), safe_line(test.name), safe_line(test.message)}, ": ");
+    text += row(text.empty() ? "flaky" : "", line, look);
+  }
+  const std::size_t shown = std::min(most, summary.flaky().size());
+  if (summary.flaky_count() > shown)
+    text += row("", fmt::format("and {} more", summary.flaky_count() - shown), look);
   return text;
 }
 
@@ -161,6 +178,7 @@ std::string final_line(const Summary& summary, const RunFinished& finished, cons
       parts.push_back(fmt::format("{} {}", count_of(count, noun), results::name_of(verdict)));
   }
   parts.push_back(count_of(summary.cases().total(), "case"));
+  if (summary.flaky_count() > 0) parts.push_back(fmt::format("{} flaky", summary.flaky_count()));
   parts.push_back(seconds_text(finished.seconds));
   return text + " " + joined(parts, ", ") + "\n";
 }
@@ -230,6 +248,7 @@ std::string final_report(const Summary& summary, const Look& look) {
   std::string text = failures_text(summary.problems(), look);
   text += '\n';
   if (look.verbosity == Verbosity::kVerbose) text += slowest_rows(summary, look);
+  text += flaky_rows(summary, look);
   text += failed_host_rows(summary, finished, look);
   text += error_rows(summary, finished, look);
   if (const std::size_t cut = summary.cut_problems(); cut > 0) {

@@ -32,6 +32,12 @@ OrderedJson failure_json(const results::Failure& failure) {
   return json;
 }
 
+OrderedJson failures_json(const std::vector<results::Failure>& failures) {
+  OrderedJson json = OrderedJson::array();
+  for (const results::Failure& failure : failures) json.push_back(failure_json(failure));
+  return json;
+}
+
 /// People know a unit by its file; several units of a file are told apart by their ids.
 void add_unit(OrderedJson& json, const std::string& file, const std::string& id) {
   json["unit"] = file;
@@ -86,6 +92,17 @@ OrderedJson json_of(const results::UnitStarted& event) {
   return json;
 }
 
+OrderedJson json_of(const results::UnitTried& event) {
+  OrderedJson json;
+  json["event"] = "unit_tried";
+  add_unit(json, event.file, event.unit);
+  json["verdict"] = results::name_of(event.verdict);
+  json["attempt"] = event.attempt;
+  json["host"] = event.host;
+  json["worker"] = event.worker;
+  return json;
+}
+
 OrderedJson json_of(const results::UnitSlow& event) {
   OrderedJson json;
   json["event"] = "unit_slow";
@@ -113,6 +130,9 @@ OrderedJson json_of(const results::CaseFinished& event) {
   json["host"] = event.result->host;
   json["worker"] = event.result->worker;
   json["failure"] = test_case.failure ? failure_json(*test_case.failure) : OrderedJson(nullptr);
+  if (!test_case.earlier_failures.empty())
+    json["earlier_failures"] = failures_json(test_case.earlier_failures);
+  if (is_flaky(test_case)) json["flaky"] = true;
   if (!test_case.pending_message.empty()) json["pending_message"] = test_case.pending_message;
   if (!test_case.output.empty()) json["output"] = test_case.output;
   return json;
@@ -130,11 +150,8 @@ OrderedJson json_of(const results::UnitFinished& event) {
   json["worker"] = result.worker;
   json["cases"] = result.cases.size();
   json["error"] = error_text(result);
-  if (!result.errors.empty()) {
-    OrderedJson errors = OrderedJson::array();
-    for (const results::Failure& error : result.errors) errors.push_back(failure_json(error));
-    json["errors"] = std::move(errors);
-  }
+  if (!result.errors.empty()) json["errors"] = failures_json(result.errors);
+  if (!result.earlier_errors.empty()) json["earlier_errors"] = failures_json(result.earlier_errors);
   if (!result.running_case.empty()) json["running_case"] = result.running_case;
   if (!result.output.empty()) json["output"] = result.output;
   return json;

@@ -106,7 +106,8 @@ std::size_t bytes_of_details(const results::UnitResult& result) {
 
 void cut_details(results::Failure& failure) {
   failure.backtrace = {};
-  const std::string_view text = failure.message;
+  std::string_view text = failure.message;
+  text.remove_prefix(std::min(text.find_first_not_of(" \n"), text.size()));
   failure.message = valid_utf8(text.substr(0, std::min(text.find('\n'), kCutMessageBytes)));
 }
 
@@ -120,10 +121,6 @@ void cut_details(results::UnitResult& result) {
 }
 
 }  // namespace
-
-bool is_bad(CaseStatus status) {
-  return status == CaseStatus::kFailed || status == CaseStatus::kError;
-}
 
 void Summary::add(const results::RunEvent& event) {
   if (const auto* started = std::get_if<results::RunStarted>(&event)) {
@@ -156,6 +153,7 @@ void Summary::finish_unit(const results::Unit& unit, const results::UnitResult& 
     cases_.add(test_case.status);
   }
   note_time(unit, result);
+  note_flaky(unit, result);
   const std::size_t bad_cases = counts[CaseStatus::kFailed] + counts[CaseStatus::kError];
   if (result.verdict == Verdict::kPassed && bad_cases == 0) return;
   results::UnitResult kept = without_good_cases(result);
@@ -165,6 +163,20 @@ void Summary::finish_unit(const results::Unit& unit, const results::UnitResult& 
   failures_ += bad_cases;
   if (went_wrong_outside && !is_unfinished(result.verdict)) ++failures_;
   keep({.unit = unit, .result = std::move(kept), .cases = counts});
+}
+
+void Summary::note_flaky(const results::Unit& unit, const results::UnitResult& result) {
+  const auto add = [&](const std::string& name, const results::Failure& failure) {
+    if (++flaky_count_ > kMostFlaky) return;
+    results::Failure first = failure;
+    cut_details(first);
+    flaky_.push_back({.file = unit.file, .name = name, .message = std::move(first.message)});
+  };
+  for (const results::TestCase& test_case : result.cases) {
+    if (is_flaky(test_case)) add(test_case.name, test_case.earlier_failures.front());
+  }
+  if (result.verdict == Verdict::kPassed && !result.earlier_errors.empty())
+    add("", result.earlier_errors.front());
 }
 
 void Summary::keep(Problem problem) {

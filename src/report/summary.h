@@ -37,14 +37,19 @@ class Counts {
 using VerdictCounts = Counts<results::Verdict, 6>;
 using CaseCounts = Counts<results::CaseStatus, 5>;
 
-[[nodiscard]] bool is_bad(results::CaseStatus status);
-
 /// A unit that did not pass.
 struct Problem {
   results::Unit unit;
   results::UnitResult result;  ///< Its cases: the failed ones alone. Once kMostDetails is reached,
                                ///< with the beginning of each message alone.
   CaseCounts cases;            ///< Of all its cases.
+};
+
+/// What passed in one try and not in another.
+struct FlakyTest {
+  std::string file;
+  std::string name;     ///< Of the case; empty: it went wrong outside of cases.
+  std::string message;  ///< How it failed at first, the first line of it.
 };
 
 struct SlowUnit {
@@ -60,6 +65,7 @@ struct FailedHost {
 class Summary {
  public:
   static constexpr std::size_t kSlowest = 10;
+  static constexpr std::size_t kMostFlaky = 1000;
   /// Bytes of messages, backtraces and output of problems that are kept in memory: more than anyone
   /// reads. Beyond them a problem costs its names and the first line of each message.
   static constexpr std::size_t kMostDetails = std::size_t{32} * 1024 * 1024;
@@ -81,6 +87,9 @@ class Summary {
   /// How many of them are cut short.
   [[nodiscard]] std::size_t cut_problems() const { return cut_problems_; }
   [[nodiscard]] const std::vector<FailedHost>& failed_hosts() const { return failed_hosts_; }
+  /// The first kMostFlaky of them, in the order they came.
+  [[nodiscard]] const std::vector<FlakyTest>& flaky() const { return flaky_; }
+  [[nodiscard]] std::size_t flaky_count() const { return flaky_count_; }
   /// Notices of level error, in the order they came: what went wrong outside the test files.
   [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
   /// At most kSlowest of the units that ran to an end, the slowest first.
@@ -108,6 +117,7 @@ class Summary {
   void start(const results::RunStarted& event);
   void finish_unit(const results::Unit& unit, const results::UnitResult& result);
   void finish_in_file(std::string_view file, results::Verdict verdict);
+  void note_flaky(const results::Unit& unit, const results::UnitResult& result);
   void keep(Problem problem);
   void note_time(const results::Unit& unit, const results::UnitResult& result);
 
@@ -121,6 +131,8 @@ class Summary {
   std::vector<Problem> problems_;
   std::size_t details_bytes_ = 0;
   std::size_t cut_problems_ = 0;
+  std::vector<FlakyTest> flaky_;
+  std::size_t flaky_count_ = 0;
   std::vector<FailedHost> failed_hosts_;
   std::vector<std::string> errors_;
   std::vector<SlowUnit> slowest_;

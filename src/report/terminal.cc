@@ -117,6 +117,8 @@ void TerminalReporter::on(const results::RunEvent& event) {
     on_unit_finished(*unit);
   } else if (const auto* slow = std::get_if<results::UnitSlow>(&event)) {
     if (!is_quiet) print(slow_line(*slow, look_));
+  } else if (const auto* tried = std::get_if<results::UnitTried>(&event)) {
+    if (!is_quiet) print(tried_line(*tried, look_));
   } else if (const auto* notice = std::get_if<Notice>(&event)) {
     if (!is_quiet || notice->level != Notice::Level::kInfo) print(notice_lines(*notice, look_));
   } else if (std::holds_alternative<results::RunFinished>(event)) {
@@ -139,7 +141,8 @@ void TerminalReporter::on_unit_finished(const results::UnitFinished& event) {
   const Verdict verdict = event.result->verdict;
   // Units that did not run may be thousands; the end of the run lists them.
   const bool has_run = verdict != Verdict::kCancelled && verdict != Verdict::kLost;
-  if (has_run && (look_.verbosity == Verbosity::kVerbose || verdict != Verdict::kPassed)) {
+  const bool is_of_note = verdict != Verdict::kPassed || has_flaky_part(*event.result);
+  if (has_run && (look_.verbosity == Verbosity::kVerbose || is_of_note)) {
     std::string lines = unit_line(*event.unit, *event.result, look_);
     if (options_.is_live) lines += case_lines(*event.result, look_, columns());
     print(lines);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,12 +14,39 @@
 #include <vector>
 
 #include "base/check.h"
+#include "results/tries.h"
 #include "results/verdict.h"
 
 namespace gorgon::results {
 
-JobState::JobState(std::vector<Unit> units, std::uint32_t max_attempts)
-    : units_(std::move(units)), entries_(units_.size()), max_attempts_(max_attempts) {
+namespace {
+
+/// Puts the cases that came before `result`, in parts, in front of its own.
+void collect_cases(UnitResult& result, std::map<std::uint32_t, std::vector<TestCase>>& parts,
+                   std::size_t announced) {
+  std::vector<TestCase> cases;
+  for (auto& [part, some] : parts) std::ranges::move(some, std::back_inserter(cases));
+  if (cases.size() != announced) {
+    result.errors.push_back({.stage = "outside",
+                             .exception_class = "",
+                             .message = std::to_string(announced) +
+                                        " case results were announced and " +
+                                        std::to_string(cases.size()) + " arrived",
+                             .backtrace = {}});
+    if (result.verdict == Verdict::kPassed) result.verdict = Verdict::kFailed;
+  }
+  std::ranges::move(result.cases, std::back_inserter(cases));
+  result.cases = std::move(cases);
+}
+
+}  // namespace
+
+JobState::JobState(std::vector<Unit> units, std::uint32_t max_attempts, Retries retries)
+    : units_(std::move(units)),
+      entries_(units_.size()),
+      max_attempts_(max_attempts),
+      retries_(retries),
+      retries_left_(retries.budget) {
   positions_.reserve(units_.size());
   for (std::size_t i = 0; i < units_.size(); ++i) {
     const bool is_new = positions_.emplace(units_[i].id, i).second;
@@ -39,11 +67,10 @@ std::optional<std::size_t> JobState::place_of_open(std::string_view unit) const 
   return place;
 }
 
-const std::vector<JobState::FailedAttempt>& JobState::failed_attempts(std::string_view unit) const {
-  static const std::vector<FailedAttempt> none;
+const JobState::Course* JobState::course_of(std::string_view unit) const {
   const auto place = place_of(unit);
   const auto course = place ? courses_.find(*place) : courses_.end();
-  return course == courses_.end() ? none : course->second.failed;
+  return course == courses_.end() ? nullptr : &course->second;
 }
 
 bool JobState::unit_started(std::string_view unit, const std::string& host,
@@ -66,35 +93,45 @@ void JobState::add_cases(std::string_view unit, const std::string& run, std::uin
     courses_[*place].earlier_cases[run].emplace(part, std::move(cases));
 }
 
-std::optional<UnitResult> JobState::finish(UnitResult result, const std::string& run,
-                                           std::size_t earlier_cases) {
+std::optional<JobState::Taken> JobState::finish(UnitResult result, const std::string& run,
+                                                std::size_t earlier_cases) {
   const auto place = place_of(result.unit);
   if (!place) return std::nullopt;
   const auto worker = workers_.find({result.host, result.worker});
   if (worker != workers_.end() && worker->second.unit == place) worker->second.unit.reset();
   Entry& known = entries_[*place];
   if (known.outcome) return std::nullopt;
-  std::vector<TestCase> cases;
-  if (auto course = courses_.extract(*place)) {
-    for (auto& [part, some] : course.mapped().earlier_cases[run])
-      std::ranges::move(some, std::back_inserter(cases));
+  Course course;
+  if (auto earlier = courses_.extract(*place)) course = std::move(earlier.mapped());
+  if (course.runs.contains(run)) {
+    courses_.emplace(*place, std::move(course));
+    return std::nullopt;
   }
-  if (cases.size() != earlier_cases) {
-    result.errors.push_back({.stage = "outside",
-                             .exception_class = "",
-                             .message = std::to_string(earlier_cases) +
-                                        " case results were announced and " +
-                                        std::to_string(cases.size()) + " arrived",
-                             .backtrace = {}});
-    if (result.verdict == Verdict::kPassed) result.verdict = Verdict::kFailed;
-  }
-  std::ranges::move(result.cases, std::back_inserter(cases));
-  result.cases = std::move(cases);
+  collect_cases(result, course.earlier_cases[run], earlier_cases);
+  course.earlier_cases.erase(run);
   result.attempt = std::max({known.tries, result.attempt, 1U});
+  course.longest_seconds = std::max(course.longest_seconds, result.seconds);
+  if (course.failed) result = with_earlier_tries(std::move(result), *std::move(course.failed));
+  if (!run.empty() && may_try_again(result, course)) {
+    ++course.retries;
+    --retries_left_;
+    course.declined = 0;
+    course.last_end.clear();
+    course.runs.insert(run);
+    course.failed = result;
+    courses_.emplace(*place, std::move(course));
+    again_.insert(*place);
+    return Taken{.is_final = false, .result = std::move(result)};
+  }
   cases_ += result.cases.size();
   ++done_;
-  known.outcome = Outcome{.verdict = result.verdict, .seconds = result.seconds};
-  return result;
+  known.outcome = Outcome{.verdict = result.verdict, .seconds = course.longest_seconds};
+  return Taken{.is_final = true, .result = std::move(result)};
+}
+
+bool JobState::may_try_again(const UnitResult& result, const Course& course) const {
+  return result.verdict != Verdict::kPassed && course.retries < retries_.per_unit &&
+         retries_left_ > 0;
 }
 
 void JobState::worker_seen(const std::string& host, const std::string& worker, TimePoint now) {
@@ -132,7 +169,9 @@ void JobState::forget_worker(const WorkerName& name, AttemptEnd end, const std::
 void JobState::end_attempt(std::size_t place, FailedAttempt attempt, const std::string& output) {
   if (entries_[place].outcome) return;
   Course& course = courses_[place];
-  course.failed.push_back(std::move(attempt));
+  course.last_end =
+      "worker " + attempt.worker.second + " on " + attempt.worker.first + " " + attempt.how;
+  course.attempts.push_back(std::move(attempt));
   if (!output.empty()) course.last_output = output;
 }
 
@@ -145,12 +184,25 @@ void JobState::unit_returned(std::string_view unit) {
   if (const auto place = place_of_open(unit)) returned_.insert(*place);
 }
 
+void JobState::unit_declined(std::string_view unit) {
+  const auto place = place_of_open(unit);
+  if (!place) return;
+  ++courses_[*place].declined;
+  again_.insert(*place);
+}
+
 void JobState::unit_published(std::string_view unit) {
-  if (const auto place = place_of(unit)) returned_.erase(*place);
+  const auto place = place_of(unit);
+  if (!place) return;
+  returned_.erase(*place);
+  again_.erase(*place);
 }
 
 JobState::Settled JobState::settle_returned() {
   Settled settled;
+  for (const std::size_t place : std::exchange(again_, {})) {
+    if (!entries_[place].outcome) settled.again.push_back(&units_[place]);
+  }
   std::erase_if(returned_, [&](std::size_t place) {
     if (entries_[place].outcome) return true;
     if (is_running(place)) return false;
@@ -169,7 +221,8 @@ std::optional<UnitResult> JobState::give_up(std::size_t place) {
   const Entry& known = entries_[place];
   Course& course = courses_[place];
   const auto count = [&](AttemptEnd end) {
-    return static_cast<std::uint32_t>(std::ranges::count(course.failed, end, &FailedAttempt::end));
+    return static_cast<std::uint32_t>(
+        std::ranges::count(course.attempts, end, &FailedAttempt::end));
   };
   const std::uint32_t lost = count(AttemptEnd::kLost);
   const bool is_crashed = count(AttemptEnd::kDied) + (lost > 0 ? lost - 1 : 0) >= max_attempts_;
@@ -187,13 +240,14 @@ std::optional<UnitResult> JobState::give_up(std::size_t place) {
   } else {
     failure.message = "every worker gave it back without having started it";
   }
-  for (std::size_t i = 0; i < course.failed.size(); ++i) {
-    const auto& [end, worker, how] = course.failed[i];
+  for (std::size_t i = 0; i < course.attempts.size(); ++i) {
+    const auto& [end, worker, how] = course.attempts[i];
     failure.message +=
         (i == 0 ? ": worker " : ", worker ") + worker.second + " on " + worker.first + " " + how;
   }
   result.errors.push_back(std::move(failure));
-  if (!course.failed.empty()) std::tie(result.host, result.worker) = course.failed.back().worker;
+  if (!course.attempts.empty())
+    std::tie(result.host, result.worker) = course.attempts.back().worker;
   result.output = course.last_output;
   return result;
 }
@@ -222,16 +276,41 @@ std::uint32_t JobState::tries(std::string_view unit) const {
 }
 
 std::string JobState::last_end(std::string_view unit) const {
-  const auto& failed = failed_attempts(unit);
-  if (failed.empty()) return "the worker that had it did not finish";
-  const auto& [end, worker, how] = failed.back();
-  return "worker " + worker.second + " on " + worker.first + " " + how;
+  const Course* course = course_of(unit);
+  if (course == nullptr) return "the worker that had it did not finish";
+  if (course->last_end.empty() && !course->failed) return "the worker that had it did not finish";
+  return course->last_end;
+}
+
+Unit JobState::next_try(std::string_view unit) const {
+  const auto place = place_of(unit);
+  GORGON_CHECK(place.has_value());
+  Unit next = units_[*place];
+  const Course* course = course_of(unit);
+  if (course == nullptr || !course->failed || !retries_.can_run_cases) return next;
+  std::vector<std::string> cases = cases_to_try_again(*course->failed);
+  if (cases.empty()) return next;
+  next.only = std::move(cases);
+  next.except.clear();
+  return next;
+}
+
+std::string JobState::host_to_avoid(std::string_view unit) const {
+  const Course* course = course_of(unit);
+  if (course == nullptr || !course->failed) return {};
+  const std::string& host = course->failed->host;
+  const auto here = static_cast<std::size_t>(std::ranges::count_if(
+      workers_, [&](const auto& worker) { return worker.first.first == host; }));
+  // Its workers are asked in turn; a round of them has met all that the broker would ask.
+  const bool has_others = here < workers_.size();
+  return has_others && course->declined < here ? host : "";
 }
 
 bool JobState::runs_alone(std::string_view unit) const {
-  return std::ranges::any_of(failed_attempts(unit), [](const FailedAttempt& attempt) {
-    return attempt.end != AttemptEnd::kStopped;
-  });
+  const Course* course = course_of(unit);
+  return course != nullptr && std::ranges::any_of(course->attempts, [](const auto& attempt) {
+           return attempt.end != AttemptEnd::kStopped;
+         });
 }
 
 std::size_t JobState::running_count() const {

@@ -32,10 +32,22 @@ class JobState {
     kLost,     ///< Nobody knows: the machine, its listener or its network is gone.
     kStopped,  ///< Its worker was told to stop, and said so.
   };
+  /// Of units that come to a verdict other than passed: what is tried again.
+  struct Retries {
+    std::uint32_t per_unit = 0;
+    std::size_t budget = 0;  ///< Of all units together.
+    /// The runner can run single cases: then those alone that did not pass are tried again.
+    bool can_run_cases = true;
+  };
+  /// What a result has changed.
+  struct Taken {
+    bool is_final = true;  ///< False: it was one try of a unit that is tried again.
+    UnitResult result;     ///< Of all its tries until now.
+  };
   /// What is kept of a result.
   struct Outcome {
     Verdict verdict = Verdict::kLost;
-    double seconds = 0;
+    double seconds = 0;  ///< Of its longest try.
   };
   /// Units that came back without a verdict, and what is to become of them.
   struct Settled {
@@ -44,7 +56,9 @@ class JobState {
   };
 
   /// In planned order; ids must differ.
-  explicit JobState(std::vector<Unit> units, std::uint32_t max_attempts = 2);
+  explicit JobState(std::vector<Unit> units, std::uint32_t max_attempts, Retries retries);
+  explicit JobState(std::vector<Unit> units, std::uint32_t max_attempts = 2)
+      : JobState(std::move(units), max_attempts, Retries{}) {}
   JobState(JobState&&) = default;
   JobState& operator=(JobState&&) = default;
   JobState(const JobState&) = delete;  // positions_ refers to units_.
@@ -63,9 +77,11 @@ class JobState {
                  std::vector<TestCase> cases);
   /// The first final verdict of a unit wins: gives the result then, for the reports, with all its
   /// cases and the count of tries as attempt, and nullopt for a repeated or unknown one. A result
-  /// that lacks cases which were announced (`earlier_cases`) has an error added.
-  [[nodiscard]] std::optional<UnitResult> finish(UnitResult result, const std::string& run = {},
-                                                 std::size_t earlier_cases = 0);
+  /// that lacks cases which were announced (`earlier_cases`) has an error added. One that did not
+  /// pass may be a try among others: settle_returned() then gives its unit out again. `run` names
+  /// one run of a unit by a worker; without it, nobody has run it, and the result is final.
+  [[nodiscard]] std::optional<Taken> finish(UnitResult result, const std::string& run = {},
+                                            std::size_t earlier_cases = 0);
   void worker_seen(const std::string& host, const std::string& worker, TimePoint now);
   /// What it has in hand, "" for nothing: what it had before is lost.
   void worker_has(const std::string& host, const std::string& worker, std::string_view unit,
@@ -77,6 +93,8 @@ class JobState {
                    const std::string& output);
   /// The broker had to hand a unit out again, or has given up on it.
   void unit_returned(std::string_view unit);
+  /// It was to be tried elsewhere, and came to the machine it failed on: it was not started.
+  void unit_declined(std::string_view unit);
   /// After it had come back: it waits for a worker.
   void unit_published(std::string_view unit);
 
@@ -91,7 +109,18 @@ class JobState {
   /// How often a unit was started so far.
   [[nodiscard]] std::uint32_t tries(std::string_view unit) const;
   /// Why the last of them gave no verdict: "worker 2 on build3 ended with signal 9 (SIGKILL)".
+  /// Empty when it gave one, which is not final.
   [[nodiscard]] std::string last_end(std::string_view unit) const;
+  /// What is to be run now of a unit: of one that has failed before, what did not pass.
+  [[nodiscard]] Unit next_try(std::string_view unit) const;
+  /// The machine where its last try failed, while there are others and it has not come to this one
+  /// too often; empty: none is to be avoided.
+  [[nodiscard]] std::string host_to_avoid(std::string_view unit) const;
+  /// No unit is tried again from now on.
+  void stop_retries() { retries_left_ = 0; }
+  [[nodiscard]] std::size_t retries_left() const { return retries_left_; }
+  /// Whether what fails now may be tried again, but for the budget.
+  [[nodiscard]] bool wants_retries() const { return retries_.per_unit > 0; }
   /// It is under suspicion: an attempt of it has ended with its worker or machine.
   [[nodiscard]] bool runs_alone(std::string_view unit) const;
   /// Decides about the returned units that no living worker has any more; the others wait, for a
@@ -141,9 +170,15 @@ class JobState {
   /// Of a unit without a verdict: what did not go the usual way.
   struct Course {
     std::map<std::string, std::map<std::uint32_t, std::vector<TestCase>>>
-        earlier_cases;  ///< By run and part.
-    std::vector<FailedAttempt> failed;
-    std::string last_output;            ///< Of the last attempt that told.
+        earlier_cases;                    ///< By run and part.
+    std::vector<FailedAttempt> attempts;  ///< That gave no verdict.
+    std::string last_output;              ///< Of the last of them that told.
+    std::string last_end;                 ///< Of the last of them, since the last result.
+    std::optional<UnitResult> failed;     ///< What the tries with a result come to so far.
+    std::set<std::string> runs;           ///< That gave these results.
+    std::uint32_t retries = 0;
+    std::uint32_t declined = 0;  ///< How often, since the last of them.
+    double longest_seconds = 0;
     std::uint32_t tries_at_return = 0;  ///< When it last came back.
     std::uint32_t returns_untried = 0;  ///< How often it has come back since it was last started.
   };
@@ -154,11 +189,13 @@ class JobState {
   };
   [[nodiscard]] std::optional<std::size_t> place_of(std::string_view unit) const;
   [[nodiscard]] std::optional<std::size_t> place_of_open(std::string_view unit) const;
-  [[nodiscard]] const std::vector<FailedAttempt>& failed_attempts(std::string_view unit) const;
+  /// Null for a unit that went the usual way.
+  [[nodiscard]] const Course* course_of(std::string_view unit) const;
   void forget_worker(const WorkerName& name, AttemptEnd end, const std::string& how,
                      const std::string& output = {});
   void end_attempt(std::size_t place, FailedAttempt attempt, const std::string& output = {});
   [[nodiscard]] bool is_running(std::size_t place) const;
+  [[nodiscard]] bool may_try_again(const UnitResult& result, const Course& course) const;
   [[nodiscard]] std::optional<UnitResult> give_up(std::size_t place);
 
   std::vector<Unit> units_;
@@ -166,8 +203,11 @@ class JobState {
   std::unordered_map<std::string_view, std::size_t> positions_;  ///< Unit id to its place in both.
   std::unordered_map<std::size_t, Course> courses_;              ///< By place; few have one.
   std::map<WorkerName, WorkerState> workers_;
-  std::set<std::size_t> returned_;  ///< Places of units that wait for settle_returned().
+  std::set<std::size_t> returned_;  ///< Places of units that wait for settle_returned(),
+  std::set<std::size_t> again_;     ///< and of those that it gives out again in any case.
   std::uint32_t max_attempts_;
+  Retries retries_;
+  std::size_t retries_left_;
   std::size_t done_ = 0;
   std::size_t cases_ = 0;
 };

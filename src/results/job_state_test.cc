@@ -53,7 +53,7 @@ TEST(JobStateTest, TheAttemptIsTheNumberOfTimesAUnitWasStarted) {
   JobState state = two_units();
   EXPECT_TRUE(state.unit_started("1", "h", "1", kStart));
   EXPECT_TRUE(state.unit_started("1", "h", "2", kStart));
-  EXPECT_EQ(state.finish(passed("1"))->attempt, 2U);
+  EXPECT_EQ(state.finish(passed("1"))->result.attempt, 2U);
   EXPECT_FALSE(state.unit_started("1", "h", "1", kStart))
       << "a start after the verdict is a repeated delivery";
 }
@@ -66,17 +66,17 @@ TEST(JobStateTest, CasesThatTravelledAheadComeFirst) {
   UnitResult result = passed("1");
   result.cases = {{.id = "z"}};
   const auto recorded = state.finish(result, "run", 2);
-  ASSERT_EQ(recorded->cases.size(), 3U);
-  EXPECT_EQ(recorded->cases[2].id, "z");
-  EXPECT_EQ(recorded->verdict, Verdict::kPassed);
+  ASSERT_EQ(recorded->result.cases.size(), 3U);
+  EXPECT_EQ(recorded->result.cases[2].id, "z");
+  EXPECT_EQ(recorded->result.verdict, Verdict::kPassed);
   EXPECT_EQ(state.case_count(), 3U);
 }
 
 TEST(JobStateTest, MissingCasesNeverPass) {
   JobState state = two_units();
   const auto recorded = state.finish(passed("1"), "run", 2);
-  EXPECT_EQ(recorded->verdict, Verdict::kFailed);
-  EXPECT_EQ(recorded->errors.size(), 1U);
+  EXPECT_EQ(recorded->result.verdict, Verdict::kFailed);
+  EXPECT_EQ(recorded->result.errors.size(), 1U);
 }
 
 TEST(JobStateTest, SilentWorkersAreDropped) {
@@ -109,11 +109,11 @@ TEST(JobStateAttemptsTest, UnitThatKillsItsWorkersIsCrashedAfterItsAttempts) {
   EXPECT_TRUE(settled.again.empty());
   ASSERT_EQ(settled.given_up.size(), 1U);
   const auto recorded = state.finish(settled.given_up[0]);
-  EXPECT_EQ(recorded->verdict, Verdict::kCrashed);
-  EXPECT_EQ(recorded->attempt, 2U);
-  EXPECT_EQ(recorded->host, "i");
-  EXPECT_EQ(recorded->output, "said");
-  EXPECT_EQ(recorded->errors[0].message,
+  EXPECT_EQ(recorded->result.verdict, Verdict::kCrashed);
+  EXPECT_EQ(recorded->result.attempt, 2U);
+  EXPECT_EQ(recorded->result.host, "i");
+  EXPECT_EQ(recorded->result.output, "said");
+  EXPECT_EQ(recorded->result.errors[0].message,
             "it takes its worker down each time it runs: worker 1 on h ended with signal 9 "
             "(SIGKILL), worker 1 on i ended with signal 9 (SIGKILL)");
 }
@@ -171,7 +171,7 @@ TEST(JobStateAttemptsTest, ReturnedUnitWaitsForTheWorkerThatMayStillFinishIt) {
   UnitResult result = passed("1");
   result.host = "h";
   result.worker = "1";
-  EXPECT_EQ(state.finish(result)->verdict, Verdict::kPassed);
+  EXPECT_EQ(state.finish(result)->result.verdict, Verdict::kPassed);
   state.worker_died("h", "1", "exit code 1", "");
   settled = state.settle_returned();
   EXPECT_TRUE(settled.again.empty() && settled.given_up.empty());
@@ -238,6 +238,107 @@ TEST(JobStateAttemptsTest, NeighbourOfAKillerGetsItsVerdict) {
   state.unit_returned("2");
   EXPECT_EQ(state.settle_returned().again.size(), 2U);
   EXPECT_TRUE(state.runs_alone("1") && state.runs_alone("2"));
+}
+
+// ---- further tries of what did not pass ----
+
+JobState with_retries(std::uint32_t per_unit, std::size_t budget, bool can_run_cases = true) {
+  return JobState({{.id = "1", .file = "a"}, {.id = "2", .file = "b"}}, 2,
+                  {.per_unit = per_unit, .budget = budget, .can_run_cases = can_run_cases});
+}
+
+UnitResult failed_on(const std::string& host, const std::string& unit = "1") {
+  UnitResult result{.unit = unit, .verdict = Verdict::kFailed};
+  result.host = host;
+  result.worker = "1";
+  result.cases = {{.id = "good"}, {.id = "bad", .status = CaseStatus::kFailed}};
+  return result;
+}
+
+/// Fails on a worker of `host`; gives what finish() gave.
+std::optional<JobState::Taken> fail_once(JobState& state, const std::string& host,
+                                         const std::string& run) {
+  EXPECT_TRUE(state.unit_started("1", host, "1", kStart));
+  return state.finish(failed_on(host), run);
+}
+
+TEST(JobStateRetriesTest, WithoutRetriesTheFirstResultIsFinal) {
+  JobState state = with_retries(0, 10);
+  EXPECT_TRUE(fail_once(state, "h", "r1")->is_final);
+  EXPECT_TRUE(state.settle_returned().again.empty());
+}
+
+TEST(JobStateRetriesTest, UnitIsTriedAgainAsOftenAsAllowed) {
+  JobState state = with_retries(2, 10);
+  for (const std::string run : {"r1", "r2"}) {
+    EXPECT_FALSE(fail_once(state, "h", run)->is_final);
+    const auto settled = state.settle_returned();
+    ASSERT_EQ(settled.again.size(), 1U);
+    EXPECT_EQ(settled.again[0]->id, "1");
+    EXPECT_EQ(state.next_try("1").only, std::vector<std::string>{"bad"});
+    EXPECT_EQ(state.last_end("1"), "");
+    EXPECT_FALSE(state.runs_alone("1"));
+  }
+  const auto last = fail_once(state, "h", "r3");
+  EXPECT_TRUE(last->is_final);
+  EXPECT_EQ(last->result.attempt, 3U);
+  EXPECT_EQ(last->result.cases[1].earlier_failures.size(), 2U);
+  EXPECT_TRUE(state.settle_returned().again.empty());
+}
+
+TEST(JobStateRetriesTest, RepeatedResultOfATryCountsOnce) {
+  JobState state = with_retries(1, 10);
+  EXPECT_FALSE(fail_once(state, "h", "r1")->is_final);
+  EXPECT_FALSE(state.finish(failed_on("h"), "r1").has_value());
+  EXPECT_FALSE(state.outcome("1").has_value());
+}
+
+TEST(JobStateRetriesTest, BudgetIsThatOfTheRun) {
+  JobState state = with_retries(5, 1);
+  EXPECT_FALSE(fail_once(state, "h", "r1")->is_final);
+  EXPECT_EQ(state.retries_left(), 0U);
+  EXPECT_TRUE(state.finish(failed_on("h", "2"), "r2")->is_final);
+}
+
+TEST(JobStateRetriesTest, RunnerThatKnowsNoCasesRunsTheWholeFile) {
+  JobState state = with_retries(1, 10, false);
+  (void)fail_once(state, "h", "r1");
+  EXPECT_TRUE(state.next_try("1").only.empty());
+}
+
+TEST(JobStateRetriesTest, AnotherMachineComesFirst) {
+  JobState state = with_retries(1, 10);
+  state.worker_seen("h", "2", kStart);
+  (void)fail_once(state, "h", "r1");
+  EXPECT_EQ(state.host_to_avoid("1"), "") << "there is no other";
+  state.worker_seen("i", "1", kStart);
+  EXPECT_EQ(state.host_to_avoid("1"), "h");
+  (void)state.settle_returned();
+  state.unit_declined("1");
+  EXPECT_EQ(state.settle_returned().again.size(), 1U);
+  EXPECT_EQ(state.host_to_avoid("1"), "h") << "the other worker of h may get it next";
+  state.unit_declined("1");
+  EXPECT_EQ(state.settle_returned().again.size(), 1U);
+  EXPECT_EQ(state.host_to_avoid("1"), "") << "nobody else has time";
+}
+
+TEST(JobStateRetriesTest, ResultThatCameBeforeSurvivesTheEndOfTheRun) {
+  JobState state = with_retries(1, 10);
+  (void)fail_once(state, "h", "r1");
+  const auto taken = state.finish({.unit = "1", .verdict = Verdict::kCancelled});
+  ASSERT_TRUE(taken && taken->is_final);
+  EXPECT_EQ(taken->result.verdict, Verdict::kFailed);
+  EXPECT_EQ(taken->result.host, "h");
+}
+
+TEST(JobStateRetriesTest, TryThatKillsItsWorkerIsHandledLikeAny) {
+  JobState state = with_retries(1, 10);
+  (void)fail_once(state, "h", "r1");
+  (void)state.settle_returned();
+  kill_worker(state, "h");
+  EXPECT_EQ(state.settle_returned().again.size(), 1U);
+  EXPECT_EQ(state.last_end("1"), "worker 1 on h ended with signal 9 (SIGKILL)");
+  EXPECT_TRUE(state.runs_alone("1"));
 }
 
 }  // namespace

@@ -59,6 +59,16 @@ struct UnitSlow {
   std::string running_case;  ///< The one that has run for longest; empty: none runs.
   double case_seconds = 0;
 };
+/// A try of a unit that did not pass, and is not the last: it is tried again.
+struct UnitTried {
+  std::string unit;
+  std::string file;
+  std::string host;
+  std::string worker;
+  Verdict verdict = Verdict::kFailed;
+  std::uint32_t attempt = 1;
+  RunClock at = 0;
+};
 /// A case of a unit that has its final verdict; all cases of a unit come right before its
 /// UnitFinished.
 struct CaseFinished {
@@ -86,8 +96,8 @@ struct RunFinished {
   std::string reason;  ///< Why the exit code is not 0 or 1; empty otherwise.
 };
 
-using RunEvent = std::variant<RunStarted, Waiting, HostChanged, UnitStarted, UnitSlow, CaseFinished,
-                              UnitFinished, Notice, RunFinished>;
+using RunEvent = std::variant<RunStarted, Waiting, HostChanged, UnitStarted, UnitSlow, UnitTried,
+                              CaseFinished, UnitFinished, Notice, RunFinished>;
 
 /// The names used in JSON events and in the record of runs: "ready", "warning".
 [[nodiscard]] std::string_view name_of(HostChanged::State state);

@@ -1,5 +1,6 @@
 #include "results/verdict.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,8 +75,17 @@ std::vector<std::string> words_for(const std::string& file,
   return words;
 }
 
+bool is_bad(CaseStatus status) {
+  return status == CaseStatus::kFailed || status == CaseStatus::kError;
+}
+
 bool is_flaky(const TestCase& test_case) {
   return test_case.status == CaseStatus::kPassed && !test_case.earlier_failures.empty();
+}
+
+bool has_flaky_part(const UnitResult& result) {
+  return result.verdict == Verdict::kPassed &&
+         (!result.earlier_errors.empty() || std::ranges::any_of(result.cases, is_flaky));
 }
 
 }  // namespace gorgon::results

@@ -46,8 +46,8 @@ struct TestCase {
   std::string pending_message;
   std::string output;  ///< Captured standard output and error, valid UTF-8, capped; a cut says so
                        ///< in the text.
-  /// How its earlier tries failed, oldest first, when its unit was tried again; one that has passed
-  /// since is flaky.
+  /// How it failed in tries that did not decide, oldest first, when its unit was tried again; one
+  /// that has passed in another is flaky.
   std::vector<Failure> earlier_failures;
   friend bool operator==(const TestCase&, const TestCase&) = default;
 };
@@ -79,7 +79,7 @@ struct UnitResult {
   std::string unit;  ///< Unit::id
   Verdict verdict = Verdict::kLost;
   std::uint32_t attempt = 1;
-  double seconds = 0;
+  double seconds = 0;  ///< Of all tries that came to a result.
   std::string host;
   std::string worker;  ///< Number of the slot on its host, as text.
   std::vector<TestCase>
@@ -91,7 +91,11 @@ struct UnitResult {
   friend bool operator==(const UnitResult&, const UnitResult&) = default;
 };
 
-/// Passed, after a try that did not.
+/// Failed, or an error.
+[[nodiscard]] bool is_bad(CaseStatus status);
+/// Passed, in one try, and failed in another.
 [[nodiscard]] bool is_flaky(const TestCase& test_case);
+/// It passed in the end, and something of it had not in an earlier try.
+[[nodiscard]] bool has_flaky_part(const UnitResult& result);
 
 }  // namespace gorgon::results

@@ -399,9 +399,10 @@ Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
     (void)broker_->give_back(delivery.tag, broker::GiveBack::kFailed);
     co_return std::nullopt;
   }
-  if (delivery.attempt > 1) {
+  const bool is_declined = unit->avoid_host == settings_.host;
+  if (delivery.attempt > 1 || is_declined) {
     std::string id = unit->unit.id;
-    co_return co_await return_unit(std::move(id), delivery.tag);
+    co_return co_await return_unit(std::move(id), delivery.tag, is_declined);
   }
   const std::uint32_t attempt = unit->attempt;
   auto tried = co_await try_unit(*std::move(unit));
@@ -438,13 +439,16 @@ Result<protocol::UnitMessage> Worker::unit_in(const broker::Delivery& delivery) 
 }
 
 /// The broker hands it out again: whoever had it is dead, or only cut off and about to publish its
-/// result. The originator knows which, and how often it has been tried.
-Task<std::optional<ExitCode>> Worker::return_unit(std::string unit, std::uint64_t tag) {
+/// result. The originator knows which, and how often it has been tried. Or it is to be tried on
+/// another machine, if there is one with time for it: the originator knows that, too.
+Task<std::optional<ExitCode>> Worker::return_unit(std::string unit, std::uint64_t tag,
+                                                  bool is_declined) {
   const auto connection = broker_;
   const protocol::UnitReturned returned{.job = settings_.job.id,
                                         .unit = std::move(unit),
                                         .host = settings_.host,
-                                        .worker = std::to_string(settings_.worker)};
+                                        .worker = std::to_string(settings_.worker),
+                                        .is_declined = is_declined};
   std::vector<broker::Message> message;
   message.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(returned)});
   const auto published = co_await connection->publish(std::move(message));

@@ -61,7 +61,8 @@ class Worker {
   [[nodiscard]] Task<std::optional<ExitCode>> run_unit(broker::Delivery delivery);
   /// What it says to run. kProtocol: nothing. kRefused: it is not signed by the owner of the job.
   [[nodiscard]] Result<protocol::UnitMessage> unit_in(const broker::Delivery& delivery) const;
-  [[nodiscard]] Task<std::optional<ExitCode>> return_unit(std::string unit, std::uint64_t tag);
+  [[nodiscard]] Task<std::optional<ExitCode>> return_unit(std::string unit, std::uint64_t tag,
+                                                          bool is_declined);
   [[nodiscard]] Task<std::expected<results::UnitResult, ExitCode>> try_unit(
       protocol::UnitMessage work);
   void tell_slow(const std::string& unit, const runner::SlowUnit& slow);

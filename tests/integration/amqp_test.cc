@@ -285,7 +285,7 @@ TEST_F(AmqpTest, InterruptingOneRunLeavesTheOtherAlone) {
     const auto hosts = Cluster::so_far(first).hosts;
     return hosts.contains("one") && hosts.contains("two");
   })) << "both machines have taken the second job, too";
-  second.signal(SIGINT);
+  Cluster::interrupt(second);
   EXPECT_EQ(cluster().finish(second, 30s).exit_code, 130);
   const FinishedRun run = cluster().finish(first);
   EXPECT_EQ(differences(Cluster::slow_units(10), run.report), "");

@@ -222,6 +222,14 @@ RunningListener& Cluster::start_listener(ListenerSetup setup) {
   return listener;
 }
 
+void Cluster::interrupt(Program& run) {
+  run.signal(SIGINT);
+  EXPECT_TRUE(eventually(20s, [&] {
+    return run.output().find("what runs is finished") != std::string::npos;
+  })) << run.output();
+  run.signal(SIGINT);
+}
+
 void Cluster::start_two_listeners() {
   start_listener({.name = "one", .wait_until_ready = false});
   start_listener({.name = "two"});

@@ -144,6 +144,8 @@ class Cluster {
   FinishedRun finish(Program& run, std::chrono::steady_clock::duration limit = 120s);
   FinishedRun run(const Project& project, std::vector<std::string> arguments = {},
                   std::chrono::steady_clock::duration limit = 120s);
+  /// Presses Ctrl-C twice: tests that run are not waited for.
+  static void interrupt(Program& run);
   /// The events of a run in progress so far.
   [[nodiscard]] static Report so_far(const Program& run) { return read_report(run.output()); }
 

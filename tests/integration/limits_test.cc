@@ -92,7 +92,7 @@ TEST_F(LimitsTest, AnInterruptDoesNotWaitForTheGrace) {
                 spec_with("trap(:TERM) { File.write('asked', '') }\nsleep 0.1 while true"));
   Program& program = cluster().start_run(project);
   ASSERT_TRUE(eventually(60s, [&] { return project.has("asked"); })) << cluster().logs();
-  program.signal(SIGINT);
+  Cluster::interrupt(program);
   EXPECT_EQ(cluster().finish(program, 30s).exit_code, 130);
 }
 

@@ -130,7 +130,7 @@ class SignalTest : public LocalTest {
 
 TEST_F(SignalTest, InterruptCancelsAndNamesEveryUnit) {
   Program& program = start_hanging_run();
-  program.signal(SIGINT);
+  Cluster::interrupt(program);
   const FinishedRun run = cluster().finish(program, 20s);
   EXPECT_EQ(run.exit_code, 130);
   ASSERT_EQ(run.report.units.size(), 6U);
@@ -161,21 +161,21 @@ TEST_F(SignalTest, TimeLimitOfTheRunCancelsAndNamesEveryUnit) {
   EXPECT_NE(project.read("failed.json").find("a_spec.rb"), string::npos);
 }
 
-TEST_F(SignalTest, SecondInterruptDoesNotWait) {
+TEST_F(SignalTest, InterruptDuringTheGoodbyesDoesNotWait) {
   const Project project = cluster().add_project("");
   project.write("spec/a_spec.rb", kHangingSpec);
   cluster().configure(project, R"("job": {"callbacks": {"after_job_finishes": "sleep 300"}})");
   Program& program = cluster().start_run(project);
   ASSERT_TRUE(has_started(program, 1));
-  program.signal(SIGINT);
+  Cluster::interrupt(program);
   ASSERT_TRUE(eventually(20s, [&] { return Cluster::so_far(program).units.size() == 1; }));
   program.signal(SIGINT);
   EXPECT_EQ(program.exit_code(5s), 130);
 }
 
-TEST_F(SignalTest, SecondInterruptLeavesNothing) {
+TEST_F(SignalTest, ThirdInterruptLeavesNothing) {
   Program& program = start_hanging_run();
-  program.signal(SIGINT);
+  Cluster::interrupt(program);
   program.signal(SIGINT);
   EXPECT_EQ(program.exit_code(5s), 130);
 }

@@ -54,6 +54,8 @@ class ReportReader {
       report_.planned = static_cast<std::size_t>(number_of(*event, "units"));
     } else if (kind == "unit_started") {
       ++report_.starts[text_of(*event, "unit")];
+    } else if (kind == "unit_tried") {
+      if (report_.units.contains(text_of(*event, "unit"))) mistake("a try after the verdict");
     } else if (kind == "unit_slow") {
       report_.slow[text_of(*event, "unit")].push_back(text_of(*event, "running_case"));
     } else if (kind == "case_finished") {

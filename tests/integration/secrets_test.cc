@@ -198,8 +198,8 @@ TEST_F(SecretsTest, OurProcessesLeaveNoCoreAndTestsDoAsBefore) {
   Program& resumed = cluster().start_gorgon({"resume"}, project.folder());
   EXPECT_TRUE(eventually(60s, [&] { return resumed.output().find("taken up") != string::npos; }))
       << resumed.output() << resumed.errors();
-  resumed.signal(SIGINT);
-  EXPECT_EQ(resumed.exit_code(60s), 130);
+  resumed.signal(SIGTERM);
+  EXPECT_EQ(resumed.exit_code(60s), 143);
 }
 
 }  // namespace
