@@ -41,4 +41,14 @@ std::string Digest::finish() {
   return std::string("blake2b:") + digits.data();
 }
 
+std::string sha256_base64(std::string_view bytes) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
+  ::crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                       bytes.size());
+  constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
+  std::array<char, sodium_base64_ENCODED_LEN(crypto_hash_sha256_BYTES, kVariant)> text{};
+  ::sodium_bin2base64(text.data(), text.size(), hash.data(), hash.size(), kVariant);
+  return text.data();
+}
+
 }  // namespace gorgon

@@ -24,4 +24,7 @@ class Digest {
   std::unique_ptr<State> state_;
 };
 
+/// SHA-256 of `bytes` in base64 with padding, as a Content-Security-Policy names a script.
+[[nodiscard]] std::string sha256_base64(std::string_view bytes);
+
 }  // namespace gorgon

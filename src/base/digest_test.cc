@@ -26,5 +26,10 @@ TEST(DigestTest, DoesNotDependOnHowTheBytesCome) {
   EXPECT_EQ(moved.finish(), whole.finish());
 }
 
+TEST(DigestTest, Sha256IsThatOfTheStandard) {
+  // As `printf abc | openssl dgst -sha256 -binary | base64` says.
+  EXPECT_EQ(sha256_base64("abc"), "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+}
+
 }  // namespace
 }  // namespace gorgon

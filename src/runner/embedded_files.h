@@ -3,16 +3,12 @@
 
 #include <filesystem>
 #include <span>
-#include <string_view>
 
+#include "base/embedded_file.h"
 #include "base/result.h"
 
 namespace gorgon::runner {
 
-struct EmbeddedFile {
-  std::string_view name;
-  std::string_view bytes;
-};
 [[nodiscard]] std::span<const EmbeddedFile> embedded_files();
 
 /// Writes them all into `directory`, which must exist and be private to the user. kIo.

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "base/embedded_file.h"
 #include "base/files.h"
 #include "base/result.h"
 #include "runner/embedded_files.h"
