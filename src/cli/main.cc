@@ -346,6 +346,8 @@ class CommandLine {
   template <class Command>
   static void add_report_options(CLI::App& app, Command& command) {
     app.add_option("--junit", command.junit, "Write JUnit XML to FILE")->type_name("FILE");
+    app.add_option("--html", command.html, "Write a page that tells all of the run to FILE")
+        ->type_name("FILE");
   }
 
   void add_resume() {

@@ -3,17 +3,27 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/commands.h"
+#include "history/past.h"
+#include "history/store.h"
+#include "report/html.h"
 #include "report/json_events.h"
 #include "report/junit.h"
 #include "report/look.h"
+#include "report/past.h"
 #include "report/reporter.h"
 #include "report/spooled_file.h"
 #include "report/terminal.h"
@@ -25,6 +35,20 @@ namespace {
 
 /// How often the wait for a slow reader of our output looks whether it has gone.
 constexpr auto kFlushStep = std::chrono::seconds(1);
+/// In the history of a case.
+constexpr std::size_t kPastRuns = 20;
+
+/// kNotFound: nothing is recorded yet, or not this run.
+Result<report::Past> past_before(const std::filesystem::path& project,
+                                 const std::optional<std::string>& run) {
+  GORGON_TRY_ASSIGN(history::Store store, history::Store::open(project, false));
+  std::optional<std::int64_t> before;
+  if (run) {
+    GORGON_TRY_ASSIGN(const auto summary, store.find(*run));
+    before = summary.number;
+  }
+  return history::past_runs(std::move(store), before, kPastRuns);
+}
 
 }  // namespace
 
@@ -43,10 +67,29 @@ std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation
 }
 
 Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files) {
-  if (files.junit.empty()) return {};
-  GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.junit));
-  reporters.add(std::make_unique<report::JunitReporter>(std::move(file)));
+  if (!files.junit.empty()) {
+    GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.junit));
+    reporters.add(std::make_unique<report::JunitReporter>(std::move(file)));
+  }
+  if (!files.html.empty()) {
+    GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.html));
+    reporters.add(std::make_unique<report::HtmlReporter>(std::move(file), files.html_context()));
+  }
   return {};
+}
+
+report::HtmlContext html_context(const std::filesystem::path& project,
+                                 std::vector<std::string> arguments,
+                                 const std::optional<std::string>& run) {
+  report::HtmlContext context{.arguments = std::move(arguments), .past = {}};
+  auto past = past_before(project, run);
+  if (past) {
+    context.past = *std::move(past);
+  } else if (past.error().kind != ErrorKind::kNotFound) {
+    std::fprintf(stderr, "gorgon: earlier runs are not in the report: %s\n",
+                 past.error().message.c_str());
+  }
+  return context;
 }
 
 int end_report(report::Reporter& reporter, int exit_code) {

@@ -2,11 +2,15 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/commands.h"
+#include "report/html.h"
 #include "report/look.h"
 #include "report/reporter.h"
 
@@ -22,10 +26,18 @@ struct ShownProject {
 [[nodiscard]] std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation,
                                                               ShownProject project);
 
-/// Files for CI; empty: not written.
+/// Files for CI and people; empty: not written.
 struct ReportFiles {
   std::filesystem::path junit;
+  std::filesystem::path html;
+  /// Asked for when `html` is written.
+  std::function<report::HtmlContext()> html_context = [] { return report::HtmlContext(); };
 };
+/// Context for the page of a run of `project` with these arguments of `gorgon start`. `run`, a
+/// number or a job's id: where the earlier runs end; without it all that are recorded are earlier.
+[[nodiscard]] report::HtmlContext html_context(const std::filesystem::path& project,
+                                               std::vector<std::string> arguments,
+                                               const std::optional<std::string>& run);
 /// Adds what writes them, when RunFinished comes. kIo: one of them cannot be made.
 [[nodiscard]] Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files);
 

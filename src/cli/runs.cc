@@ -239,9 +239,12 @@ Result<void> act(history::Store& store, const RunsCommand& command) {
   return {};
 }
 
+std::filesystem::path project_of(const std::filesystem::path& config_file) {
+  return std::filesystem::absolute(config_file).parent_path().lexically_normal();
+}
+
 Result<history::Store> store_of(const std::filesystem::path& config_file) {
-  return history::Store::open(
-      std::filesystem::absolute(config_file).parent_path().lexically_normal(), false);
+  return history::Store::open(project_of(config_file), false);
 }
 
 /// Like complain(); of what the user has named, there is nothing.
@@ -251,11 +254,16 @@ int complain_of_record(const Error& error) {
 }
 
 Result<int> write_reports(const ReportCommand& command) {
-  if (!command.junit) return fail(ErrorKind::kUsage, "which report? --junit FILE");
+  if (!command.junit && !command.html)
+    return fail(ErrorKind::kUsage, "which report? --junit FILE, --html FILE");
   GORGON_TRY_ASSIGN(history::Store store, store_of(command.config_file));
   GORGON_TRY_ASSIGN(const auto run, store.find(command.run));
   report::Reporters reporters;
-  GORGON_TRY(add_reports(reporters, {.junit = *command.junit}));
+  GORGON_TRY(add_reports(
+      reporters,
+      {.junit = command.junit.value_or(""), .html = command.html.value_or(""), .html_context = [&] {
+         return html_context(project_of(command.config_file), run.arguments, run.job);
+       }}));
   GORGON_TRY(store.replay(run.number, [&](const auto& event) { reporters.on(event); }));
   return end_report(reporters, results::kAllPassed);
 }

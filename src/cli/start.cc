@@ -105,19 +105,27 @@ Result<std::unique_ptr<report::Reporter>> make_recorder(const originator::StartO
   return recorder;
 }
 
-ReportFiles report_files(const StartCommand& command, const originator::StartOptions& options) {
-  const fs::path& configured = options.config.reports.junit;
-  return {.junit = command.junit.value_or(configured.empty() ? fs::path()
-                                                             : options.project / configured)};
+/// `resumed`: the job that is taken up.
+ReportFiles report_files(const StartCommand& command, const originator::StartOptions& options,
+                         const std::optional<std::string>& resumed = {}) {
+  const auto file = [&](const std::optional<fs::path>& given, const fs::path& configured) {
+    return given.value_or(configured.empty() ? fs::path() : options.project / configured);
+  };
+  return {.junit = file(command.junit, options.config.reports.junit),
+          .html = file(command.html, options.config.reports.html),
+          .html_context = [project = options.project, arguments = options.arguments, resumed] {
+            return html_context(project, arguments, resumed);
+          }};
 }
 
 /// What the user sees, and the record of the run.
 Result<std::unique_ptr<report::Reporter>> reporters_of(const StartCommand& command,
-                                                       const originator::StartOptions& options) {
+                                                       const originator::StartOptions& options,
+                                                       const std::optional<std::string>& resumed) {
   auto reporters = std::make_unique<report::Reporters>();
   reporters->add(make_reporter(command.presentation, {.root = options.project.string(),
                                                       .rerun = how_to_rerun(command, options)}));
-  GORGON_TRY(add_reports(*reporters, report_files(command, options)));
+  GORGON_TRY(add_reports(*reporters, report_files(command, options, resumed)));
   if (options.config.history_runs == 0) return reporters;
   auto recorder = make_recorder(options);
   if (recorder) {
@@ -286,7 +294,7 @@ int start(const StartCommand& command) {
     return 0;
   }
   if (plan->units.empty()) return end_without_files(command, *options, *plan);
-  const auto reporter = reporters_of(command, *options);
+  const auto reporter = reporters_of(command, *options, std::nullopt);
   if (!reporter) return refuse(command, reporter.error());
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
@@ -318,7 +326,7 @@ int resume(
   auto options = settle(start);
   if (!options) return refuse(start, options.error());
   if (const auto opened = open_log(*options); !opened) return refuse(start, opened.error());
-  const auto reporter = reporters_of(start, *options);
+  const auto reporter = reporters_of(start, *options, journal->head().job);
   if (!reporter) return refuse(start, reporter.error());
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(journal),

@@ -230,6 +230,9 @@ const Table<Retries>& retry_keys() {
 const Table<Reports>& report_keys() {
   static const Table<Reports> table = {
       {{"junit"}, "JUnit XML. Default: none.", project_path(&Reports::junit)},
+      {{"html"},
+       "An HTML page that tells all of the run. Default: none.",
+       project_path(&Reports::html)},
   };
   return table;
 }

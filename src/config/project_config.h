@@ -95,9 +95,10 @@ struct Retries {
                                         ///< of their number, at least ten.
 };
 
-/// Files for CI; empty: not written.
+/// Files for CI and people; empty: not written.
 struct Reports {
   std::filesystem::path junit;
+  std::filesystem::path html;
 };
 
 struct ProjectConfig {

@@ -74,10 +74,12 @@ Result<Store> Store::open(const std::filesystem::path& project, bool may_create)
   return Store(std::move(database));
 }
 
-Result<std::vector<RunSummary>> Store::runs(std::size_t limit) {
-  GORGON_TRY_ASSIGN(Statement rows,
-                    database_.prepare(std::string(kColumns) + "ORDER BY number DESC LIMIT ?"));
-  rows.bind(1, static_cast<std::int64_t>(limit));
+Result<std::vector<RunSummary>> Store::runs(std::size_t limit, std::optional<std::int64_t> before) {
+  GORGON_TRY_ASSIGN(
+      Statement rows,
+      database_.prepare(std::string(kColumns) +
+                        "WHERE ?1 IS NULL OR number < ?1 ORDER BY number DESC LIMIT ?2"));
+  rows.bind(1, before).bind(2, static_cast<std::int64_t>(limit));
   std::vector<RunSummary> runs;
   for (;;) {
     GORGON_TRY_ASSIGN(const bool has_row, rows.step());

@@ -37,8 +37,9 @@ class Store {
   /// written it.
   [[nodiscard]] static Result<Store> open(const std::filesystem::path& project, bool may_create);
 
-  /// The newest first; at most `limit`.
-  [[nodiscard]] Result<std::vector<RunSummary>> runs(std::size_t limit);
+  /// The newest first; at most `limit`, and of those before the run `before`, if there is one.
+  [[nodiscard]] Result<std::vector<RunSummary>> runs(std::size_t limit,
+                                                     std::optional<std::int64_t> before = {});
   /// `name` is a number, a job's id, "latest", or "~N": the Nth before the latest. kUsage,
   /// kNotFound.
   [[nodiscard]] Result<RunSummary> find(std::string_view name);

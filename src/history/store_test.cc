@@ -18,8 +18,10 @@
 #include "base/result.h"
 #include "history/compare.h"
 #include "history/database.h"
+#include "history/past.h"
 #include "history/recorder.h"
 #include "report/json_events.h"
+#include "report/past.h"
 #include "report/reporter.h"
 #include "report/testing/collector.h"
 #include "report/testing/synthetic_run.h"
@@ -301,6 +303,27 @@ TEST_F(StoreTest, FlakyIsWhatPassedOnATryOrChangedMoreThanOnce) {
   EXPECT_EQ(flaky[1].name, "turns");
   EXPECT_EQ(flaky[1].changes, 2U);
   EXPECT_EQ(flaky[1].runs, 3U);
+}
+
+TEST_F(StoreTest, ACaseHasACourseOverTheRunsBefore) {
+  record("one", {passed_case("stays"), failed_case("breaks"), passed_case("breaks")});
+  record("two", {flaky_case("stays")});
+  record("three", {passed_case("stays"), passed_case("comes")});
+  const report::Past past = past_runs(store(), 3, 20).value();
+  ASSERT_EQ(past.runs.size(), 2U);
+  EXPECT_EQ(past.runs[0].number, 1) << "the oldest first";
+  EXPECT_EQ(past.runs[0].cases_failed, 1U);
+  const auto courses = past.courses_of("spec/a_spec.rb");
+  ASSERT_EQ(courses.size(), 2U) << "what came later is no past";
+  const report::Course& stays = courses.at("stays");
+  EXPECT_FALSE(stays[0]->is_flaky);
+  EXPECT_TRUE(stays[1]->is_flaky);
+  const report::Course& breaks = courses.at("breaks");
+  EXPECT_EQ(breaks[0]->status, CaseStatus::kFailed) << "of two with one name the worst counts";
+  EXPECT_FALSE(breaks[1].has_value());
+  EXPECT_TRUE(past.courses_of("spec/other_spec.rb").empty());
+  EXPECT_EQ(past_runs(store(), std::nullopt, 1).value().runs[0].number, 3);
+  EXPECT_EQ(past_runs(store(), 1, 20).value().courses_of, nullptr);
 }
 
 }  // namespace gorgon::history

@@ -181,7 +181,7 @@ void Summary::note_flaky(const results::Unit& unit, const results::UnitResult& r
 
 void Summary::keep(Problem problem) {
   const std::size_t bytes = bytes_of_details(problem.result);
-  if (details_bytes_ + bytes > kMostDetails) {
+  if (details_bytes_ + bytes > most_details_bytes_) {
     ++cut_problems_;
     cut_details(problem.result);
   } else {

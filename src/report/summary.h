@@ -64,11 +64,16 @@ struct FailedHost {
 
 class Summary {
  public:
+  enum class Details { kKept, kCut };
   static constexpr std::size_t kSlowest = 10;
   static constexpr std::size_t kMostFlaky = 1000;
   /// Bytes of messages, backtraces and output of problems that are kept in memory: more than anyone
   /// reads. Beyond them a problem costs its names and the first line of each message.
   static constexpr std::size_t kMostDetails = std::size_t{32} * 1024 * 1024;
+
+  /// kCut: for who wants to count alone; of all problems no more is kept than beyond kMostDetails.
+  explicit Summary(Details details = Details::kKept)
+      : most_details_bytes_(details == Details::kKept ? kMostDetails : 0) {}
 
   /// Counts the event. A unit's cases are counted with its UnitFinished.
   void add(const results::RunEvent& event);
@@ -129,6 +134,7 @@ class Summary {
   std::size_t failures_ = 0;
   double unit_seconds_ = 0;
   std::vector<Problem> problems_;
+  std::size_t most_details_bytes_;
   std::size_t details_bytes_ = 0;
   std::size_t cut_problems_ = 0;
   std::vector<FlakyTest> flaky_;

@@ -1,0 +1,187 @@
+// The HTML report in a browser: what its page shows, and what it never does.
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/files.h"
+#include "harness.h"
+#include "report/html.h"
+#include "report/spooled_file.h"
+#include "report/testing/synthetic_run.h"
+#include "results/verdict.h"
+#include "run_report.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+
+/// A page after its script has run.
+struct ShownPage {
+  string dom;
+  string console;  ///< What the browser had to say of it, a line each.
+
+  /// A number of the page's head; -1: it is not there.
+  [[nodiscard]] int total(const string& name) const {
+    const string mark = "data-total=\"" + name + "\">";
+    const std::size_t at = dom.find(mark);
+    if (at == string::npos) return -1;
+    string digits = dom.substr(at + mark.size(), dom.find('<', at) - at - mark.size());
+    std::erase(digits, ',');
+    return std::stoi(digits);
+  }
+  [[nodiscard]] bool has(std::string_view text) const { return dom.find(text) != string::npos; }
+};
+
+std::size_t count_in(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+class PageTest : public LocalTest {
+ protected:
+  void SetUp() override {
+    LocalTest::SetUp();
+    if (cluster().other_program({"sh", "-c", "command -v chromium"}, cluster().folder()).exit_code)
+      GTEST_SKIP() << "no chromium here: nothing has looked at the page of the HTML report";
+  }
+
+  ShownPage show(const std::filesystem::path& file) {
+    const FinishedRun run = cluster().other_program(
+        {"chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
+         "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--disable-dev-shm-usage", "--disable-breakpad",
+         "--user-data-dir=" + (cluster().folder() / "browser").string(), "--enable-logging=stderr",
+         "--virtual-time-budget=3000", "--dump-dom", "file://" + file.string()},
+        cluster().folder());
+    EXPECT_EQ(run.exit_code, 0) << run.errors;
+    ShownPage page{.dom = run.output, .console = {}};
+    for (std::size_t at = run.errors.find(":CONSOLE"); at != string::npos;
+         at = run.errors.find(":CONSOLE", at + 1))
+      page.console += run.errors.substr(at, run.errors.find('\n', at) - at) + "\n";
+    return page;
+  }
+};
+
+TEST_F(PageTest, ShowsTheNumbersOfTheOtherReports) {
+  const Project project = cluster().add_project("mixed");
+  cluster().configure(project, R"("reports": {"html": "out/run.html", "junit": "out/junit.xml"})");
+  const FinishedRun run = cluster().run(project, {"-j", "2"});
+  std::map<string, int> statuses;
+  for (const ReportedCase& test_case : run.report.cases) ++statuses[test_case.status];
+  const string junit = project.read("out/junit.xml");
+  const ShownPage page = show(project.folder() / "out/run.html");
+  EXPECT_EQ(page.console, "");
+  EXPECT_EQ(page.total("cases"), static_cast<int>(run.report.cases.size()));
+  for (const char* status : {"passed", "failed", "error", "skipped", "pending"})
+    EXPECT_EQ(page.total(status), statuses[status]) << status;
+  EXPECT_EQ(page.total("failed"), static_cast<int>(count_in(junit, "<failure ")));
+  EXPECT_EQ(page.total("error") + page.total("outside"),
+            static_cast<int>(count_in(junit, "<error ")));
+  EXPECT_EQ(page.total("files"), static_cast<int>(run.report.units.size()));
+  EXPECT_TRUE(page.has("9 failures in 3 of 8 files, 27 cases"));
+  EXPECT_EQ(count_in(page.dom, "<details class=\"failure-item"), 9U);
+  const string again = project.folder() / "again.html";
+  EXPECT_EQ(cluster().gorgon({"report", "--html", again}, project.folder()).exit_code, 0);
+  EXPECT_EQ(project.read("again.html"), project.read("out/run.html"));
+}
+
+TEST_F(PageTest, NothingOfATestIsRunOrHidesAnything) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb", R"--(
+attack = "document.documentElement.setAttribute('data-attacked', 'yes')"
+RSpec.describe("hostile") do
+  it("</script><script>#{attack}</script><img src=x onerror=\"#{attack}\">") do
+    puts "\e[31mred\e[0m </pre><script>#{attack}</script> \u2028 \u202E \x01\e]0;title\a"
+    raise "<b>bold</b><svg onload=\"#{attack}\">"
+  end
+  it("is seen after it") {}
+end
+)--");
+  EXPECT_EQ(cluster().run(project, {"--html", "run.html"}).exit_code, 1);
+  const ShownPage page = show(project.folder() / "run.html");
+  EXPECT_EQ(page.console, "");
+  EXPECT_FALSE(page.has("data-attacked=\"yes\""));
+  EXPECT_EQ(count_in(page.dom, "<img") + count_in(page.dom, "<b>") + count_in(page.dom, "<svg onl"),
+            0U);
+  EXPECT_EQ(count_in(page.dom, "<script"), 2U);
+  EXPECT_TRUE(page.has("hostile &lt;/script&gt;&lt;script&gt;"));
+  EXPECT_TRUE(page.has("&lt;b&gt;bold&lt;/b&gt;"));
+  EXPECT_TRUE(page.has("<span class=\"sgr-red\">red</span> &lt;/pre&gt;"));
+  EXPECT_TRUE(page.has("\xE2\x90\x81")) << "a control character has a picture";
+  EXPECT_EQ(page.total("passed"), 1);
+}
+
+/// A page of 20,000 cases, one of which is called "needle".
+std::filesystem::path write_large_page(const std::filesystem::path& folder) {
+  constexpr std::size_t kFiles = 200;
+  constexpr std::size_t kCases = 100;
+  const auto file = folder / "large.html";
+  report::HtmlReporter reporter(report::SpooledFile::make(file).value(), {});
+  report::testing::SyntheticRun run(reporter);
+  for (std::size_t i = 0; i < kFiles; ++i)
+    run.add_unit("spec/models/part_" + std::to_string(i) + "_spec.rb");
+  run.start();
+  run.host("build1", 8);
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    std::vector<results::TestCase> cases;
+    for (std::size_t k = 1; k < kCases; ++k)
+      cases.push_back(report::testing::passed_case("case " + std::to_string(k)));
+    cases.push_back(report::testing::failed_case(i == 77 ? "needle" : "fails"));
+    run.start_unit(i, "build1", std::to_string(i % 8));
+    results::UnitResult result =
+        report::testing::result_of(results::Verdict::kFailed, std::move(cases));
+    result.worker = std::to_string(i % 8);
+    run.finish_unit(i, std::move(result));
+  }
+  run.finish(60, 1);
+  return file;
+}
+
+TEST_F(PageTest, OfTwentyThousandCasesThoseInSightAreInThePage) {
+  const auto file = write_large_page(cluster().folder());
+  const ShownPage page = show(file);
+  EXPECT_EQ(page.console, "");
+  EXPECT_EQ(page.total("cases"), 20'000);
+  EXPECT_TRUE(page.has("All 20,000 cases"));
+  EXPECT_TRUE(page.has("aria-rowcount=\"20001\""));
+  const std::size_t rows = count_in(page.dom, "role=\"row\"");
+  EXPECT_GT(rows, 10U);
+  EXPECT_LT(rows, 100U);
+  EXPECT_LT(count_in(page.dom, "<details class=\"failure-item"), 100U);
+}
+
+TEST_F(PageTest, ACaseIsFoundAndOpened) {
+  const auto file = write_large_page(cluster().folder());
+  string text = read_file(file).value();
+  // The page forbids any script but its own, and so the hand of its user.
+  const std::size_t policy = text.find("script-src 'sha256-");
+  ASSERT_NE(policy, string::npos);
+  text.replace(policy, text.find(';', policy) - policy, "script-src 'unsafe-inline'");
+  text.insert(text.rfind("</body>"), R"(<script>
+addEventListener("load", () => {
+  const search = document.getElementById("search");
+  search.value = "NEEDLE part_77";
+  search.dispatchEvent(new Event("input"));
+  setTimeout(() => document.querySelector(".vbody button").click(), 500);
+});
+</script>
+)");
+  const auto used = cluster().folder() / "used.html";
+  ASSERT_TRUE(write_file(used, text));
+  const ShownPage page = show(used);
+  EXPECT_EQ(page.console, "");
+  EXPECT_TRUE(page.has("1 of 20,000 cases"));
+  EXPECT_TRUE(page.has("<h2 id=\"sheet-title\">needle</h2>"));
+  EXPECT_TRUE(page.has("spec/models/part_77_spec.rb"));
+}
+
+}  // namespace
+}  // namespace gorgon::test
