@@ -14,6 +14,7 @@
 #include "report/html.h"
 #include "report/spooled_file.h"
 #include "report/testing/synthetic_run.h"
+#include "results/run_event.h"
 #include "results/verdict.h"
 #include "run_report.h"
 
@@ -117,6 +118,62 @@ end
   EXPECT_TRUE(page.has("<span class=\"sgr-red\">red</span> &lt;/pre&gt;"));
   EXPECT_TRUE(page.has("\xE2\x90\x81")) << "a control character has a picture";
   EXPECT_EQ(page.total("passed"), 1);
+}
+
+/// A row of the tables that say where the time went.
+string time_row(const string& name, const string& meaning, const string& time) {
+  return "</span>" + name + "</th><td class=\"meaning\">" + meaning + "</td><td class=\"time\">" +
+         time + "</td>";
+}
+
+/// Two machines; the worker that takes the first file dies with it, and another runs it.
+TEST_F(PageTest, SaysWhereTheTimeWent) {
+  using results::HostChanged;
+  const auto file = cluster().folder() / "run.html";
+  const std::vector<results::Unit> units = {{.id = "1", .file = "a_spec.rb"},
+                                            {.id = "2", .file = "b_spec.rb"}};
+  report::HtmlReporter reporter(report::SpooledFile::make(file).value(), {});
+  const auto start = [&](const results::Unit& unit, const string& host, double at) {
+    reporter.on(results::UnitStarted{
+        .unit = unit.id, .file = unit.file, .host = host, .worker = "1", .at = at});
+  };
+  const auto finish = [&](const results::Unit& unit, const string& host, double at) {
+    results::UnitResult result = report::testing::result_of(results::Verdict::kPassed, {}, 2);
+    result.host = host;
+    result.worker = "1";
+    reporter.on(results::UnitFinished{.unit = &unit, .result = &result, .at = at});
+  };
+  reporter.on(results::RunStarted{.job = "k2x9", .started_at = 1764180000, .units = units});
+  for (const char* host : {"one", "two"})
+    reporter.on(HostChanged{.host = host, .state = HostChanged::State::kPreparing, .at = 1});
+  for (const char* host : {"one", "two"})
+    reporter.on(HostChanged{.host = host, .state = HostChanged::State::kReady, .at = 3});
+  start(units[0], "one", 3.5);
+  start(units[1], "two", 4.5);
+  reporter.on(HostChanged{.host = "one", .state = HostChanged::State::kLeft, .at = 5});
+  finish(units[1], "two", 6.5);
+  start(units[0], "two", 7);
+  finish(units[0], "two", 9.25);
+  reporter.on(results::RunFinished{.units = 2, .seconds = 10});
+  const ShownPage page = show(file);
+  EXPECT_EQ(page.console, "");
+  for (const string& row : {
+           time_row("Plan and send", "until the first machine answered", "1.00 s"),
+           time_row("Prepare", "until one was ready: tree, callbacks, preloading", "2.00 s"),
+           time_row("Start workers", "until the first file started", "0.50 s"),
+           time_row("Run", "until the last file was handed out", "3.50 s"),
+           time_row("Tail", "nothing left to hand out: until the last file ended", "2.25 s"),
+           time_row("Close", "goodbyes, callbacks, reports", "0.75 s"),
+           // Of both slots together; what was lost with its worker is time that it ran.
+           time_row("Machine prepares", "before the slot's machine was ready", "6.00 s"),
+           time_row("Boot", "from then to its first file", "2.00 s"),
+           time_row("Run", "test files ran", "5.50 s"),
+           time_row("Deliver", "around a file: its result on its way, a killed test going down",
+                    "0.25 s"),
+           time_row("Queue wait", "between two files", "0.50 s"),
+           time_row("Idle", "after its last file, to the end of the run", "5.75 s"),
+       })
+    EXPECT_TRUE(page.has(row)) << row;
 }
 
 /// A page of 20,000 cases, one of which is called "needle".

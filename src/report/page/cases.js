@@ -1,9 +1,10 @@
 // All cases, or all files: searched, filtered by status, sorted.
 
 const searchDelay = 80;
+const listedCharacters = 400;  // Of a name, in a row of which a screen shows fewer.
 
 function namedCell(name, below, open) {
-  return [button(name, { class: "link", click: (event) => { event.stopPropagation(); open(); } }), el("span", { class: "below" }, below)];
+  return [button(name.slice(0, listedCharacters), { class: "link", click: (event) => { event.stopPropagation(); open(); } }), el("span", { class: "below" }, below)];
 }
 
 function timeCell(seconds, most) {

@@ -100,11 +100,13 @@ function failureSection(model, openUnit) {
   const unfinished = model.units.filter((unit) => unit.letter === "s");
   const flaky = model.cases.filter((testCase) => testCase.letter === "y");
   const failedHosts = [...model.hosts.values()].filter((host) => host.state === "failed");
-  const isGood = failures.length + unfinished.length + failedHosts.length === 0 && model.head.exit_code === 0;
+  const errors = model.notices.filter((notice) => notice.level === "error" && !model.head.reason.includes(notice.text));
+  const isGood = failures.length + unfinished.length + failedHosts.length + errors.length === 0 && model.head.exit_code === 0;
   return section("failures", isGood ? "Nothing went wrong" : "What went wrong",
     model.head.reason && model.head.exit_code > 1 ? el("div", { class: "reason" }, printed(model.head.reason, "Why the run ended so")) : null,
     failedHosts.map((host) => el("div", { class: "reason" }, el("p", {}, el("strong", {}, lineOf(host.name)), " took no further part"),
       host.message ? printed(host.message, `Why ${lineOf(host.name)} left`) : null)),
+    errors.map((error) => el("div", { class: "reason" }, printed(error.text, "Error"))),
     failures.length > 0 ? failureList(failures, runs, openUnit) : null,
     unfinished.length > 0 ? unfinishedList(unfinished, openUnit) : null,
     flaky.length > 0 ? [

@@ -15,7 +15,7 @@ class VirtualTable {
     this.heads = columns.map((column) => el("div", { role: "columnheader", class: `vcell v-${column.key}` },
       column.sorts ? button(column.name, { click: () => sorted(column.key) }) : column.name));
     this.element = el("div", { class: "vtable", role: "table", "aria-label": label },
-      el("div", { role: "rowgroup", class: "vhead" }, el("div", { role: "row", class: "vrow" }, this.heads)), this.scroller);
+      el("div", { role: "rowgroup", class: "vhead" }, el("div", { role: "row", class: "vrow", "aria-rowindex": 1 }, this.heads)), this.scroller);
     new ResizeObserver(() => this.schedule()).observe(this.scroller);
   }
 

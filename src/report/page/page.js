@@ -185,6 +185,7 @@ function showPage() {
   const sheet = new Sheet(model);
   const timeline = new Timeline(model, (bar) => sheet.openBar(bar));
   const browser = new Browser(model, sheet);
+  document.title = `${outcomeOf(model.head).word}: ${lineOf(headline(model.head))}`;
   const sections = [
     failureSection(model, (unit) => sheet.openUnit(unit)), timeSection(model, timeline),
     model.units.length > 0 ? slowSection(model, sheet) : null, hostSection(model), browser.element, pastSection(model), noticeSection(model),
