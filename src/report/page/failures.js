@@ -102,6 +102,7 @@ function failureSection(model, openUnit) {
   const failedHosts = [...model.hosts.values()].filter((host) => host.state === "failed");
   const errors = model.notices.filter((notice) => notice.level === "error" && !model.head.reason.includes(notice.text));
   const isGood = failures.length + unfinished.length + failedHosts.length + errors.length === 0 && model.head.exit_code === 0;
+  if (isGood && flaky.length === 0) return null;
   return section("failures", isGood ? "Nothing went wrong" : "What went wrong",
     model.head.reason && model.head.exit_code > 1 ? el("div", { class: "reason" }, printed(model.head.reason, "Why the run ended so")) : null,
     failedHosts.map((host) => el("div", { class: "reason" }, el("p", {}, el("strong", {}, lineOf(host.name)), " took no further part"),

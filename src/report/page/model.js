@@ -181,7 +181,7 @@ function slotTimeOf(model) {
     { key: "prepare", name: "Machine prepares", meaning: "before the slot's machine was ready", seconds: sums.prepare },
     { key: "boot", name: "Boot", meaning: "from then to its first file", seconds: sums.boot },
     { key: "run", name: "Run", meaning: "test files ran", seconds: sums.run },
-    { key: "deliver", name: "Deliver", meaning: "around a file: its result on its way, a killed test going down", seconds: sums.deliver },
+    { key: "deliver", name: "Deliver", meaning: "a result on its way, a killed test going down", seconds: sums.deliver },
     { key: "wait", name: "Queue wait", meaning: "between two files", seconds: sums.wait },
     { key: "tail", name: "Idle", meaning: "after its last file, to the end of the run", seconds: sums.tail },
   ];

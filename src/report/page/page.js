@@ -82,7 +82,7 @@ function totals(head) {
 function breakdown(title, whole, parts, prefix) {
   const shown = parts.filter((part) => part.seconds > 0);
   return el("div", { class: "breakdown" },
-    el("h3", {}, title, el("span", { class: "number" }, duration(whole))),
+    el("h3", {}, title, " ", el("span", { class: "number" }, duration(whole))),
     el("div", { class: "stack", "aria-hidden": "true" }, shown.map((part) => el("span", { class: `${prefix}-${part.key}`, title: part.name, style: { width: `${(100 * part.seconds) / whole}%` } }))),
     el("table", {}, el("caption", { class: "hidden" }, title),
       el("thead", { class: "hidden" }, el("tr", {}, ["Part", "Meaning", "Time", "Share"].map((name) => el("th", { scope: "col" }, name)))),
@@ -96,15 +96,13 @@ function timeSection(model, timeline) {
   const slots = slotTimeOf(model);
   const whole = slots.reduce((sum, part) => sum + part.seconds, 0);
   return section("time", "Where the time went",
-    model.workers.length === 0 ? el("p", { class: "note" }, "No worker ran anything.") : [
-      el("div", { class: "pair" },
-        breakdown("Wall time", model.end, phases, "phase"),
-        breakdown(`Time of ${count(model.workers.length, "slot")}`, whole, slots, "slot")),
-      el("div", { class: "timeline-head" }, el("h3", {}, "Timeline"),
-        el("p", { class: "legend", "aria-hidden": "true" }, [["prepare", "prepares"], ["boot", "boots"], ["p", "ran"], ["f", "failed"], ["e", "crashed, timed out"], ["s", "no result"], ["track", "waits"]]
-          .map(([key, name]) => el("span", {}, el("span", { class: `swatch fill-${key}` }), name))), timeline.controls()),
-      timeline.element,
-    ]);
+    el("div", { class: "pair" },
+      breakdown("Wall time", model.end, phases, "phase"),
+      breakdown(`Time of ${count(model.workers.length, "slot")}`, whole, slots, "slot")),
+    el("div", { class: "timeline-head" }, el("h3", {}, "Timeline"),
+      el("p", { class: "legend", "aria-hidden": "true" }, [["prepare", "prepares"], ["boot", "boots"], ["p", "ran"], ["f", "failed"], ["e", "crashed, timed out"], ["s", "no result"], ["track", "waits"]]
+        .map(([key, name]) => el("span", {}, el("span", { class: `swatch fill-${key}` }), name))), timeline.controls()),
+    timeline.element);
 }
 
 function slowestList(title, items, open, nameOf, belowOf) {
@@ -148,7 +146,7 @@ function hostSection(model) {
   });
   if (rows.length === 0) return null;
   const heads = ["Host", "State", "Workers", "Files", "Cases", "Prepared in", "In tests", "Slots busy"];
-  return section("hosts", "Hosts", el("div", { class: "wide" }, el("table", { class: "grid" },
+  return section("hosts", "Hosts", el("div", { class: "wide" }, el("table", { class: "grid", "aria-labelledby": "hosts-title" },
     el("thead", {}, el("tr", {}, heads.map((name, i) => el("th", { scope: "col", class: i >= 2 && i <= 6 ? "time" : "" }, name)))), el("tbody", {}, rows))));
 }
 
@@ -160,10 +158,10 @@ function pastSection(model) {
   const most = runs.reduce((a, run) => Math.max(a, run.seconds || 0), 0);
   const outcome = (run) => (run.exit_code === null ? { word: "Cut off, or going on", kind: "s" } : outcomeOf(run));
   return section("past", "Earlier runs",
-    el("div", { class: "wide" }, el("table", { class: "grid past" },
+    el("div", { class: "wide" }, el("table", { class: "grid past", "aria-labelledby": "past-title" },
       el("thead", {}, el("tr", {}, ["Run", "Started", "Result", "Cases", "Failed", "Wall time"].map((name, i) => el("th", { scope: "col", class: i === 3 || i === 4 ? "time" : "" }, name)))),
       el("tbody", {}, runs.reverse().map((run) => el("tr", { class: run.number === null ? "is-this" : "" },
-        el("th", { scope: "row" }, run.number === null ? "this" : String(run.number)), el("td", {}, dateText(run.started_at)),
+        el("th", { scope: "row" }, run.number === null ? "this" : String(run.number)), el("td", {}, run.started_at > 0 ? dateText(run.started_at) : "–"),
         el("td", {}, badge(outcome(run).kind, outcome(run).word)), [run.cases, run.failed].map((number) => el("td", { class: "time" }, integers.format(number))),
         el("td", { class: "past-time" }, run.seconds === null ? "–" : el("div", {}, el("span", { class: "time" }, duration(run.seconds)), meter(run.seconds, most)))))))));
 }
@@ -183,12 +181,13 @@ function navigation(sections) {
 function showPage() {
   const model = readModel(JSON.parse(document.getElementById("data").textContent));
   const sheet = new Sheet(model);
-  const timeline = new Timeline(model, (bar) => sheet.openBar(bar));
   const browser = new Browser(model, sheet);
   document.title = `${outcomeOf(model.head).word}: ${lineOf(headline(model.head))}`;
   const sections = [
-    failureSection(model, (unit) => sheet.openUnit(unit)), timeSection(model, timeline),
-    model.units.length > 0 ? slowSection(model, sheet) : null, hostSection(model), browser.element, pastSection(model), noticeSection(model),
+    failureSection(model, (unit) => sheet.openUnit(unit)),
+    model.workers.length > 0 ? timeSection(model, new Timeline(model, (bar) => sheet.openBar(bar))) : null,
+    model.units.length > 0 ? slowSection(model, sheet) : null, hostSection(model),
+    model.units.length > 0 ? browser.element : null, pastSection(model), noticeSection(model),
   ].filter(Boolean);
   document.getElementById("head").append(...headOf(model));
   document.getElementById("main").replaceChildren(navigation(sections), ...sections);

@@ -37,9 +37,9 @@ function courseStrip(course) {
   return svg("svg", { class: "course", width, height: 14, viewBox: `0 0 ${width} 14`, role: "img", "aria-label": courseText(course) }, marks);
 }
 
-/** Text that a test wrote. Long text scrolls, so it can have the focus. */
+/** Text that a test wrote. */
 function printed(text, label) {
-  return el("pre", { tabindex: "0", role: "group", "aria-label": label }, richText(text));
+  return el("pre", { role: "group", "aria-label": label }, richText(text));
 }
 
 function outputBlock(text, label = "Output") {
