@@ -1,6 +1,4 @@
 // The HTML report in a browser: what its page shows, and what it never does.
-#include <algorithm>
-#include <cctype>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -168,8 +166,7 @@ TEST_F(PageTest, SaysWhereTheTimeWent) {
            time_row("Machine prepares", "before the slot's machine was ready", "6.00 s"),
            time_row("Boot", "from then to its first file", "2.00 s"),
            time_row("Run", "test files ran", "5.50 s"),
-           time_row("Deliver", "a result on its way, a killed test going down",
-                    "0.25 s"),
+           time_row("Deliver", "a result on its way, a killed test going down", "0.25 s"),
            time_row("Queue wait", "between two files", "0.50 s"),
            time_row("Idle", "after its last file, to the end of the run", "5.75 s"),
        })

@@ -1,33 +1,44 @@
 // The data of the page (src/report/html_records.cc has its grammar) as what the sections show.
 
 const statuses = {
-  f: { name: "failed", sign: "✗" },
-  e: { name: "error", sign: "!" },
-  y: { name: "flaky", sign: "~" },
-  s: { name: "skipped", sign: "–" },
-  w: { name: "pending", sign: "…" },
-  p: { name: "passed", sign: "✓" },
+  f: {name: "failed", sign: "✗"},
+  e: {name: "error", sign: "!"},
+  y: {name: "flaky", sign: "~"},
+  s: {name: "skipped", sign: "–"},
+  w: {name: "pending", sign: "…"},
+  p: {name: "passed", sign: "✓"},
 };
 const verdicts = {
-  failed: { letter: "f", name: "failed" },
-  crashed: { letter: "e", name: "crashed" },
-  timed_out: { letter: "e", name: "timed out" },
-  lost: { letter: "s", name: "lost" },
-  cancelled: { letter: "s", name: "cancelled" },
-  passed: { letter: "p", name: "passed" },
+  failed: {letter: "f", name: "failed"},
+  crashed: {letter: "e", name: "crashed"},
+  timed_out: {letter: "e", name: "timed out"},
+  lost: {letter: "s", name: "lost"},
+  cancelled: {letter: "s", name: "cancelled"},
+  passed: {letter: "p", name: "passed"},
 };
 
 function readModel(data) {
   const model = {
-    head: data.head, units: [], cases: [], notices: [], hosts: new Map(), workers: [], unfinished: [],
-    end: data.head.seconds, isCut: false,
+    head: data.head,
+    units: [],
+    cases: [],
+    notices: [],
+    hosts: new Map(),
+    workers: [],
+    unfinished: [],
+    end: data.head.seconds,
+    isCut: false,
   };
   const clock = new WorkerClock(model);
   for (const [kind, ...fields] of data.records) {
-    if (kind === "unit") addUnit(model, clock, fields);
-    else if (kind === "start") clock.start(...fields);
-    else if (kind === "host") clock.host(...fields);
-    else if (kind === "notice") model.notices.push({ level: fields[0], text: fields[1] });
+    if (kind === "unit")
+      addUnit(model, clock, fields);
+    else if (kind === "start")
+      clock.start(...fields);
+    else if (kind === "host")
+      clock.host(...fields);
+    else if (kind === "notice")
+      model.notices.push({level: fields[0], text: fields[1]});
   }
   clock.finish();
   return model;
@@ -36,13 +47,31 @@ function readModel(data) {
 function addUnit(model, clock, fields) {
   const [at, id, file, part, verdict, attempt, seconds, host, worker, cases, details] = fields;
   const unit = {
-    id, file, part, verdict, attempt, seconds, host, worker, at, details: details || {}, cases: [],
-    letter: verdicts[verdict].letter, order: model.units.length, start: null,
+    id,
+    file,
+    part,
+    verdict,
+    attempt,
+    seconds,
+    host,
+    worker,
+    at,
+    details: details || {},
+    cases: [],
+    letter: verdicts[verdict].letter,
+    order: model.units.length,
+    start: null,
     title: part ? `${file} (${part})` : file,
   };
   for (const [name, place, status, caseSeconds, caseDetails, course] of cases) {
     const testCase = {
-      unit, name, status, seconds: caseSeconds, details: caseDetails || {}, course, order: model.cases.length,
+      unit,
+      name,
+      status,
+      seconds: caseSeconds,
+      details: caseDetails || {},
+      course,
+      order: model.cases.length,
       place: typeof place === "number" ? `${file}:${place}` : place || file,
     };
     testCase.letter = status === "p" && testCase.details.earlier ? "y" : status;
@@ -67,7 +96,9 @@ class WorkerClock {
 
   hostOf(name) {
     if (!this.model.hosts.has(name))
-      this.model.hosts.set(name, { name, state: "", message: "", preparing: null, ready: null, left: null, workers: [] });
+      this.model.hosts.set(
+          name,
+          {name, state: "", message: "", preparing: null, ready: null, left: null, workers: []});
     return this.model.hosts.get(name);
   }
 
@@ -75,7 +106,7 @@ class WorkerClock {
     const key = JSON.stringify([hostName, number]);
     if (!this.workers.has(key)) {
       const host = this.hostOf(hostName);
-      const worker = { host, number, name: `${hostName}:${number}`, bars: [] };
+      const worker = {host, number, name: `${hostName}:${number}`, bars: []};
       host.workers.push(worker);
       this.workers.set(key, worker);
     }
@@ -91,14 +122,15 @@ class WorkerClock {
     if (state !== "left" && state !== "failed") return;
     host.left = at;
     for (const attempts of this.open.values())
-      for (const attempt of attempts) if (attempt.worker.host === host) attempt.end ??= at;
+      for (const attempt of attempts)
+        if (attempt.worker.host === host) attempt.end ??= at;
   }
 
   start(at, unit, file, host, number, attempt) {
     const worker = this.workerOf(host, number);
     const before = worker.bars.at(-1);
     if (before) before.end ??= at;  // Its worker has died, and another has its number now.
-    const bar = { worker, file, start: at, end: null, ran: 0, unit: null, letter: "s", attempt };
+    const bar = {worker, file, start: at, end: null, ran: 0, unit: null, letter: "s", attempt};
     worker.bars.push(bar);
     if (!this.open.has(unit)) this.open.set(unit, []);
     this.open.get(unit).push(bar);
@@ -111,18 +143,28 @@ class WorkerClock {
     const worker = this.workerOf(unit.host, unit.worker);
     let bar = attempts.findLast((attempt) => attempt.worker === worker);
     if (!bar) {
-      bar = { worker, file: unit.file, start: Math.max(0, unit.at - unit.seconds), attempt: unit.attempt };
+      bar = {
+        worker,
+        file: unit.file,
+        start: Math.max(0, unit.at - unit.seconds),
+        attempt: unit.attempt
+      };
       worker.bars.push(bar);
     }
-    Object.assign(bar, { end: unit.at, ran: Math.min(unit.seconds, unit.at - bar.start), unit, letter: unit.letter });
+    Object.assign(bar, {
+      end: unit.at,
+      ran: Math.min(unit.seconds, unit.at - bar.start),
+      unit,
+      letter: unit.letter
+    });
     unit.start = bar.start;
     for (const attempt of attempts) attempt.end ??= unit.at;
   }
 
   finish() {
-    const { model } = this;
+    const {model} = this;
     for (const host of model.hosts.values()) {
-      host.workers.sort((a, b) => a.number.localeCompare(b.number, "en", { numeric: true }));
+      host.workers.sort((a, b) => a.number.localeCompare(b.number, "en", {numeric: true}));
       model.workers.push(...host.workers);
     }
     for (const worker of model.workers) {
@@ -134,24 +176,38 @@ class WorkerClock {
 
 /** The wall time in phases: what the run as a whole waited for. */
 function phasesOf(model) {
-  const least = (values) => values.filter((value) => value !== null).reduce((a, b) => Math.min(a, b), Infinity);
+  const least = (values) =>
+      values.filter((value) => value !== null).reduce((a, b) => Math.min(a, b), Infinity);
   const hosts = [...model.hosts.values()];
   const bars = model.workers.flatMap((worker) => worker.bars);
   const marks = [
-    ["plan", "Plan and send", "until the first machine answered",
-      least(hosts.map((host) => host.preparing ?? host.ready))],
-    ["prepare", "Prepare", "until one was ready: tree, callbacks, preloading",
-      least(hosts.map((host) => host.ready))],
-    ["boot", "Start workers", "until the first file started", bars.reduce((a, bar) => Math.min(a, bar.start), Infinity)],
-    ["run", "Run", "until the last file was handed out", bars.reduce((a, bar) => Math.max(a, bar.start), -Infinity)],
-    ["tail", "Tail", "nothing left to hand out: until the last file ended", bars.reduce((a, bar) => Math.max(a, bar.end), -Infinity)],
+    [
+      "plan", "Plan and send", "until the first machine answered",
+      least(hosts.map((host) => host.preparing ?? host.ready))
+    ],
+    [
+      "prepare", "Prepare", "until one was ready: tree, callbacks, preloading",
+      least(hosts.map((host) => host.ready))
+    ],
+    [
+      "boot", "Start workers", "until the first file started",
+      bars.reduce((a, bar) => Math.min(a, bar.start), Infinity)
+    ],
+    [
+      "run", "Run", "until the last file was handed out",
+      bars.reduce((a, bar) => Math.max(a, bar.start), -Infinity)
+    ],
+    [
+      "tail", "Tail", "nothing left to hand out: until the last file ended",
+      bars.reduce((a, bar) => Math.max(a, bar.end), -Infinity)
+    ],
     ["close", "Close", "goodbyes, callbacks, reports", model.end],
   ];
   let from = 0;
   const phases = [];
   for (const [key, name, meaning, mark] of marks) {
     const to = Number.isFinite(mark) ? Math.min(Math.max(mark, from), model.end) : from;
-    phases.push({ key, name, meaning, from, to, seconds: to - from });
+    phases.push({key, name, meaning, from, to, seconds: to - from});
     from = to;
   }
   return phases;
@@ -159,7 +215,7 @@ function phasesOf(model) {
 
 /** The time of all slots, of each from the start of the run to its end. */
 function slotTimeOf(model) {
-  const sums = { prepare: 0, boot: 0, run: 0, deliver: 0, wait: 0, tail: 0 };
+  const sums = {prepare: 0, boot: 0, run: 0, deliver: 0, wait: 0, tail: 0};
   for (const worker of model.workers) {
     const first = worker.bars.length > 0 ? worker.bars[0].start : model.end;
     const ready = Math.min(worker.host.ready ?? first, first);
@@ -178,11 +234,26 @@ function slotTimeOf(model) {
     sums.tail += Math.max(0, model.end - until);
   }
   return [
-    { key: "prepare", name: "Machine prepares", meaning: "before the slot's machine was ready", seconds: sums.prepare },
-    { key: "boot", name: "Boot", meaning: "from then to its first file", seconds: sums.boot },
-    { key: "run", name: "Run", meaning: "test files ran", seconds: sums.run },
-    { key: "deliver", name: "Deliver", meaning: "a result on its way, a killed test going down", seconds: sums.deliver },
-    { key: "wait", name: "Queue wait", meaning: "between two files", seconds: sums.wait },
-    { key: "tail", name: "Idle", meaning: "after its last file, to the end of the run", seconds: sums.tail },
+    {
+      key: "prepare",
+      name: "Machine prepares",
+      meaning: "before the slot's machine was ready",
+      seconds: sums.prepare
+    },
+    {key: "boot", name: "Boot", meaning: "from then to its first file", seconds: sums.boot},
+    {key: "run", name: "Run", meaning: "test files ran", seconds: sums.run},
+    {
+      key: "deliver",
+      name: "Deliver",
+      meaning: "a result on its way, a killed test going down",
+      seconds: sums.deliver
+    },
+    {key: "wait", name: "Queue wait", meaning: "between two files", seconds: sums.wait},
+    {
+      key: "tail",
+      name: "Idle",
+      meaning: "after its last file, to the end of the run",
+      seconds: sums.tail
+    },
   ];
 }

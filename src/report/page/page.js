@@ -1,10 +1,10 @@
 // The page as a whole: its head, the sections in order, and what happens once it is loaded.
 
-function outcomeOf({ exit_code: code }) {
-  if (code === 0) return { word: "Passed", kind: "p" };
-  if (code === 1) return { word: "Failed", kind: "f" };
-  const words = { 4: "Nothing ran", 6: "Incomplete", 130: "Interrupted", 143: "Interrupted" };
-  return { word: `${words[code] || "Stopped"} (exit ${code})`, kind: "e" };
+function outcomeOf({exit_code: code}) {
+  if (code === 0) return {word: "Passed", kind: "p"};
+  if (code === 1) return {word: "Failed", kind: "f"};
+  const words = {4: "Nothing ran", 6: "Incomplete", 130: "Interrupted", 143: "Interrupted"};
+  return {word: `${words[code] || "Stopped"} (exit ${code})`, kind: "e"};
 }
 
 function bigFailures(head) {
@@ -15,17 +15,23 @@ function headline(head) {
   const total = Object.values(head.cases).reduce((a, b) => a + b, 0);
   const bad = bigFailures(head);
   const cases = count(total, "case");
-  if (bad > 0) return `${count(bad, "failure")} in ${integers.format(head.failing_files)} of ${count(head.files, "file")}, ${cases}`;
+  if (bad > 0)
+    return `${count(bad, "failure")} in ${integers.format(head.failing_files)} of ${
+        count(head.files, "file")}, ${cases}`;
   if (head.files === 0) return head.reason || "no file to run";
   return `${cases} in ${count(head.files, "file")}`;
 }
 
 function themeButton() {
   const root = document.documentElement;
-  const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const isDark = () =>
+      (root.dataset.theme ||
+       (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const label = () => (isDark() ? "Light" : "Dark");
   const control = button("", {
-    class: "quiet", id: "theme", click: () => {
+    class: "quiet",
+    id: "theme",
+    click: () => {
       root.dataset.theme = isDark() ? "light" : "dark";
       update();
     },
@@ -44,25 +50,36 @@ function quoted(word) {
 }
 
 function headOf(model) {
-  const { head } = model;
+  const {head} = model;
   const outcome = outcomeOf(head);
-  const shares = [["p", head.cases.passed - head.flaky], ["y", head.flaky], ["w", head.cases.pending], ["s", head.cases.skipped],
-    ["e", head.cases.error + head.outside], ["f", head.cases.failed]];
+  const shares = [
+    ["p", head.cases.passed - head.flaky], ["y", head.flaky], ["w", head.cases.pending],
+    ["s", head.cases.skipped], ["e", head.cases.error + head.outside], ["f", head.cases.failed]
+  ];
   const used = model.workers.filter((worker) => worker.bars.some((bar) => bar.unit));
   const hosts = new Set(used.map((worker) => worker.host)).size;
   return [
-    el("div", { class: "head-row" },
-      el("p", { class: `outcome is-${outcome.kind}` }, outcome.word),
-      el("p", { class: "command" }, el("code", {}, lineOf(["gorgon", "start", ...head.arguments.map(quoted)].join(" ")))),
-      themeButton()),
+    el("div", {class: "head-row"}, el("p", {class: `outcome is-${outcome.kind}`}, outcome.word),
+       el("p", {class: "command"},
+          el("code", {}, lineOf(["gorgon", "start", ...head.arguments.map(quoted)].join(" ")))),
+       themeButton()),
     el("h1", {}, lineOf(headline(head))),
-    el("p", { class: "lede" },
-      head.started_at > 0 ? el("time", { datetime: new Date(head.started_at * 1000).toISOString() }, dateText(head.started_at)) : null,
-      el("span", {}, duration(head.seconds)),
-      used.length > 0 ? el("span", {}, `${duration(head.unit_seconds)} in tests, on ${count(used.length, "worker")}${hosts > 1 ? ` of ${count(hosts, "host")}` : ""}`) : null,
-      head.job ? el("span", {}, "job ", el("code", {}, lineOf(head.job))) : null),
-    el("div", { class: "share", "aria-hidden": "true" }, shares.filter(([, cases]) => cases > 0).map(([letter, cases]) =>
-      el("span", { class: `fill-${letter}`, style: { "flex-grow": String(cases) } }))),
+    el("p", {class: "lede"},
+       head.started_at > 0 ? el("time", {datetime: new Date(head.started_at * 1000).toISOString()},
+                                dateText(head.started_at)) :
+                             null,
+       el("span", {}, duration(head.seconds)),
+       used.length > 0 ?
+           el("span", {},
+              `${duration(head.unit_seconds)} in tests, on ${count(used.length, "worker")}${
+                  hosts > 1 ? ` of ${count(hosts, "host")}` : ""}`) :
+                              null,
+       head.job ? el("span", {}, "job ", el("code", {}, lineOf(head.job))) : null),
+    el("div", {class: "share", "aria-hidden": "true"},
+       shares.filter(([, cases]) => cases > 0).map(([letter, cases]) => el("span", {
+                                                     class: `fill-${letter}`,
+                                                     style: {"flex-grow": String(cases)}
+                                                   }))),
     totals(head),
   ];
 }
@@ -70,47 +87,87 @@ function headOf(model) {
 function totals(head) {
   const sum = Object.values(head.cases).reduce((a, b) => a + b, 0);
   const rows = [
-    ["cases", "Cases", sum, ""], ["passed", "Passed", head.cases.passed, "p"], ["failed", "Failed", head.cases.failed, "f"],
-    ["error", "Errors", head.cases.error, "e"], ["outside", "Outside cases", head.outside, "e"], ["flaky", "Flaky", head.flaky, "y"],
-    ["skipped", "Skipped", head.cases.skipped, "s"], ["pending", "Pending", head.cases.pending, "w"], ["files", "Files", head.files, ""],
+    ["cases", "Cases", sum, ""],
+    ["passed", "Passed", head.cases.passed, "p"],
+    ["failed", "Failed", head.cases.failed, "f"],
+    ["error", "Errors", head.cases.error, "e"],
+    ["outside", "Outside cases", head.outside, "e"],
+    ["flaky", "Flaky", head.flaky, "y"],
+    ["skipped", "Skipped", head.cases.skipped, "s"],
+    ["pending", "Pending", head.cases.pending, "w"],
+    ["files", "Files", head.files, ""],
   ];
-  return el("dl", { class: "totals" }, rows.map(([key, name, number, letter]) =>
-    el("div", { class: number > 0 && letter ? `has-${letter}` : "" }, el("dt", {}, name), el("dd", { "data-total": key }, integers.format(number)))));
+  return el(
+      "dl", {class: "totals"},
+      rows.map(
+          ([key, name, number, letter]) =>
+              el("div", {class: number > 0 && letter ? `has-${letter}` : ""}, el("dt", {}, name),
+                 el("dd", {"data-total": key}, integers.format(number)))));
 }
 
 /** A bar of parts, and the same as a table. */
 function breakdown(title, whole, parts, prefix) {
   const shown = parts.filter((part) => part.seconds > 0);
-  return el("div", { class: "breakdown" },
-    el("h3", {}, title, " ", el("span", { class: "number" }, duration(whole))),
-    el("div", { class: "stack", "aria-hidden": "true" }, shown.map((part) => el("span", { class: `${prefix}-${part.key}`, title: part.name, style: { width: `${(100 * part.seconds) / whole}%` } }))),
-    el("table", {}, el("caption", { class: "hidden" }, title),
-      el("thead", { class: "hidden" }, el("tr", {}, ["Part", "Meaning", "Time", "Share"].map((name) => el("th", { scope: "col" }, name)))),
-      el("tbody", {}, parts.map((part) => el("tr", {},
-        el("th", { scope: "row" }, el("span", { class: `swatch ${prefix}-${part.key}`, "aria-hidden": "true" }), part.name),
-        el("td", { class: "meaning" }, part.meaning), el("td", { class: "time" }, duration(part.seconds)), el("td", { class: "time" }, percent(part.seconds, whole)))))));
+  return el(
+      "div", {class: "breakdown"},
+      el("h3", {}, title, " ", el("span", {class: "number"}, duration(whole))),
+      el("div", {class: "stack", "aria-hidden": "true"},
+         shown.map((part) => el("span", {
+                     class: `${prefix}-${part.key}`,
+                     title: part.name,
+                     style: {width: `${(100 * part.seconds) / whole}%`}
+                   }))),
+      el("table", {}, el("caption", {class: "hidden"}, title),
+         el("thead", {class: "hidden"},
+            el("tr", {},
+               ["Part", "Meaning", "Time", "Share"].map((name) => el("th", {scope: "col"}, name)))),
+         el("tbody", {},
+            parts.map(
+                (part) => el(
+                    "tr", {},
+                    el("th", {scope: "row"},
+                       el("span", {class: `swatch ${prefix}-${part.key}`, "aria-hidden": "true"}),
+                       part.name),
+                    el("td", {class: "meaning"}, part.meaning),
+                    el("td", {class: "time"}, duration(part.seconds)),
+                    el("td", {class: "time"}, percent(part.seconds, whole)))))));
 }
 
 function timeSection(model, timeline) {
   const phases = phasesOf(model);
   const slots = slotTimeOf(model);
   const whole = slots.reduce((sum, part) => sum + part.seconds, 0);
-  return section("time", "Where the time went",
-    el("div", { class: "pair" },
-      breakdown("Wall time", model.end, phases, "phase"),
-      breakdown(`Time of ${count(model.workers.length, "slot")}`, whole, slots, "slot")),
-    el("div", { class: "timeline-head" }, el("h3", {}, "Timeline"),
-      el("p", { class: "legend", "aria-hidden": "true" }, [["prepare", "prepares"], ["boot", "boots"], ["p", "ran"], ["f", "failed"], ["e", "crashed, timed out"], ["s", "no result"], ["track", "waits"]]
-        .map(([key, name]) => el("span", {}, el("span", { class: `swatch fill-${key}` }), name))), timeline.controls()),
-    timeline.element);
+  return section(
+      "time", "Where the time went",
+      el("div", {class: "pair"}, breakdown("Wall time", model.end, phases, "phase"),
+         breakdown(`Time of ${count(model.workers.length, "slot")}`, whole, slots, "slot")),
+      el("div", {class: "timeline-head"}, el("h3", {}, "Timeline"),
+         el("p", {class: "legend", "aria-hidden": "true"},
+            [
+              ["prepare", "prepares"], ["boot", "boots"], ["p", "ran"], ["f", "failed"],
+              ["e", "crashed, timed out"], ["s", "no result"], ["track", "waits"]
+            ].map(([key,
+                    name]) => el("span", {}, el("span", {class: `swatch fill-${key}`}), name))),
+         timeline.controls()),
+      timeline.element);
 }
 
 function slowestList(title, items, open, nameOf, belowOf) {
   const most = items[0]?.seconds || 0;
-  return el("div", {}, el("h3", {}, title), el("ol", { class: "slowest" }, items.map((item) => el("li", {},
-    el("span", { class: "time" }, fineDuration(item.seconds)),
-    el("span", { class: "slow-name" }, button(lineOf(nameOf(item)), { class: "link", click: () => open(item) }), belowOf ? el("span", { class: "below" }, lineOf(belowOf(item))) : null),
-    el("span", { class: "slow-bar", "aria-hidden": "true", style: { width: `${most > 0 ? (100 * item.seconds) / most : 0}%` } })))));
+  return el(
+      "div", {}, el("h3", {}, title),
+      el("ol", {class: "slowest"},
+         items.map(
+             (item) =>
+                 el("li", {}, el("span", {class: "time"}, fineDuration(item.seconds)),
+                    el("span", {class: "slow-name"},
+                       button(lineOf(nameOf(item)), {class: "link", click: () => open(item)}),
+                       belowOf ? el("span", {class: "below"}, lineOf(belowOf(item))) : null),
+                    el("span", {
+                      class: "slow-bar",
+                      "aria-hidden": "true",
+                      style: {width: `${most > 0 ? (100 * item.seconds) / most : 0}%`}
+                    })))));
 }
 
 /** The ten that took longest, without sorting all. */
@@ -126,10 +183,15 @@ function slowestOf(items) {
 }
 
 function slowSection(model, sheet) {
-  return section("slow", "Slowest",
-    el("div", { class: "pair" },
-      slowestList("Files", slowestOf(model.units), (unit) => sheet.openUnit(unit), (unit) => unit.title, (unit) => count(unit.cases.length, "case")),
-      slowestList("Cases", slowestOf(model.cases), (one) => sheet.openCase(one), (one) => one.name, (one) => one.place)));
+  return section(
+      "slow", "Slowest",
+      el("div", {class: "pair"},
+         slowestList(
+             "Files", slowestOf(model.units), (unit) => sheet.openUnit(unit), (unit) => unit.title,
+             (unit) => count(unit.cases.length, "case")),
+         slowestList(
+             "Cases", slowestOf(model.cases), (one) => sheet.openCase(one), (one) => one.name,
+             (one) => one.place)));
 }
 
 function hostSection(model) {
@@ -138,44 +200,89 @@ function hostSection(model) {
     const ran = bars.reduce((sum, bar) => sum + bar.ran, 0);
     const cases = bars.reduce((sum, bar) => sum + bar.unit.cases.length, 0);
     const wall = host.workers.length * model.end;
-    const prepared = host.ready === null ? "–" : duration(host.ready - (host.preparing ?? host.ready));
-    return el("tr", {}, el("th", { scope: "row" }, lineOf(host.name)), el("td", {}, host.state === "left" ? "worked to the end" : host.state || "worked"),
-      [host.workers.length, bars.length, cases].map((number) => el("td", { class: "time" }, integers.format(number))),
-      el("td", { class: "time" }, prepared), el("td", { class: "time" }, duration(ran)),
-      el("td", {}, meter(ran, wall), percent(ran, wall)));
+    const prepared =
+        host.ready === null ? "–" : duration(host.ready - (host.preparing ?? host.ready));
+    return el(
+        "tr", {}, el("th", {scope: "row"}, lineOf(host.name)),
+        el("td", {}, host.state === "left" ? "worked to the end" : host.state || "worked"),
+        [host.workers.length, bars.length, cases].map(
+            (number) => el("td", {class: "time"}, integers.format(number))),
+        el("td", {class: "time"}, prepared), el("td", {class: "time"}, duration(ran)),
+        el("td", {}, meter(ran, wall), percent(ran, wall)));
   });
   if (rows.length === 0) return null;
-  const heads = ["Host", "State", "Workers", "Files", "Cases", "Prepared in", "In tests", "Slots busy"];
-  return section("hosts", "Hosts", el("div", { class: "wide" }, el("table", { class: "grid", "aria-labelledby": "hosts-title" },
-    el("thead", {}, el("tr", {}, heads.map((name, i) => el("th", { scope: "col", class: i >= 2 && i <= 6 ? "time" : "" }, name)))), el("tbody", {}, rows))));
+  const heads =
+      ["Host", "State", "Workers", "Files", "Cases", "Prepared in", "In tests", "Slots busy"];
+  return section(
+      "hosts", "Hosts",
+      el("div", {class: "wide"},
+         el("table", {class: "grid", "aria-labelledby": "hosts-title"},
+            el("thead", {},
+               el("tr", {},
+                  heads.map(
+                      (name, i) =>
+                          el("th", {scope: "col", class: i >= 2 && i <= 6 ? "time" : ""}, name)))),
+            el("tbody", {}, rows))));
 }
 
 function pastSection(model) {
-  const { head } = model;
+  const {head} = model;
   if (head.past.length === 0) return null;
   const sum = Object.values(head.cases).reduce((a, b) => a + b, 0);
-  const runs = [...head.past, { number: null, started_at: head.started_at, seconds: head.seconds, exit_code: head.exit_code, cases: sum, failed: head.cases.failed + head.cases.error }];
+  const runs = [
+    ...head.past, {
+      number: null,
+      started_at: head.started_at,
+      seconds: head.seconds,
+      exit_code: head.exit_code,
+      cases: sum,
+      failed: head.cases.failed + head.cases.error
+    }
+  ];
   const most = runs.reduce((a, run) => Math.max(a, run.seconds || 0), 0);
-  const outcome = (run) => (run.exit_code === null ? { word: "Cut off, or going on", kind: "s" } : outcomeOf(run));
-  return section("past", "Earlier runs",
-    el("div", { class: "wide" }, el("table", { class: "grid past", "aria-labelledby": "past-title" },
-      el("thead", {}, el("tr", {}, ["Run", "Started", "Result", "Cases", "Failed", "Wall time"].map((name, i) => el("th", { scope: "col", class: i === 3 || i === 4 ? "time" : "" }, name)))),
-      el("tbody", {}, runs.reverse().map((run) => el("tr", { class: run.number === null ? "is-this" : "" },
-        el("th", { scope: "row" }, run.number === null ? "this" : String(run.number)), el("td", {}, run.started_at > 0 ? dateText(run.started_at) : "–"),
-        el("td", {}, badge(outcome(run).kind, outcome(run).word)), [run.cases, run.failed].map((number) => el("td", { class: "time" }, integers.format(number))),
-        el("td", { class: "past-time" }, run.seconds === null ? "–" : el("div", {}, el("span", { class: "time" }, duration(run.seconds)), meter(run.seconds, most)))))))));
+  const outcome = (run) =>
+      (run.exit_code === null ? {word: "Cut off, or going on", kind: "s"} : outcomeOf(run));
+  return section(
+      "past", "Earlier runs",
+      el("div", {class: "wide"},
+         el("table", {class: "grid past", "aria-labelledby": "past-title"},
+            el("thead", {},
+               el("tr", {},
+                  ["Run", "Started", "Result", "Cases", "Failed", "Wall time"].map(
+                      (name, i) => el(
+                          "th", {scope: "col", class: i === 3 || i === 4 ? "time" : ""}, name)))),
+            el("tbody", {},
+               runs.reverse().map(
+                   (run) => el(
+                       "tr", {class: run.number === null ? "is-this" : ""},
+                       el("th", {scope: "row"}, run.number === null ? "this" : String(run.number)),
+                       el("td", {}, run.started_at > 0 ? dateText(run.started_at) : "–"),
+                       el("td", {}, badge(outcome(run).kind, outcome(run).word)),
+                       [run.cases, run.failed].map(
+                           (number) => el("td", {class: "time"}, integers.format(number))),
+                       el("td", {class: "past-time"},
+                          run.seconds === null ?
+                              "–" :
+                              el("div", {}, el("span", {class: "time"}, duration(run.seconds)),
+                                 meter(run.seconds, most)))))))));
 }
 
 function noticeSection(model) {
   if (model.notices.length === 0) return null;
-  return section("notices", "Notices", el("ul", { class: "notices" }, model.notices.map(({ level, text }) => el("li", { class: `level-${level}` }, el("strong", {}, level), printed(text, "Notice")))));
+  return section(
+      "notices", "Notices",
+      el("ul", {class: "notices"},
+         model.notices.map(
+             ({level, text}) =>
+                 el("li", {class: `level-${level}`}, el("strong", {}, level),
+                    printed(text, "Notice")))));
 }
 
 function navigation(sections) {
-  return el("nav", { "aria-label": "Sections" }, el("ul", {}, sections.map((one) => {
-    const { textContent } = one.querySelector("h2");
-    return el("li", {}, el("a", { href: `#${one.id}` }, textContent));
-  })));
+  return el("nav", {"aria-label": "Sections"}, el("ul", {}, sections.map((one) => {
+              const {textContent} = one.querySelector("h2");
+              return el("li", {}, el("a", {href: `#${one.id}`}, textContent));
+            })));
 }
 
 function showPage() {
@@ -185,9 +292,14 @@ function showPage() {
   document.title = `${outcomeOf(model.head).word}: ${lineOf(headline(model.head))}`;
   const sections = [
     failureSection(model, (unit) => sheet.openUnit(unit)),
-    model.workers.length > 0 ? timeSection(model, new Timeline(model, (bar) => sheet.openBar(bar))) : null,
-    model.units.length > 0 ? slowSection(model, sheet) : null, hostSection(model),
-    model.units.length > 0 ? browser.element : null, pastSection(model), noticeSection(model),
+    model.workers.length > 0 ?
+        timeSection(model, new Timeline(model, (bar) => sheet.openBar(bar))) :
+        null,
+    model.units.length > 0 ? slowSection(model, sheet) : null,
+    hostSection(model),
+    model.units.length > 0 ? browser.element : null,
+    pastSection(model),
+    noticeSection(model),
   ].filter(Boolean);
   document.getElementById("head").append(...headOf(model));
   document.getElementById("main").replaceChildren(navigation(sections), ...sections);
@@ -198,7 +310,8 @@ function showPage() {
     event.preventDefault();
     browser.search.focus();
   });
-  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView({ behavior: "instant" });
+  if (location.hash)
+    document.getElementById(location.hash.slice(1))?.scrollIntoView({behavior: "instant"});
   addEventListener("beforeprint", () => {
     for (const one of document.querySelectorAll(".failure-item")) one.open = true;
   });

@@ -33,18 +33,24 @@ function dateText(unixSeconds) {
   const date = new Date(unixSeconds * 1000);
   const two = (number) => String(number).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
-    `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+      `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
 // ECMA-48: CSI, then OSC, DCS and the like with their ends, then the short ones.
-const escapeSequence = /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]/g;
+const escapeSequence =
+    /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]*[0-~]/g;
 
-/** Controls as their pictures; what would reorder the text around it, or end a line unseen, as U+FFFD. */
+/**
+ * Controls as their pictures; what would reorder the text around it, or end a line unseen, as
+ * U+FFFD.
+ */
 function visible(text) {
   return text
-    .replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]/g, (control) => String.fromCharCode(0x2400 + control.charCodeAt(0)))
-    .replace(/\x7f/g, "\u2421")
-    .replace(/[\x80-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+      .replace(
+          /[\x00-\x08\x0b\x0c\x0e-\x1f]/g,
+          (control) => String.fromCharCode(0x2400 + control.charCodeAt(0)))
+      .replace(/\x7f/g, "\u2421")
+      .replace(/[\x80-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
 /** On one line, without colours. */
@@ -54,20 +60,26 @@ function lineOf(text) {
 
 const colors = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
-/** What an SGR sequence makes of a set of classes. Colours by number and backgrounds are not shown. */
+/**
+ * What an SGR sequence makes of a set of classes. Colours by number and backgrounds are not shown.
+ */
 function restyled(classes, parameters) {
   let next = new Set(classes);
   const codes = parameters.split(/[;:]/).map(Number);
   for (let i = 0; i < codes.length; ++i) {
     const code = codes[i];
     const color = code >= 90 && code <= 97 ? code - 90 : code >= 30 && code <= 37 ? code - 30 : -1;
-    if (code === 0) next = new Set();
-    else if (code === 1) next.add("sgr-bold");
-    else if (code === 22) next.delete("sgr-bold");
+    if (code === 0)
+      next = new Set();
+    else if (code === 1)
+      next.add("sgr-bold");
+    else if (code === 22)
+      next.delete("sgr-bold");
     else if (color >= 0 || code === 39) {
       for (const name of colors) next.delete(`sgr-${name}`);
       if (color >= 0) next.add(`sgr-${colors[color]}`);
-    } else if (code === 38 || code === 48) i += codes[i + 1] === 2 ? 4 : 2;
+    } else if (code === 38 || code === 48)
+      i += codes[i + 1] === 2 ? 4 : 2;
   }
   return next;
 }
@@ -80,7 +92,9 @@ function richText(text) {
   let at = 0;
   const add = (part) => {
     if (part === "") return;
-    fragment.append(classes.size > 0 ? el("span", { class: [...classes].join(" ") }, visible(part)) : visible(part));
+    fragment.append(
+        classes.size > 0 ? el("span", {class: [...classes].join(" ")}, visible(part)) :
+                           visible(part));
   };
   for (const match of lines.matchAll(escapeSequence)) {
     add(lines.slice(at, match.index));
