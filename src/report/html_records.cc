@@ -3,6 +3,7 @@
 //   data    = {"head": head, "records": [record, …]}
 //   record  = ["host", at, host, state, workers, message]
 //           | ["start", at, unit, file, host, worker, attempt]
+//           | ["tried", at, unit, host, worker, verdict]
 //           | ["notice", level, text]
 //           | ["unit", at, unit, file, part, verdict, attempt, seconds, host, worker, [case, …],
 //              details]
@@ -255,6 +256,10 @@ std::string record_json(const results::RunEvent& event, const Past& past, TextBu
   if (const auto* start = std::get_if<results::UnitStarted>(&event)) {
     return in_script(OrderedJson::array({"start", rounded(start->at), start->unit, start->file,
                                          start->host, start->worker, start->attempt}));
+  }
+  if (const auto* tried = std::get_if<results::UnitTried>(&event)) {
+    return in_script(OrderedJson::array({"tried", rounded(tried->at), tried->unit, tried->host,
+                                         tried->worker, name_of(tried->verdict)}));
   }
   if (const auto* host = std::get_if<results::HostChanged>(&event)) {
     return in_script(OrderedJson::array({"host", rounded(host->at), host->host,

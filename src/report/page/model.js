@@ -35,6 +35,8 @@ function readModel(data) {
       addUnit(model, clock, fields);
     else if (kind === "start")
       clock.start(...fields);
+    else if (kind === "tried")
+      clock.tried(...fields.slice(0, 4), verdicts[fields[4]]);
     else if (kind === "host")
       clock.host(...fields);
     else if (kind === "notice")
@@ -136,6 +138,15 @@ class WorkerClock {
     this.open.get(unit).push(bar);
   }
 
+  /** A try that was not the last. */
+  tried(at, unit, host, number, verdict) {
+    const worker = this.workerOf(host, number);
+    const bar = (this.open.get(unit) || []).findLast((attempt) => attempt.worker === worker);
+    if (bar)
+      Object.assign(
+          bar, {end: at, ran: at - bar.start, letter: verdict.letter, tried: verdict.name});
+  }
+
   finishUnit(unit) {
     const attempts = this.open.get(unit.id) || [];
     this.open.delete(unit.id);
@@ -226,7 +237,7 @@ function slotTimeOf(model) {
       sums.wait += Math.max(0, bar.start - until);
       const from = Math.max(bar.start, until);
       const busy = Math.max(0, bar.end - from);
-      const ran = bar.unit ? Math.min(bar.ran, busy) : busy;
+      const ran = bar.unit || bar.ran > 0 ? Math.min(bar.ran, busy) : busy;
       sums.run += ran;
       sums.deliver += busy - ran;
       until = Math.max(until, bar.end);

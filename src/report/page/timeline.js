@@ -245,7 +245,9 @@ class Timeline {
   }
 
   describe(bar) {
-    const what = bar.unit ? verdicts[bar.unit.verdict].name : "no result from here";
+    const what = bar.unit ? verdicts[bar.unit.verdict].name :
+        bar.tried         ? `${bar.tried}, tried again` :
+                            "no result from here";
     const cases = bar.unit ? count(bar.unit.cases.length, "case") : `attempt ${bar.attempt}`;
     return [
       lineOf(bar.unit ? bar.unit.title : bar.file), `${what}, ${cases}`,
