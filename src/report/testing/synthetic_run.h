@@ -68,10 +68,10 @@ class SyntheticRun {
     result.unit = units_[index].id;
     for (const results::TestCase& test_case : result.cases) {
       reporter_.on(results::CaseFinished{
-          .unit = &units_[index], .result = &result, .test_case = &test_case});
+          .unit = &planned_[index], .result = &result, .test_case = &test_case});
     }
     cases_ += result.cases.size();
-    reporter_.on(results::UnitFinished{.unit = &units_[index], .result = &result});
+    reporter_.on(results::UnitFinished{.unit = &planned_[index], .result = &result});
   }
   void finish(double seconds, int exit_code, std::string reason = {}) {
     reporter_.on(results::RunFinished{.units = units_.size(),
