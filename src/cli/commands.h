@@ -42,6 +42,7 @@ struct StartCommand {
   std::optional<double> case_timeout;   ///< Seconds.
   std::optional<double> run_timeout;    ///< Seconds.
   std::optional<std::filesystem::path> junit;
+  std::optional<std::filesystem::path> tap;
   Presentation presentation;
   bool dry_run = false;  ///< Show the plan alone.
 };
@@ -76,6 +77,7 @@ int runs(const RunsCommand& command);
 struct ReportCommand {
   std::string run = "latest";  ///< As history::Store::find() takes it.
   std::optional<std::filesystem::path> junit;
+  std::optional<std::filesystem::path> tap;
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;
 };

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "report/look.h"
 #include "report/reporter.h"
 #include "report/spooled_file.h"
+#include "report/tap.h"
 #include "report/terminal.h"
 #include "results/exit_code.h"
 
@@ -25,6 +27,15 @@ namespace {
 
 /// How often the wait for a slow reader of our output looks whether it has gone.
 constexpr auto kFlushStep = std::chrono::seconds(1);
+
+/// `path` may be empty: nothing is added.
+template <class FileReporter>
+Result<void> add_report(report::Reporters& reporters, const std::filesystem::path& path) {
+  if (path.empty()) return {};
+  GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(path));
+  reporters.add(std::make_unique<FileReporter>(std::move(file)));
+  return {};
+}
 
 }  // namespace
 
@@ -43,10 +54,8 @@ std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation
 }
 
 Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files) {
-  if (files.junit.empty()) return {};
-  GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.junit));
-  reporters.add(std::make_unique<report::JunitReporter>(std::move(file)));
-  return {};
+  GORGON_TRY(add_report<report::JunitReporter>(reporters, files.junit));
+  return add_report<report::TapReporter>(reporters, files.tap);
 }
 
 int end_report(report::Reporter& reporter, int exit_code) {

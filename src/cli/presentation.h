@@ -25,6 +25,7 @@ struct ShownProject {
 /// Files for CI; empty: not written.
 struct ReportFiles {
   std::filesystem::path junit;
+  std::filesystem::path tap;
 };
 /// Adds what writes them, when RunFinished comes. kIo: one of them cannot be made.
 [[nodiscard]] Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files);

@@ -251,11 +251,13 @@ int complain_of_record(const Error& error) {
 }
 
 Result<int> write_reports(const ReportCommand& command) {
-  if (!command.junit) return fail(ErrorKind::kUsage, "which report? --junit FILE");
+  const ReportFiles files{.junit = command.junit.value_or(""), .tap = command.tap.value_or("")};
+  if (files.junit.empty() && files.tap.empty())
+    return fail(ErrorKind::kUsage, "which report? --junit FILE, --tap FILE");
   GORGON_TRY_ASSIGN(history::Store store, store_of(command.config_file));
   GORGON_TRY_ASSIGN(const auto run, store.find(command.run));
   report::Reporters reporters;
-  GORGON_TRY(add_reports(reporters, {.junit = *command.junit}));
+  GORGON_TRY(add_reports(reporters, files));
   GORGON_TRY(store.replay(run.number, [&](const auto& event) { reporters.on(event); }));
   return end_report(reporters, results::kAllPassed);
 }

@@ -103,9 +103,11 @@ Result<std::unique_ptr<report::Reporter>> make_recorder(const originator::StartO
 }
 
 ReportFiles report_files(const StartCommand& command, const originator::StartOptions& options) {
-  const fs::path& configured = options.config.reports.junit;
-  return {.junit = command.junit.value_or(configured.empty() ? fs::path()
-                                                             : options.project / configured)};
+  const auto path = [&](const std::optional<fs::path>& given, const fs::path& configured) {
+    return given.value_or(configured.empty() ? fs::path() : options.project / configured);
+  };
+  const config::Reports& configured = options.config.reports;
+  return {.junit = path(command.junit, configured.junit), .tap = path(command.tap, configured.tap)};
 }
 
 /// What the user sees, and the record of the run.

@@ -216,6 +216,7 @@ const Table<FileServer>& file_server_keys() {
 const Table<Reports>& report_keys() {
   static const Table<Reports> table = {
       {{"junit"}, "JUnit XML. Default: none.", project_path(&Reports::junit)},
+      {{"tap"}, "TAP version 14. Default: none.", project_path(&Reports::tap)},
   };
   return table;
 }

@@ -91,6 +91,7 @@ struct FileServer {
 /// Files for CI; empty: not written.
 struct Reports {
   std::filesystem::path junit;
+  std::filesystem::path tap;
 };
 
 struct ProjectConfig {

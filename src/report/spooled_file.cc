@@ -97,4 +97,11 @@ Result<void> SpooledFile::finish(std::string_view head, std::string_view tail) {
   return fail_errno("cannot write " + file_.string(), error_);
 }
 
+int finish_report(SpooledFile& file, std::string_view head, std::string_view tail) {
+  const auto finished = file.finish(head, tail);
+  if (finished) return 0;
+  std::fprintf(stderr, "gorgon: %s\n", finished.error().message.c_str());
+  return EIO;
+}
+
 }  // namespace gorgon::report

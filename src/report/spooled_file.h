@@ -35,4 +35,8 @@ class SpooledFile {
   int error_ = 0;  ///< errno.
 };
 
+/// finish() of a reporter's file: an error is told on standard error, and given as an errno; 0: the
+/// file is there.
+[[nodiscard]] int finish_report(SpooledFile& file, std::string_view head, std::string_view tail);
+
 }  // namespace gorgon::report

@@ -1,0 +1,112 @@
+// The reports that a run writes for other programs, on one suite in which everything goes wrong
+// that can: they have to agree with the events of the run, and with each other.
+#include <cstddef>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+#include "run_report.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+
+/// How often `text` is in `report`.
+std::size_t count_in(const string& report, const string& text) {
+  std::size_t count = 0;
+  for (std::size_t at = report.find(text); at != string::npos; at = report.find(text, at + 1))
+    ++count;
+  return count;
+}
+
+/// What the reports should say, from the events of the run.
+struct Totals {
+  std::map<string, std::size_t> statuses;
+  std::size_t outside = 0;  ///< Units that went wrong outside of their cases.
+
+  explicit Totals(const FinishedRun& run) : outside(count_in(run.output, R"("errors":[)")) {
+    for (const ReportedCase& test_case : run.report.cases) ++statuses[test_case.status];
+  }
+  [[nodiscard]] std::size_t bad() { return statuses["failed"] + statuses["error"] + outside; }
+};
+
+class ReportsTest : public LocalTest {
+ protected:
+  /// Failures, errors, skipped and pending cases, a crash, a file that cannot be loaded, names that
+  /// mean something to readers.
+  Project add_bad_day() {
+    const Project project = cluster().add_project("mixed");
+    project.write("spec/crash_spec.rb",
+                  "RSpec.describe('crash') { it('passes') {}\n"
+                  "it('kills # TODO its runner') { Process.kill(:KILL, $$) } }\n");
+    project.write("spec/load_spec.rb", "raise \"no # SKIP\\nnot ok 1 - \\\\\"\n");
+    project.write("spec/names_spec.rb",
+                  "RSpec.describe('names') { it(\"# SKIP\\nBail out! <b>|`%0A::\\\\\") "
+                  "{ raise \"1..9\\n  ...\\n::error::]]>\" } }\n");
+    return project;
+  }
+  /// What TAP::Parser finds in the project's run.tap: "run passed failed …", of each how many
+  /// points; and after "errors" what it does not understand.
+  string parsed_tap(const Project& project) {
+    return cluster()
+        .other_program({"perl", "-MTAP::Parser", "-e",
+                        // This one's newest version is 13, which is read no differently.
+                        "local $/; open my $file, '<', 'run.tap'; my $tap = <$file>;"
+                        "$tap =~ s/^TAP version 14$/TAP version 13/m or die;"
+                        "my $parser = TAP::Parser->new({tap => $tap}); my ($yaml, $bail) = (0, '');"
+                        "while (my $result = $parser->next) {"
+                        "  $yaml++ if $result->is_yaml && $result->data->{message};"
+                        "  $bail = $result->explanation if $result->is_bailout }"
+                        "printf \"run %d passed %d failed %d todo %d skipped %d yaml %d bail '%s' "
+                        "errors %s\\n\", $parser->tests_run, scalar($parser->passed),"
+                        "scalar($parser->failed), scalar($parser->todo), scalar($parser->skipped),"
+                        "$yaml, $bail, join('; ', $parser->parse_errors)"},
+                       project.folder())
+        .output;
+  }
+};
+
+TEST_F(ReportsTest, AllOfThemAgreeWithTheRun) {
+  const Project project = add_bad_day();
+  const FinishedRun run =
+      cluster().run(project, {"-j", "2", "--junit", "junit.xml", "--tap", "run.tap"});
+  EXPECT_EQ(run.exit_code, 1);
+  Totals totals(run);
+  ASSERT_EQ(totals.outside, 2U);
+  const std::size_t points = run.report.cases.size() + totals.outside;
+
+  const string junit = project.read("junit.xml");
+  EXPECT_EQ(count_in(junit, "<testcase "), points);
+  EXPECT_EQ(count_in(junit, "<failure ") + count_in(junit, "<error "), totals.bad());
+
+  std::ostringstream tap;
+  tap << "run " << points << " passed " << points - totals.bad() << " failed " << totals.bad()
+      << " todo " << totals.statuses["pending"] << " skipped " << totals.statuses["skipped"]
+      << " yaml " << totals.bad() << " bail '' errors \n";
+  EXPECT_EQ(parsed_tap(project), tap.str());
+  const FinishedRun proved =
+      cluster().other_program({"prove", "-e", "sed 1s/4$/3/", "run.tap"}, project.folder());
+  EXPECT_EQ(proved.exit_code, 1) << proved.output;
+
+  const FinishedRun again =
+      cluster().gorgon({"report", "--junit", "junit2.xml", "--tap", "2.tap"}, project.folder());
+  EXPECT_EQ(again.exit_code, 0) << again.errors;
+  EXPECT_EQ(project.read("junit2.xml"), junit);
+  EXPECT_EQ(project.read("2.tap"), project.read("run.tap"));
+}
+
+TEST_F(ReportsTest, ARunThatIsCutShortLooksLikeNoSuccess) {
+  const Project project = cluster().add_slow_project(2, 30);
+  const FinishedRun run =
+      cluster().run(project, {"-j", "1", "--global-timeout", "1", "--tap", "run.tap"});
+  EXPECT_EQ(run.exit_code, 7);
+  const string parsed = parsed_tap(project);
+  EXPECT_NE(parsed.find("passed 0 failed 2"), string::npos) << parsed;
+  EXPECT_NE(parsed.find("bail '" + run.report.reason + "'"), string::npos) << parsed;
+}
+
+}  // namespace
+}  // namespace gorgon::test
