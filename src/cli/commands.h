@@ -44,7 +44,8 @@ struct StartCommand {
   std::optional<std::filesystem::path> junit;
   std::optional<std::filesystem::path> tap;
   Presentation presentation;
-  bool dry_run = false;  ///< Show the plan alone.
+  bool no_github = false;  ///< --no-github
+  bool dry_run = false;    ///< Show the plan alone.
 };
 int start(const StartCommand& command);
 
@@ -78,6 +79,7 @@ struct ReportCommand {
   std::string run = "latest";  ///< As history::Store::find() takes it.
   std::optional<std::filesystem::path> junit;
   std::optional<std::filesystem::path> tap;
+  bool github = false;
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;
 };

@@ -310,6 +310,8 @@ class CommandLine {
                        "Cancel what is left of the run after this long (exit code 7); 0: never",
                        "SECONDS");
     add_report_options(*app, start_);
+    app->add_flag("--no-github", start_.no_github,
+                  "Inside GitHub Actions: no annotations and no job summary");
     app->add_flag("--dry-run", start_.dry_run, "Show what would run, in order, and run nothing");
     add_presentation(*app, start_.presentation);
     app->footer(std::string(kStartFooter));
@@ -380,6 +382,8 @@ class CommandLine {
                             [this] { return report(report_); });
     app->add_option("run", report_.run, "As of gorgon runs; the latest without")->type_name("RUN");
     add_report_options(*app, report_);
+    app->add_flag("--github", report_.github,
+                  "Print GitHub's annotations, and add to the summary in $GITHUB_STEP_SUMMARY");
     add_config_option(*app, report_);
   }
 

@@ -8,10 +8,13 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "base/result.h"
 #include "cli/commands.h"
+#include "report/github.h"
 #include "report/json_events.h"
 #include "report/junit.h"
 #include "report/look.h"
@@ -27,6 +30,22 @@ namespace {
 
 /// How often the wait for a slow reader of our output looks whether it has gone.
 constexpr auto kFlushStep = std::chrono::seconds(1);
+
+std::string environment_value(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// From `top` to `folder`; empty when that is `top` itself or not below it.
+std::string folder_below(const std::filesystem::path& top, const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto canonical_top = std::filesystem::canonical(top, error);
+  if (error) return {};
+  const auto canonical_folder = std::filesystem::canonical(folder, error);
+  if (error) return {};
+  const auto below = canonical_folder.lexically_relative(canonical_top);
+  return below == "." || *below.begin() == ".." ? std::string() : below.string();
+}
 
 /// `path` may be empty: nothing is added.
 template <class FileReporter>
@@ -56,6 +75,13 @@ std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation
 Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files) {
   GORGON_TRY(add_report<report::JunitReporter>(reporters, files.junit));
   return add_report<report::TapReporter>(reporters, files.tap);
+}
+
+bool is_in_github() { return environment_value("GITHUB_ACTIONS") == "true"; }
+
+report::GithubOptions github_options(const std::filesystem::path& project) {
+  return {.summary_file = environment_value("GITHUB_STEP_SUMMARY"),
+          .project = folder_below(environment_value("GITHUB_WORKSPACE"), project)};
 }
 
 int end_report(report::Reporter& reporter, int exit_code) {

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "cli/commands.h"
+#include "report/github.h"
 #include "report/look.h"
 #include "report/reporter.h"
 
@@ -29,6 +30,11 @@ struct ReportFiles {
 };
 /// Adds what writes them, when RunFinished comes. kIo: one of them cannot be made.
 [[nodiscard]] Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files);
+
+/// Whether GitHub Actions runs this.
+[[nodiscard]] bool is_in_github();
+/// What the environment says of a report for GitHub Actions; `project` is absolute.
+[[nodiscard]] report::GithubOptions github_options(const std::filesystem::path& project);
 
 /// Waits for a slow reader, without limit. Gives `exit_code`, or that of an originator's error when
 /// it is 0 and the report could not be written: one that nobody can read is no good end.

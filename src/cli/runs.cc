@@ -22,6 +22,7 @@
 #include "history/compare.h"
 #include "history/store.h"
 #include "report/display_text.h"
+#include "report/github.h"
 #include "report/look.h"
 #include "report/reporter.h"
 #include "results/exit_code.h"
@@ -239,9 +240,12 @@ Result<void> act(history::Store& store, const RunsCommand& command) {
   return {};
 }
 
+std::filesystem::path project_of(const std::filesystem::path& config_file) {
+  return std::filesystem::absolute(config_file).parent_path().lexically_normal();
+}
+
 Result<history::Store> store_of(const std::filesystem::path& config_file) {
-  return history::Store::open(
-      std::filesystem::absolute(config_file).parent_path().lexically_normal(), false);
+  return history::Store::open(project_of(config_file), false);
 }
 
 /// Like complain(); of what the user has named, there is nothing.
@@ -252,12 +256,17 @@ int complain_of_record(const Error& error) {
 
 Result<int> write_reports(const ReportCommand& command) {
   const ReportFiles files{.junit = command.junit.value_or(""), .tap = command.tap.value_or("")};
-  if (files.junit.empty() && files.tap.empty())
-    return fail(ErrorKind::kUsage, "which report? --junit FILE, --tap FILE");
+  if (files.junit.empty() && files.tap.empty() && !command.github)
+    return fail(ErrorKind::kUsage, "which report? --junit FILE, --tap FILE, --github");
   GORGON_TRY_ASSIGN(history::Store store, store_of(command.config_file));
   GORGON_TRY_ASSIGN(const auto run, store.find(command.run));
   report::Reporters reporters;
   GORGON_TRY(add_reports(reporters, files));
+  if (command.github) {
+    report::GithubOptions options = github_options(project_of(command.config_file));
+    options.annotations = stdout;
+    reporters.add(std::make_unique<report::GithubReporter>(std::move(options)));
+  }
   GORGON_TRY(store.replay(run.number, [&](const auto& event) { reporters.on(event); }));
   return end_report(reporters, results::kAllPassed);
 }

@@ -37,6 +37,7 @@
 #include "plan/partition.h"
 #include "plan/schedule.h"
 #include "report/display_text.h"
+#include "report/github.h"
 #include "report/json_events.h"
 #include "report/look.h"
 #include "report/reporter.h"
@@ -117,6 +118,8 @@ Result<std::unique_ptr<report::Reporter>> reporters_of(const StartCommand& comma
   reporters->add(make_reporter(command.presentation, {.root = options.project.string(),
                                                       .rerun = how_to_rerun(command, options)}));
   GORGON_TRY(add_reports(*reporters, report_files(command, options)));
+  if (!command.no_github && is_in_github())
+    reporters->add(std::make_unique<report::GithubReporter>(github_options(options.project)));
   if (options.config.history_runs == 0) return reporters;
   auto recorder = make_recorder(options);
   if (recorder) {

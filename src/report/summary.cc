@@ -52,10 +52,6 @@ bool is_told_by_a_case(const results::Failure& error, const results::UnitResult&
          });
 }
 
-bool is_unfinished(Verdict verdict) {
-  return verdict == Verdict::kCancelled || verdict == Verdict::kLost;
-}
-
 /// The units of the problems whose verdict is `wanted`, one of each file.
 template <class Predicate>
 std::vector<results::Unit> units_of(const std::vector<Problem>& problems, Predicate wanted) {
@@ -123,6 +119,10 @@ void cut_details(results::UnitResult& result) {
 
 bool is_bad(CaseStatus status) {
   return status == CaseStatus::kFailed || status == CaseStatus::kError;
+}
+
+bool is_unfinished(Verdict verdict) {
+  return verdict == Verdict::kCancelled || verdict == Verdict::kLost;
 }
 
 void Summary::add(const results::RunEvent& event) {

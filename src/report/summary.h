@@ -38,6 +38,8 @@ using VerdictCounts = Counts<results::Verdict, 6>;
 using CaseCounts = Counts<results::CaseStatus, 5>;
 
 [[nodiscard]] bool is_bad(results::CaseStatus status);
+/// Cancelled or lost: nothing is known of its tests.
+[[nodiscard]] bool is_unfinished(results::Verdict verdict);
 
 /// A unit that did not pass.
 struct Problem {

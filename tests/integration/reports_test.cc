@@ -98,6 +98,31 @@ TEST_F(ReportsTest, AllOfThemAgreeWithTheRun) {
   EXPECT_EQ(project.read("2.tap"), project.read("run.tap"));
 }
 
+/// That standard output has events alone is checked for every run.
+TEST_F(ReportsTest, GithubHasAnnotationsOnStandardErrorAndASummary) {
+  const Project project = add_bad_day();
+  const auto summary = cluster().folder() / "summary.md";
+  cluster().set_environment("GITHUB_ACTIONS", "true");
+  cluster().set_environment("GITHUB_STEP_SUMMARY", summary.string());
+  cluster().set_environment("GITHUB_WORKSPACE", cluster().folder().string());
+  const FinishedRun run = cluster().run(project, {"-j", "2"});
+  EXPECT_EQ(run.exit_code, 1);
+  Totals totals(run);
+  ASSERT_GT(totals.bad(), 10U);
+  EXPECT_EQ(count_in(run.errors, "::error file=project/"), 10U) << run.errors;
+  const string rest = "::notice title=gorgon::" + std::to_string(totals.bad() - 10) + " more error";
+  EXPECT_EQ(count_in(run.errors, rest), 1U) << run.errors;
+  const string text = Project(cluster().folder()).read("summary.md");
+  EXPECT_EQ(count_in(text, "<details>"), totals.bad());
+  EXPECT_EQ(count_in(text, "### Failures: " + std::to_string(totals.bad())), 1U);
+
+  const FinishedRun again = cluster().gorgon({"report", "--github"}, project.folder());
+  EXPECT_EQ(again.output, run.errors);
+  EXPECT_EQ(Project(cluster().folder()).read("summary.md"), text + text);
+  EXPECT_EQ(cluster().run(project, {"--no-github"}).errors, "");
+  EXPECT_EQ(Project(cluster().folder()).read("summary.md"), text + text);
+}
+
 TEST_F(ReportsTest, ARunThatIsCutShortLooksLikeNoSuccess) {
   const Project project = cluster().add_slow_project(2, 30);
   const FinishedRun run =
