@@ -43,6 +43,7 @@ struct StartCommand {
   std::optional<double> run_timeout;    ///< Seconds.
   std::optional<std::filesystem::path> junit;
   std::optional<std::filesystem::path> tap;
+  std::optional<std::filesystem::path> trace;
   Presentation presentation;
   bool no_github = false;  ///< --no-github
   bool dry_run = false;    ///< Show the plan alone.
@@ -79,6 +80,7 @@ struct ReportCommand {
   std::string run = "latest";  ///< As history::Store::find() takes it.
   std::optional<std::filesystem::path> junit;
   std::optional<std::filesystem::path> tap;
+  std::optional<std::filesystem::path> trace;
   bool github = false;
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;

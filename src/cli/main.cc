@@ -332,6 +332,9 @@ class CommandLine {
   static void add_report_options(CLI::App& app, Command& command) {
     app.add_option("--junit", command.junit, "Write JUnit XML to FILE")->type_name("FILE");
     app.add_option("--tap", command.tap, "Write TAP version 14 to FILE")->type_name("FILE");
+    app.add_option("--trace", command.trace,
+                   "Write what ran where and when to FILE, for Perfetto (JSON trace events)")
+        ->type_name("FILE");
   }
 
   void add_resume() {

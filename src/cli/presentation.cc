@@ -22,6 +22,7 @@
 #include "report/spooled_file.h"
 #include "report/tap.h"
 #include "report/terminal.h"
+#include "report/trace.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {
@@ -74,7 +75,8 @@ std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation
 
 Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files) {
   GORGON_TRY(add_report<report::JunitReporter>(reporters, files.junit));
-  return add_report<report::TapReporter>(reporters, files.tap);
+  GORGON_TRY(add_report<report::TapReporter>(reporters, files.tap));
+  return add_report<report::TraceReporter>(reporters, files.trace);
 }
 
 bool is_in_github() { return environment_value("GITHUB_ACTIONS") == "true"; }

@@ -27,6 +27,8 @@ struct ShownProject {
 struct ReportFiles {
   std::filesystem::path junit;
   std::filesystem::path tap;
+  std::filesystem::path trace;
+  [[nodiscard]] bool are_none() const { return junit.empty() && tap.empty() && trace.empty(); }
 };
 /// Adds what writes them, when RunFinished comes. kIo: one of them cannot be made.
 [[nodiscard]] Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files);

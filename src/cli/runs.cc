@@ -255,9 +255,13 @@ int complain_of_record(const Error& error) {
 }
 
 Result<int> write_reports(const ReportCommand& command) {
-  const ReportFiles files{.junit = command.junit.value_or(""), .tap = command.tap.value_or("")};
-  if (files.junit.empty() && files.tap.empty() && !command.github)
-    return fail(ErrorKind::kUsage, "which report? --junit FILE, --tap FILE, --github");
+  const ReportFiles files{.junit = command.junit.value_or(""),
+                          .tap = command.tap.value_or(""),
+                          .trace = command.trace.value_or("")};
+  if (files.are_none() && !command.github) {
+    return fail(ErrorKind::kUsage,
+                "which report? --junit FILE, --tap FILE, --trace FILE, --github");
+  }
   GORGON_TRY_ASSIGN(history::Store store, store_of(command.config_file));
   GORGON_TRY_ASSIGN(const auto run, store.find(command.run));
   report::Reporters reporters;

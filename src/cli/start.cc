@@ -108,7 +108,9 @@ ReportFiles report_files(const StartCommand& command, const originator::StartOpt
     return given.value_or(configured.empty() ? fs::path() : options.project / configured);
   };
   const config::Reports& configured = options.config.reports;
-  return {.junit = path(command.junit, configured.junit), .tap = path(command.tap, configured.tap)};
+  return {.junit = path(command.junit, configured.junit),
+          .tap = path(command.tap, configured.tap),
+          .trace = path(command.trace, configured.trace)};
 }
 
 /// What the user sees, and the record of the run.

@@ -217,6 +217,9 @@ const Table<Reports>& report_keys() {
   static const Table<Reports> table = {
       {{"junit"}, "JUnit XML. Default: none.", project_path(&Reports::junit)},
       {{"tap"}, "TAP version 14. Default: none.", project_path(&Reports::tap)},
+      {{"trace"},
+       "What ran where and when, for Perfetto: JSON trace events. Default: none.",
+       project_path(&Reports::trace)},
   };
   return table;
 }

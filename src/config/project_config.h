@@ -92,6 +92,7 @@ struct FileServer {
 struct Reports {
   std::filesystem::path junit;
   std::filesystem::path tap;
+  std::filesystem::path trace;
 };
 
 struct ProjectConfig {

@@ -1,11 +1,14 @@
 // The reports that a run writes for other programs, on one suite in which everything goes wrong
 // that can: they have to agree with the events of the run, and with each other.
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "harness.h"
 #include "run_report.h"
 
@@ -32,6 +35,34 @@ struct Totals {
   }
   [[nodiscard]] std::size_t bad() { return statuses["failed"] + statuses["error"] + outside; }
 };
+
+/// How many slices of each category a trace has; fails the test where two of a thread overlap and
+/// none of them is within the other.
+std::map<string, std::size_t> slices_of(const string& trace) {
+  struct Slice {
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+  };
+  const auto json = parse_json(trace);
+  EXPECT_TRUE(json) << "no JSON: " << trace;
+  std::map<string, std::size_t> counts;
+  std::map<std::pair<int, int>, std::vector<Slice>> open_slices;
+  if (!json) return counts;
+  for (const Json& event : json->at("traceEvents")) {
+    if (event.at("ph") != "X") continue;
+    ++counts[event.at("cat")];
+    const auto begin = event.at("ts").get<std::int64_t>();
+    const Slice slice{.begin = begin, .end = begin + event.at("dur").get<std::int64_t>()};
+    auto& open = open_slices[{event.at("pid"), event.at("tid")}];
+    while (!open.empty() && open.back().end <= slice.begin) open.pop_back();
+    if (!open.empty()) {
+      EXPECT_LE(open.back().begin, slice.begin) << event;
+      EXPECT_LE(slice.end, open.back().end) << event;
+    }
+    open.push_back(slice);
+  }
+  return counts;
+}
 
 class ReportsTest : public LocalTest {
  protected:
@@ -71,8 +102,8 @@ class ReportsTest : public LocalTest {
 
 TEST_F(ReportsTest, AllOfThemAgreeWithTheRun) {
   const Project project = add_bad_day();
-  const FinishedRun run =
-      cluster().run(project, {"-j", "2", "--junit", "junit.xml", "--tap", "run.tap"});
+  const FinishedRun run = cluster().run(
+      project, {"-j", "2", "--junit", "junit.xml", "--tap", "run.tap", "--trace", "trace.json"});
   EXPECT_EQ(run.exit_code, 1);
   Totals totals(run);
   ASSERT_EQ(totals.outside, 2U);
@@ -91,11 +122,18 @@ TEST_F(ReportsTest, AllOfThemAgreeWithTheRun) {
       cluster().other_program({"prove", "-e", "sed 1s/4$/3/", "run.tap"}, project.folder());
   EXPECT_EQ(proved.exit_code, 1) << proved.output;
 
-  const FinishedRun again =
-      cluster().gorgon({"report", "--junit", "junit2.xml", "--tap", "2.tap"}, project.folder());
+  const string trace = project.read("trace.json");
+  const std::map<string, std::size_t> slices = slices_of(trace);
+  EXPECT_EQ(slices.at("unit"), run.report.units.size());
+  // Beside those that ended, the case that the crash cut off.
+  EXPECT_EQ(slices.at("case"), run.report.cases.size() + 1);
+
+  const FinishedRun again = cluster().gorgon(
+      {"report", "--junit", "junit2.xml", "--tap", "2.tap", "--trace", "2.json"}, project.folder());
   EXPECT_EQ(again.exit_code, 0) << again.errors;
   EXPECT_EQ(project.read("junit2.xml"), junit);
   EXPECT_EQ(project.read("2.tap"), project.read("run.tap"));
+  EXPECT_EQ(project.read("2.json"), trace);
 }
 
 /// That standard output has events alone is checked for every run.
