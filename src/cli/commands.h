@@ -28,6 +28,7 @@ struct Presentation {
 
 struct StartCommand {
   std::vector<std::string> arguments;  ///< All of them, as they were given.
+  std::filesystem::path folder;        ///< From which paths of reports are meant; empty: from here.
   std::vector<std::string> selection;
   std::vector<std::string> names;                ///< -e
   std::vector<std::string> tags;                 ///< -t

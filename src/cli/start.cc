@@ -62,6 +62,7 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
                     std::back_inserter(options.config.runner_arguments));
   options.partition = command.partition;
   options.arguments = command.arguments;
+  options.folder = command.folder.empty() ? fs::current_path() : command.folder;
   options.slots = command.slots;
   if (command.cluster) options.config.cluster = *command.cluster;
   if (command.start_timeout)
@@ -105,7 +106,8 @@ Result<std::unique_ptr<report::Reporter>> make_recorder(const originator::StartO
 
 ReportFiles report_files(const StartCommand& command, const originator::StartOptions& options) {
   const auto path = [&](const std::optional<fs::path>& given, const fs::path& configured) {
-    return given.value_or(configured.empty() ? fs::path() : options.project / configured);
+    if (given) return command.folder / *given;
+    return configured.empty() ? fs::path() : options.project / configured;
   };
   const config::Reports& configured = options.config.reports;
   return {.junit = path(command.junit, configured.junit),
@@ -313,6 +315,7 @@ int resume(
   }
   start = *given;
   start.arguments = journal->head().arguments;
+  start.folder = journal->head().folder;
   start.presentation = command.presentation;
   // The project is the folder of its configuration, from wherever that was named.
   start.config_file = command.config_file;

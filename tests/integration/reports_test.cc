@@ -1,5 +1,6 @@
 // The reports that a run writes for other programs, on one suite in which everything goes wrong
 // that can: they have to agree with the events of the run, and with each other.
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -10,6 +11,7 @@
 
 #include "base/json.h"
 #include "harness.h"
+#include "program.h"
 #include "run_report.h"
 
 namespace gorgon::test {
@@ -159,6 +161,23 @@ TEST_F(ReportsTest, GithubHasAnnotationsOnStandardErrorAndASummary) {
   EXPECT_EQ(Project(cluster().folder()).read("summary.md"), text + text);
   EXPECT_EQ(cluster().run(project, {"--no-github"}).errors, "");
   EXPECT_EQ(Project(cluster().folder()).read("summary.md"), text + text);
+}
+
+TEST_F(ReportsTest, ARunThatIsTakenUpElsewhereWritesTheSameFile) {
+  const Project project = cluster().add_slow_project(4, 0.3);
+  cluster().configure(project);
+  project.write("ci/kept", "");
+  Program& run = cluster().start_gorgon({"start", "--config", "../gorgon.json", "-j", "1", "--tap",
+                                         "run.tap", "--message-format", "json"},
+                                        project.folder() / "ci");
+  ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).units.size() >= 1; }));
+  run.signal(SIGKILL);
+  ASSERT_TRUE(run.wait(10s));
+  const FinishedRun resumed = cluster().finish(
+      cluster().start_gorgon({"resume", "--message-format", "json"}, project.folder()));
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.errors;
+  EXPECT_EQ(count_in(project.read("ci/run.tap"), "\nok "), 4U);
+  EXPECT_FALSE(project.has("run.tap"));
 }
 
 TEST_F(ReportsTest, ARunThatIsCutShortLooksLikeNoSuccess) {
