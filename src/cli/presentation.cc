@@ -53,7 +53,7 @@ template <class FileReporter>
 Result<void> add_report(report::Reporters& reporters, const std::filesystem::path& path) {
   if (path.empty()) return {};
   GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(path));
-  reporters.add(std::make_unique<FileReporter>(std::move(file)));
+  reporters.add_file(std::make_unique<FileReporter>(std::move(file)));
   return {};
 }
 
@@ -74,9 +74,14 @@ std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation
 }
 
 Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files) {
-  GORGON_TRY(add_report<report::JunitReporter>(reporters, files.junit));
-  GORGON_TRY(add_report<report::TapReporter>(reporters, files.tap));
-  return add_report<report::TraceReporter>(reporters, files.trace);
+  Result<void> added;
+  const auto note = [&](Result<void> one) {
+    if (added) added = std::move(one);
+  };
+  note(add_report<report::JunitReporter>(reporters, files.junit));
+  note(add_report<report::TapReporter>(reporters, files.tap));
+  note(add_report<report::TraceReporter>(reporters, files.trace));
+  return added;
 }
 
 bool is_in_github() { return environment_value("GITHUB_ACTIONS") == "true"; }

@@ -30,7 +30,8 @@ struct ReportFiles {
   std::filesystem::path trace;
   [[nodiscard]] bool are_none() const { return junit.empty() && tap.empty() && trace.empty(); }
 };
-/// Adds what writes them, when RunFinished comes. kIo: one of them cannot be made.
+/// Adds what writes them, when RunFinished comes. kIo, kUsage: one of them cannot be made; the
+/// others are added all the same.
 [[nodiscard]] Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files);
 
 /// Whether GitHub Actions runs this.

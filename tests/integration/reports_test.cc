@@ -190,5 +190,52 @@ TEST_F(ReportsTest, ARunThatIsCutShortLooksLikeNoSuccess) {
   EXPECT_NE(parsed.find("bail '" + run.report.reason + "'"), string::npos) << parsed;
 }
 
+/// The report of the run before would be taken for that of this one.
+TEST_F(ReportsTest, ARunThatEndsBeforeItBeginsHasReports) {
+  const string nobody =
+      R"("connection": {"host": "127.0.0.1", "port": )" + std::to_string(free_port()) + "}";
+  struct Ending {
+    string keys;  ///< Of gorgon.json.
+    std::vector<string> arguments;
+    int exit_code = 0;
+  };
+  for (const auto& [keys, arguments, exit_code] :
+       {Ending{R"("fils": [])", {"--tap", "run.tap"}, 64},
+        Ending{R"("reports": {"tap": "run.tap"})", {"spec/none_spec.rb"}, 4},
+        Ending{R"("reports": {"tap": "run.tap"}, )" + nobody, {}, 3}}) {
+    const Project project = cluster().add_slow_project(1, 0);
+    project.write("gorgon.json", "{" + keys + "}");
+    project.write("run.tap", "old");
+    EXPECT_EQ(cluster().gorgon({"list", "spec/none_spec.rb"}, project.folder()).exit_code,
+              exit_code == 64 ? 64 : 4);
+    EXPECT_EQ(project.read("run.tap"), "old") << "nothing was to be run";
+    const FinishedRun run = cluster().run(project, arguments);
+    EXPECT_EQ(run.exit_code, exit_code) << run.errors;
+    EXPECT_NE(parsed_tap(project).find("bail '"), string::npos) << project.read("run.tap");
+    EXPECT_EQ(parsed_tap(project).find("bail ''"), string::npos) << project.read("run.tap");
+  }
+}
+
+TEST_F(ReportsTest, ADeviceIsNoReport) {
+  const Project project = cluster().add_slow_project(1, 0);
+  project.write("run.tap", "old");
+  const FinishedRun run =
+      cluster().run(project, {"--junit", "/dev/stdout", "--tap", "run.tap", "--trace", "x.json"});
+  EXPECT_EQ(run.exit_code, 64);
+  EXPECT_TRUE(run.report.units.empty());
+  EXPECT_NE(run.report.reason.find("cannot write /dev/stdout"), string::npos) << run.report.reason;
+  EXPECT_NE(project.read("run.tap").find("Bail out! cannot write"), string::npos);
+}
+
+/// That the process ends with it, too, is checked for every run.
+TEST_F(ReportsTest, AFileThatCannotBeWrittenInTheEndIsPartOfTheExitCode) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb", "RSpec.describe('a') { it('b') { Dir.rmdir('out') } }\n");
+  const FinishedRun run = cluster().run(project, {"--tap", "out/run.tap"});
+  EXPECT_EQ(run.exit_code, 3);
+  EXPECT_EQ(run.report.exit_code, 3);
+  EXPECT_NE(run.errors.find("cannot write out/run.tap"), string::npos) << run.errors;
+}
+
 }  // namespace
 }  // namespace gorgon::test
