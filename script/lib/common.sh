@@ -12,7 +12,7 @@ framework_packages=(ruby-rspec ruby-minitest ruby-test-unit)
 test_packages=(
   rabbitmq-server openssh-server openssl git bundler python3
   puppet-module-puppetlabs-haproxy ruby-rspec-puppet ruby-rspec-puppet-facts ruby-puppetlabs-spec-helper
-  ruby-parallel-tests iproute2 iptables tmux procps faketime libxml2-utils chromium
+  ruby-parallel-tests iproute2 iptables tmux procps faketime libxml2-utils chromium perl
 )
 check_packages=(clang-format-19 clang-tidy-19 shellcheck)
 fuzz_packages=(clang-19 libclang-rt-19-dev)

@@ -28,6 +28,7 @@ struct Presentation {
 
 struct StartCommand {
   std::vector<std::string> arguments;  ///< All of them, as they were given.
+  std::filesystem::path folder;        ///< From which paths of reports are meant; empty: from here.
   std::vector<std::string> selection;
   std::vector<std::string> names;                ///< -e
   std::vector<std::string> tags;                 ///< -t
@@ -46,8 +47,11 @@ struct StartCommand {
   std::optional<double> run_timeout;    ///< Seconds.
   std::optional<std::filesystem::path> junit;
   std::optional<std::filesystem::path> html;
+  std::optional<std::filesystem::path> tap;
+  std::optional<std::filesystem::path> trace;
   Presentation presentation;
-  bool dry_run = false;  ///< Show the plan alone.
+  bool no_github = false;  ///< --no-github
+  bool dry_run = false;    ///< Show the plan alone.
 };
 int start(const StartCommand& command);
 
@@ -81,6 +85,9 @@ struct ReportCommand {
   std::string run = "latest";  ///< As history::Store::find() takes it.
   std::optional<std::filesystem::path> junit;
   std::optional<std::filesystem::path> html;
+  std::optional<std::filesystem::path> tap;
+  std::optional<std::filesystem::path> trace;
+  bool github = false;
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;
 };

@@ -327,6 +327,8 @@ class CommandLine {
     add_number<std::size_t>(*app, "--max-fail", start_.max_failures, 1, 1'000'000,
                             "The same as --fail-fast=N", "N");
     add_report_options(*app, start_);
+    app->add_flag("--no-github", start_.no_github,
+                  "Inside GitHub Actions: no annotations and no job summary");
     app->add_flag("--dry-run", start_.dry_run, "Show what would run, in order, and run nothing");
     add_presentation(*app, start_.presentation);
     app->footer(std::string(kStartFooter));
@@ -347,6 +349,10 @@ class CommandLine {
   static void add_report_options(CLI::App& app, Command& command) {
     app.add_option("--junit", command.junit, "Write JUnit XML to FILE")->type_name("FILE");
     app.add_option("--html", command.html, "Write a page that tells all of the run to FILE")
+        ->type_name("FILE");
+    app.add_option("--tap", command.tap, "Write TAP version 14 to FILE")->type_name("FILE");
+    app.add_option("--trace", command.trace,
+                   "Write what ran where and when to FILE, for Perfetto (JSON trace events)")
         ->type_name("FILE");
   }
 
@@ -398,6 +404,8 @@ class CommandLine {
                             [this] { return report(report_); });
     app->add_option("run", report_.run, "As of gorgon runs; the latest without")->type_name("RUN");
     add_report_options(*app, report_);
+    app->add_flag("--github", report_.github,
+                  "Print GitHub's annotations, and add to the summary in $GITHUB_STEP_SUMMARY");
     add_config_option(*app, report_);
   }
 

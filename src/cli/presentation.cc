@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "cli/commands.h"
 #include "history/past.h"
 #include "history/store.h"
+#include "report/github.h"
 #include "report/html.h"
 #include "report/json_events.h"
 #include "report/junit.h"
@@ -26,7 +28,9 @@
 #include "report/past.h"
 #include "report/reporter.h"
 #include "report/spooled_file.h"
+#include "report/tap.h"
 #include "report/terminal.h"
+#include "report/trace.h"
 #include "results/exit_code.h"
 
 namespace gorgon::cli {
@@ -50,6 +54,38 @@ Result<report::Past> past_before(const std::filesystem::path& project,
   return history::past_runs(std::move(store), before, kPastRuns);
 }
 
+std::string environment_value(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+/// From `top` to `folder`; empty when that is `top` itself or not below it.
+std::string folder_below(const std::filesystem::path& top, const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto canonical_top = std::filesystem::canonical(top, error);
+  if (error) return {};
+  const auto canonical_folder = std::filesystem::canonical(folder, error);
+  if (error) return {};
+  const auto below = canonical_folder.lexically_relative(canonical_top);
+  return below == "." || *below.begin() == ".." ? std::string() : below.string();
+}
+
+/// `path` may be empty: nothing is added.
+template <class FileReporter>
+Result<void> add_report(report::Reporters& reporters, const std::filesystem::path& path) {
+  if (path.empty()) return {};
+  GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(path));
+  reporters.add_file(std::make_unique<FileReporter>(std::move(file)));
+  return {};
+}
+
+Result<void> add_page(report::Reporters& reporters, const ReportFiles& files) {
+  if (files.html.empty()) return {};
+  GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.html));
+  reporters.add_file(std::make_unique<report::HtmlReporter>(std::move(file), files.html_context()));
+  return {};
+}
+
 }  // namespace
 
 std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation,
@@ -67,15 +103,22 @@ std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation
 }
 
 Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files) {
-  if (!files.junit.empty()) {
-    GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.junit));
-    reporters.add(std::make_unique<report::JunitReporter>(std::move(file)));
-  }
-  if (!files.html.empty()) {
-    GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.html));
-    reporters.add(std::make_unique<report::HtmlReporter>(std::move(file), files.html_context()));
-  }
-  return {};
+  Result<void> added;
+  const auto note = [&](Result<void> one) {
+    if (added) added = std::move(one);
+  };
+  note(add_report<report::JunitReporter>(reporters, files.junit));
+  note(add_page(reporters, files));
+  note(add_report<report::TapReporter>(reporters, files.tap));
+  note(add_report<report::TraceReporter>(reporters, files.trace));
+  return added;
+}
+
+bool is_in_github() { return environment_value("GITHUB_ACTIONS") == "true"; }
+
+report::GithubOptions github_options(const std::filesystem::path& project) {
+  return {.summary_file = environment_value("GITHUB_STEP_SUMMARY"),
+          .project = folder_below(environment_value("GITHUB_WORKSPACE"), project)};
 }
 
 report::HtmlContext html_context(const std::filesystem::path& project,

@@ -22,6 +22,7 @@
 #include "history/compare.h"
 #include "history/store.h"
 #include "report/display_text.h"
+#include "report/github.h"
 #include "report/look.h"
 #include "report/reporter.h"
 #include "results/exit_code.h"
@@ -254,16 +255,26 @@ int complain_of_record(const Error& error) {
 }
 
 Result<int> write_reports(const ReportCommand& command) {
-  if (!command.junit && !command.html)
-    return fail(ErrorKind::kUsage, "which report? --junit FILE, --html FILE");
+  ReportFiles files{.junit = command.junit.value_or(""),
+                    .html = command.html.value_or(""),
+                    .tap = command.tap.value_or(""),
+                    .trace = command.trace.value_or("")};
+  if (files.are_none() && !command.github) {
+    return fail(ErrorKind::kUsage,
+                "which report? --junit FILE, --html FILE, --tap FILE, --trace FILE, --github");
+  }
   GORGON_TRY_ASSIGN(history::Store store, store_of(command.config_file));
   GORGON_TRY_ASSIGN(const auto run, store.find(command.run));
+  files.html_context = [&] {
+    return html_context(project_of(command.config_file), run.arguments, run.job);
+  };
   report::Reporters reporters;
-  GORGON_TRY(add_reports(
-      reporters,
-      {.junit = command.junit.value_or(""), .html = command.html.value_or(""), .html_context = [&] {
-         return html_context(project_of(command.config_file), run.arguments, run.job);
-       }}));
+  GORGON_TRY(add_reports(reporters, files));
+  if (command.github) {
+    report::GithubOptions options = github_options(project_of(command.config_file));
+    options.annotations = stdout;
+    reporters.add(std::make_unique<report::GithubReporter>(std::move(options)));
+  }
   GORGON_TRY(store.replay(run.number, [&](const auto& event) { reporters.on(event); }));
   return end_report(reporters, results::kAllPassed);
 }

@@ -37,6 +37,8 @@
 #include "plan/partition.h"
 #include "plan/schedule.h"
 #include "report/display_text.h"
+#include "report/github.h"
+#include "report/html.h"
 #include "report/json_events.h"
 #include "report/look.h"
 #include "report/reporter.h"
@@ -64,6 +66,7 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   if (command.retries) options.config.retries.count = *command.retries;
   if (command.retry_budget) options.config.retries.budget = *command.retry_budget;
   options.arguments = command.arguments;
+  options.folder = command.folder.empty() ? fs::current_path() : command.folder;
   options.slots = command.slots;
   if (command.cluster) options.config.cluster = *command.cluster;
   if (command.start_timeout)
@@ -105,27 +108,47 @@ Result<std::unique_ptr<report::Reporter>> make_recorder(const originator::StartO
   return recorder;
 }
 
-/// `resumed`: the job that is taken up.
-ReportFiles report_files(const StartCommand& command, const originator::StartOptions& options,
-                         const std::optional<std::string>& resumed = {}) {
-  const auto file = [&](const std::optional<fs::path>& given, const fs::path& configured) {
-    return given.value_or(configured.empty() ? fs::path() : options.project / configured);
+/// `configured` is relative to `project`. What only shows a plan writes none.
+ReportFiles report_files(const StartCommand& command, const fs::path& project,
+                         const config::Reports& configured) {
+  if (command.dry_run) return {};
+  const auto path = [&](const std::optional<fs::path>& given, const fs::path& file) {
+    if (given) return command.folder / *given;
+    return file.empty() ? fs::path() : project / file;
   };
-  return {.junit = file(command.junit, options.config.reports.junit),
-          .html = file(command.html, options.config.reports.html),
-          .html_context = [project = options.project, arguments = options.arguments, resumed] {
-            return html_context(project, arguments, resumed);
-          }};
+  return {.junit = path(command.junit, configured.junit),
+          .html = path(command.html, configured.html),
+          .tap = path(command.tap, configured.tap),
+          .trace = path(command.trace, configured.trace)};
+}
+/// Of a command whose configuration cannot be read: those that it names itself.
+ReportFiles named_report_files(const StartCommand& command) {
+  return report_files(command, {}, {});
+}
+
+/// What the page has beside the run itself. `resumed`: the job that is taken up.
+std::function<report::HtmlContext()> page_context(const originator::StartOptions& options,
+                                                  const std::optional<std::string>& resumed) {
+  return [project = options.project, arguments = options.arguments, resumed] {
+    return html_context(project, arguments, resumed);
+  };
+}
+
+void add_github(report::Reporters& reporters, const StartCommand& command) {
+  if (command.dry_run || command.no_github || !is_in_github()) return;
+  reporters.add(std::make_unique<report::GithubReporter>(
+      github_options(fs::absolute(command.config_file).parent_path())));
 }
 
 /// What the user sees, and the record of the run.
 Result<std::unique_ptr<report::Reporter>> reporters_of(const StartCommand& command,
                                                        const originator::StartOptions& options,
-                                                       const std::optional<std::string>& resumed) {
+                                                       const ReportFiles& files) {
   auto reporters = std::make_unique<report::Reporters>();
   reporters->add(make_reporter(command.presentation, {.root = options.project.string(),
                                                       .rerun = how_to_rerun(command, options)}));
-  GORGON_TRY(add_reports(*reporters, report_files(command, options, resumed)));
+  GORGON_TRY(add_reports(*reporters, files));
+  add_github(*reporters, command);
   if (options.config.history_runs == 0) return reporters;
   auto recorder = make_recorder(options);
   if (recorder) {
@@ -136,14 +159,29 @@ Result<std::unique_ptr<report::Reporter>> reporters_of(const StartCommand& comma
   return reporters;
 }
 
-/// A run that ends before it begins. Whoever reads events learns of it there as well.
-int refuse(const StartCommand& command, const Error& error, std::optional<int> exit_code = {}) {
+/// A run that ends before it begins: whoever reads events or reports learns of it there. The report
+/// of an earlier run would be taken for that of this one.
+int end_before_start(const StartCommand& command, const ReportFiles& files,
+                     results::RunFinished finished) {
+  report::Reporters reporters;
+  const auto added = add_reports(reporters, files);
+  if (!added && added.error().message != finished.reason) {
+    const int code = complain(added.error());
+    if (finished.exit_code == results::kAllPassed)
+      finished = {.exit_code = code, .reason = added.error().message};
+  }
+  if (command.presentation.format == MessageFormat::kJson)
+    reporters.add(std::make_unique<report::JsonEventsReporter>(STDOUT_FILENO));
+  add_github(reporters, command);
+  reporters.on(finished);
+  return end_report(reporters, finished.exit_code);
+}
+
+int refuse(const StartCommand& command, const ReportFiles& files, const Error& error,
+           std::optional<int> exit_code = {}) {
   const int usual_code = complain(error);
-  const int code = exit_code.value_or(usual_code);
-  if (command.presentation.format != MessageFormat::kJson) return code;
-  report::JsonEventsReporter reporter(STDOUT_FILENO);
-  reporter.on(results::RunFinished{.exit_code = code, .reason = error.message});
-  return end_report(reporter, code);
+  return end_before_start(command, files,
+                          {.exit_code = exit_code.value_or(usual_code), .reason = error.message});
 }
 
 int show_plan_as_events(const originator::Plan& plan) {
@@ -209,22 +247,14 @@ void show_plan(const originator::Plan& plan, const originator::StartOptions& opt
 }
 
 /// Of a suite that is spread over more jobs than it has files, some have nothing to do.
-int end_without_files(const StartCommand& command, const originator::StartOptions& options,
+int end_without_files(const StartCommand& command, const ReportFiles& files,
                       const originator::Plan& plan) {
   const std::string reason =
       fmt::format("no file is in partition {} of {}: nothing to run",
                   plan::text_of(*command.partition), count_of(plan.selected_files, "file"));
-  report::Reporters reporters;
-  // The report of an earlier run would be taken for that of this one.
-  if (const auto added = add_reports(reporters, report_files(command, options)); !added)
-    return refuse(command, added.error());
-  if (command.presentation.format == MessageFormat::kHuman) {
+  if (command.presentation.format == MessageFormat::kHuman)
     std::printf("gorgon: %s\n", reason.c_str());
-  } else {
-    reporters.add(std::make_unique<report::JsonEventsReporter>(STDOUT_FILENO));
-  }
-  reporters.on(results::RunFinished{.exit_code = results::kAllPassed, .reason = reason});
-  return end_report(reporters, results::kAllPassed);
+  return end_before_start(command, files, {.exit_code = results::kAllPassed, .reason = reason});
 }
 
 /// As under nohup.
@@ -281,11 +311,14 @@ Result<originator::Journal> open_journal(const fs::path& project, const std::str
 
 int start(const StartCommand& command) {
   auto options = settle(command);
-  if (!options) return refuse(command, options.error());
-  if (const auto opened = open_log(*options); !opened) return refuse(command, opened.error());
+  if (!options) return refuse(command, named_report_files(command), options.error());
+  ReportFiles files = report_files(command, options->project, options->config.reports);
+  files.html_context = page_context(*options, std::nullopt);
+  if (const auto opened = open_log(*options); !opened)
+    return refuse(command, files, opened.error());
   auto plan = originator::make_plan(*options);
   if (!plan) {
-    return refuse(command, plan.error(),
+    return refuse(command, files, plan.error(),
                   command.selection.empty() ? std::nullopt : code_if_not_found(plan.error()));
   }
   if (command.dry_run) {
@@ -293,9 +326,9 @@ int start(const StartCommand& command) {
     show_plan(*plan, *options);
     return 0;
   }
-  if (plan->units.empty()) return end_without_files(command, *options, *plan);
-  const auto reporter = reporters_of(command, *options, std::nullopt);
-  if (!reporter) return refuse(command, reporter.error());
+  if (plan->units.empty()) return end_without_files(command, files, *plan);
+  const auto reporter = reporters_of(command, *options, files);
+  if (!reporter) return refuse(command, files, reporter.error());
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
                                     **reporter);
@@ -309,14 +342,16 @@ int resume(
   StartCommand start;
   start.presentation = command.presentation;
   auto journal = open_journal(project, command.job);
-  if (!journal) return refuse(start, journal.error(), code_if_not_found(journal.error()));
+  if (!journal) return refuse(start, {}, journal.error(), code_if_not_found(journal.error()));
   const auto given = parse(journal->head().arguments);
   if (!given) {
-    return refuse(start, Error{ErrorKind::kUsage,
-                               "the options of the run are those of another version of gorgon"});
+    return refuse(
+        start, {},
+        Error{ErrorKind::kUsage, "the options of the run are those of another version of gorgon"});
   }
   start = *given;
   start.arguments = journal->head().arguments;
+  start.folder = journal->head().folder;
   start.presentation = command.presentation;
   // The project is the folder of its configuration, from wherever that was named.
   start.config_file = command.config_file;
@@ -324,10 +359,12 @@ int resume(
     start.config_file = project / given->config_file.filename();
   start.config_is_required = command.config_is_required || given->config_is_required;
   auto options = settle(start);
-  if (!options) return refuse(start, options.error());
-  if (const auto opened = open_log(*options); !opened) return refuse(start, opened.error());
-  const auto reporter = reporters_of(start, *options, journal->head().job);
-  if (!reporter) return refuse(start, reporter.error());
+  if (!options) return refuse(start, named_report_files(start), options.error());
+  ReportFiles files = report_files(start, options->project, options->config.reports);
+  files.html_context = page_context(*options, journal->head().job);
+  if (const auto opened = open_log(*options); !opened) return refuse(start, files, opened.error());
+  const auto reporter = reporters_of(start, *options, files);
+  if (!reporter) return refuse(start, files, reporter.error());
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(journal),
                                     **reporter);

@@ -233,6 +233,10 @@ const Table<Reports>& report_keys() {
       {{"html"},
        "An HTML page that tells all of the run. Default: none.",
        project_path(&Reports::html)},
+      {{"tap"}, "TAP version 14. Default: none.", project_path(&Reports::tap)},
+      {{"trace"},
+       "What ran where and when, for Perfetto: JSON trace events. Default: none.",
+       project_path(&Reports::trace)},
   };
   return table;
 }

@@ -99,6 +99,8 @@ struct Retries {
 struct Reports {
   std::filesystem::path junit;
   std::filesystem::path html;
+  std::filesystem::path tap;
+  std::filesystem::path trace;
 };
 
 struct ProjectConfig {

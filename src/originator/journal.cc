@@ -78,6 +78,7 @@ std::string head_line(const JobHead& head, std::size_t units) {
                       {"job", head.job},
                       {"started_at", head.started_at},
                       {"arguments", head.arguments},
+                      {"folder", head.folder.string()},
                       {"cluster", head.cluster},
                       {"stage", head.stage.string()},
                       {"tree_digest", head.tree_digest},
@@ -183,6 +184,7 @@ Result<std::pair<JobHead, std::size_t>> parse_head(std::string_view line) {
                .started_at = reader.integer(
                    "started_at", {.least = 0, .most = static_cast<std::int64_t>(kMaxSeconds) * 10}),
                .arguments = reader.texts("arguments"),
+               .folder = reader.text_or("folder", ""),
                .cluster = reader.text("cluster"),
                .stage = reader.text("stage"),
                .tree_digest = reader.text("tree_digest"),

@@ -34,6 +34,9 @@ struct JobHead {
   std::string job;
   std::int64_t started_at = 0;         ///< Unix seconds.
   std::vector<std::string> arguments;  ///< Of `gorgon start`, as they were given.
+  /// Where that was called, absolute: its relative paths begin there. Empty: not known; an older
+  /// gorgon has begun the job.
+  std::filesystem::path folder;
   std::string cluster;
   std::filesystem::path stage;  ///< Where the tree that we serve stands; empty: we serve none.
   std::string tree_digest;

@@ -64,6 +64,7 @@ class JournalTest : public testing::Test {
   JobHead head_{.job = "abc1",
                 .started_at = 1'700'000'000,
                 .arguments = {"-j", "4", "spec/ü \"x\".rb"},
+                .folder = "/srv/shop/ci",
                 .cluster = "blue",
                 .stage = "/tmp/stage",
                 .tree_digest = "sha256:1",
@@ -158,6 +159,17 @@ TEST_F(JournalTest, ADamagedHeadIsRefused) {
       "{\"head\":{\"v\":1,\"job\":\"../x\",\"started_at\":1,\"cluster\":\"\",\"stage\":\"\","
       "\"tree_digest\":\"\",\"units\":0}}\n");
   EXPECT_THAT(records().error().message, HasSubstr("line 1: head.job"));
+}
+
+TEST_F(JournalTest, AHeadOfBeforeHasNoFolder) {
+  (void)Journal::create(project(), head_, units_).value();
+  std::string old = text();
+  const std::string folder = "\"folder\":\"/srv/shop/ci\",";
+  ASSERT_NE(old.find(folder), std::string::npos) << old;
+  write(old.erase(old.find(folder), folder.size()));
+  const Journal journal = Journal::open(project(), "abc1").value();
+  head_.folder.clear();
+  EXPECT_EQ(journal.head(), head_);
 }
 
 TEST_F(JournalTest, UnitsHaveDifferentIds) {

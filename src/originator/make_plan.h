@@ -33,6 +33,7 @@ struct StartOptions {
       max_failures;  ///< After so many failed cases, nothing further is begun.
   std::optional<plan::Partition> partition;  ///< Of the selected files.
   std::vector<std::string> arguments;        ///< Of `gorgon start` as given, for `gorgon resume`.
+  std::filesystem::path folder;              ///< Where it was called; absolute.
   std::optional<PrivateKey> signing_key;     ///< What listeners are told is signed with it.
   std::optional<std::size_t>
       slots;  ///< -j: the most workers at once; on the embedded broker their number.

@@ -249,6 +249,7 @@ Task<Result<void>> Originator::begin_journal() {
                       {.job = job_,
                        .started_at = std::chrono::duration_cast<std::chrono::seconds>(now).count(),
                        .arguments = options_.arguments,
+                       .folder = options_.folder,
                        .cluster = options_.config.cluster,
                        .stage = shipment_->stage(),
                        .tree_digest = shipment_->tree_digest(),

@@ -100,10 +100,7 @@ void HtmlReporter::finish() {
       xml_text(head_.job.empty() ? "gorgon" : fmt::format("gorgon {}", head_.job)));
   const std::string head =
       fmt::format(R"({}{{"head":{},"records":[)", before, head_json(head_, summary_, past_.runs));
-  const auto finished = file_.finish(head, "\n]}" + after);
-  if (finished) return;
-  std::fprintf(stderr, "gorgon: %s\n", finished.error().message.c_str());
-  error_ = EIO;
+  error_ = finish_report(file_, head, "\n]}" + after);
 }
 
 }  // namespace gorgon::report

@@ -173,16 +173,17 @@ OrderedJson case_json(const TestCase& test_case, const std::string& file,
                              course == courses.end() ? OrderedJson(0) : json_of(course->second)});
 }
 
-std::string joined(const std::vector<std::string>& words) {
+std::string words_of(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
   return text;
 }
 
 std::string part_of(const results::Unit& unit) {
-  std::string part = joined(unit.filter.places);
-  if (!unit.only.empty()) part += (part.empty() ? "only " : " only ") + joined(unit.only);
-  if (!unit.except.empty()) part += (part.empty() ? "without " : " without ") + joined(unit.except);
+  std::string part = words_of(unit.filter.places);
+  if (!unit.only.empty()) part += (part.empty() ? "only " : " only ") + words_of(unit.only);
+  if (!unit.except.empty())
+    part += (part.empty() ? "without " : " without ") + words_of(unit.except);
   return part;
 }
 

@@ -4,9 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
-#include <cstdio>
 #include <ctime>
 #include <string>
 #include <string_view>
@@ -15,7 +13,9 @@
 #include <vector>
 
 #include "base/text.h"
+#include "report/case_facts.h"
 #include "report/display_text.h"
+#include "report/spooled_file.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
@@ -26,7 +26,6 @@ using results::CaseStatus;
 using results::Failure;
 using results::TestCase;
 using results::UnitResult;
-using results::Verdict;
 
 namespace {
 
@@ -118,14 +117,10 @@ std::pair<std::string, std::string> names_of(const std::string& file, const Test
   return {class_of(file), test_case.name};
 }
 
-std::string place_attributes(const std::string& location, const std::string& file) {
-  const std::size_t colon = location.rfind(':');
-  const std::string line = colon == std::string::npos ? "" : location.substr(colon + 1);
-  const bool has_line =
-      !line.empty() && std::ranges::all_of(line, [](char c) { return c >= '0' && c <= '9'; });
-  std::string text =
-      fmt::format(" file=\"{}\"", xml_attribute(has_line ? location.substr(0, colon) : file));
-  if (has_line) text += fmt::format(" line=\"{}\"", line);
+std::string place_attributes(const TestCase& test_case, const std::string& file) {
+  const SourcePlace place = source_place(test_case, file);
+  std::string text = fmt::format(" file=\"{}\"", xml_attribute(place.file));
+  if (!place.line.empty()) text += fmt::format(" line=\"{}\"", place.line);
   return text;
 }
 
@@ -163,11 +158,10 @@ std::string element_of(std::string_view attributes, const std::string& body) {
 
 std::string case_element(const std::string& file, const TestCase& test_case) {
   const auto [class_name, name] = names_of(file, test_case);
-  return element_of(
-      fmt::format(" name=\"{}\" classname=\"{}\"{} time=\"{}\"", xml_attribute(name),
-                  xml_attribute(class_name), place_attributes(test_case.location, file),
-                  seconds(test_case.seconds)),
-      case_body(test_case));
+  return element_of(fmt::format(" name=\"{}\" classname=\"{}\"{} time=\"{}\"", xml_attribute(name),
+                                xml_attribute(class_name), place_attributes(test_case, file),
+                                seconds(test_case.seconds)),
+                    case_body(test_case));
 }
 
 void count(CaseStatus status, JunitReporter::Counts& counts) {
@@ -175,53 +169,6 @@ void count(CaseStatus status, JunitReporter::Counts& counts) {
   if (status == CaseStatus::kFailed) ++counts.failures;
   if (status == CaseStatus::kError) ++counts.errors;
   if (status == CaseStatus::kSkipped || status == CaseStatus::kPending) ++counts.skipped;
-}
-
-/// What went wrong outside of the cases; empty when nothing did. No unit that has not passed is
-/// without an error or a failed case.
-std::vector<Failure> errors_of(const UnitResult& result) {
-  if (!result.errors.empty() || result.verdict == Verdict::kPassed) return result.errors;
-  const bool is_told = std::ranges::any_of(result.cases, [](const TestCase& test_case) {
-    return test_case.status == CaseStatus::kFailed || test_case.status == CaseStatus::kError;
-  });
-  if (is_told && result.verdict == Verdict::kFailed) return {};
-  std::string message;
-  switch (result.verdict) {
-    case Verdict::kCancelled:
-      message = "cancelled: the run was ended before it had a verdict";
-      break;
-    case Verdict::kLost:
-      message = "lost: nobody could run it";
-      break;
-    default:
-      message = std::string(name_of(result.verdict));
-  }
-  return {{.stage = std::string(name_of(result.verdict)),
-           .exception_class = "",
-           .message = message,
-           .backtrace = {}}};
-}
-
-std::string outside_element(const std::string& file, const UnitResult& result,
-                            const std::vector<Failure>& errors) {
-  std::string body;
-  if (!errors.empty()) {
-    // One element a test case is what readers take: the first has the name, the text has all.
-    Failure all = errors.front();
-    for (std::size_t i = 1; i < errors.size(); ++i) {
-      all.backtrace.push_back(errors[i].message);
-      all.backtrace.insert(all.backtrace.end(), errors[i].backtrace.begin(),
-                           errors[i].backtrace.end());
-    }
-    body += failure_element("error", all);
-  }
-  body += earlier_elements(result.earlier_errors, errors.empty());
-  const std::string name =
-      result.running_case.empty() ? "(outside of the cases)" : result.running_case;
-  return element_of(
-      fmt::format(" name=\"{}\" classname=\"{}\" file=\"{}\" time=\"0.000000\"",
-                  xml_attribute(name), xml_attribute(class_of(file)), xml_attribute(file)),
-      body);
 }
 
 std::string counts_attributes(const JunitReporter::Counts& counts) {
@@ -271,10 +218,9 @@ void JunitReporter::add_suite(const results::UnitFinished& event) {
     count(test_case.status, counts);
     cases += case_element(file, test_case);
   }
-  const auto errors = errors_of(result);
-  if (!errors.empty() || !result.earlier_errors.empty()) {
-    count(errors.empty() ? CaseStatus::kPassed : CaseStatus::kError, counts);
-    cases += outside_element(file, result, errors);
+  if (const auto outside = case_outside(result)) {
+    count(outside->status, counts);
+    cases += case_element(file, *outside);
   }
   total_.add(counts);
   file_.add(
@@ -307,10 +253,7 @@ void JunitReporter::finish(const results::RunFinished& event) {
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
       "<testsuites name=\"gorgon {}\" {} time=\"{}\">\n",
       xml_attribute(job_), counts_attributes(total_), seconds(event.seconds));
-  const auto finished = file_.finish(head, "</testsuites>\n");
-  if (finished) return;
-  std::fprintf(stderr, "gorgon: %s\n", finished.error().message.c_str());
-  error_ = EIO;
+  error_ = finish_report(file_, head, "</testsuites>\n");
 }
 
 }  // namespace gorgon::report

@@ -32,31 +32,27 @@ class Reporter {
   [[nodiscard]] virtual int write_error() const { return 0; }
 };
 
-/// Hands every event to all its reporters, in the order they were added.
+/// Hands every event to all its reporters, those that write files first, else in the order they
+/// were added. So how a run has ended is told when its files are there; one that could not be
+/// written makes of a RunFinished with exit code 0 one with that of an originator's error.
 class Reporters final : public Reporter {
  public:
   void add(std::unique_ptr<Reporter> reporter) { reporters_.push_back(std::move(reporter)); }
-  void on(const results::RunEvent& event) override {
-    for (const auto& reporter : reporters_) reporter->on(event);
-  }
-  void tick() override {
-    for (const auto& reporter : reporters_) reporter->tick();
-  }
+  /// One whose write_error() is known when it has seen RunFinished.
+  void add_file(std::unique_ptr<Reporter> reporter) { files_.push_back(std::move(reporter)); }
+
+  void on(const results::RunEvent& event) override;
+  void tick() override;
   /// `at_most` for each of them.
-  [[nodiscard]] bool flush(std::chrono::milliseconds at_most) override {
-    bool is_done = true;
-    for (const auto& reporter : reporters_) is_done = reporter->flush(at_most) && is_done;
-    return is_done;
-  }
-  [[nodiscard]] int write_error() const override {
-    for (const auto& reporter : reporters_) {
-      if (const int error = reporter->write_error(); error != 0) return error;
-    }
-    return 0;
-  }
+  [[nodiscard]] bool flush(std::chrono::milliseconds at_most) override;
+  [[nodiscard]] int write_error() const override;
 
  private:
-  std::vector<std::unique_ptr<Reporter>> reporters_;
+  using List = std::vector<std::unique_ptr<Reporter>>;
+  [[nodiscard]] static int error_of(const List& reporters);
+
+  List files_;
+  List reporters_;
 };
 
 }  // namespace gorgon::report

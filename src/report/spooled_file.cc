@@ -56,9 +56,33 @@ int copy_all(int from, int to) {
   }
 }
 
+bool is_in(const std::filesystem::path& folder, const std::filesystem::path& top) {
+  const auto below = folder.lexically_relative(top);
+  return !below.empty() && *below.begin() != "..";
+}
+
+/// A file is put in the place of what has its name; root can do that to /dev/null, too.
+Result<void> may_replace(const std::filesystem::path& file) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(file, error);
+  const auto folder = std::filesystem::weakly_canonical(absolute.parent_path(), error);
+  for (const char* top : {"/dev", "/proc", "/sys"}) {
+    if (is_in(folder, top) && !is_in(folder, "/dev/shm")) {
+      return fail(ErrorKind::kUsage, "cannot write " + file.string() +
+                                         ": a report is a file of its own; name one outside of " +
+                                         top);
+    }
+  }
+  if (std::filesystem::is_other(std::filesystem::status(file, error)))
+    return fail(ErrorKind::kUsage,
+                "cannot write " + file.string() + ": it is there, and is no ordinary file");
+  return {};
+}
+
 }  // namespace
 
 Result<SpooledFile> SpooledFile::make(std::filesystem::path file) {
+  GORGON_TRY(may_replace(file));
   std::error_code error;
   if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), error);
   if (error) return fail_errno("cannot make " + file.parent_path().string(), error.value());
@@ -95,6 +119,13 @@ Result<void> SpooledFile::finish(std::string_view head, std::string_view tail) {
   if (error_ == 0) return {};
   if (whole) ::unlink(path.c_str());
   return fail_errno("cannot write " + file_.string(), error_);
+}
+
+int finish_report(SpooledFile& file, std::string_view head, std::string_view tail) {
+  const auto finished = file.finish(head, tail);
+  if (finished) return 0;
+  std::fprintf(stderr, "gorgon: %s\n", finished.error().message.c_str());
+  return EIO;
 }
 
 }  // namespace gorgon::report

@@ -15,7 +15,9 @@ namespace gorgon::report {
 /// sees the report of the run before until that; a run that dies leaves nothing.
 class SpooledFile {
  public:
-  /// Makes missing folders. kIo: no file can be made there.
+  /// Makes missing folders. kUsage: `file` is a device, pipe or the like, or in a folder of the
+  /// system's own (/dev, /proc, /sys): to take the place of that would break it. kIo: no file can
+  /// be made there.
   [[nodiscard]] static Result<SpooledFile> make(std::filesystem::path file);
 
   /// Writes to disk now and then. An error is told by finish().
@@ -34,5 +36,9 @@ class SpooledFile {
   std::string pending_;
   int error_ = 0;  ///< errno.
 };
+
+/// finish() of a reporter's file: an error is told on standard error, and given as an errno; 0: the
+/// file is there.
+[[nodiscard]] int finish_report(SpooledFile& file, std::string_view head, std::string_view tail);
 
 }  // namespace gorgon::report

@@ -52,10 +52,6 @@ bool is_told_by_a_case(const results::Failure& error, const results::UnitResult&
          });
 }
 
-bool is_unfinished(Verdict verdict) {
-  return verdict == Verdict::kCancelled || verdict == Verdict::kLost;
-}
-
 /// The units of the problems whose verdict is `wanted`, one of each file.
 template <class Predicate>
 std::vector<results::Unit> units_of(const std::vector<Problem>& problems, Predicate wanted) {
@@ -121,6 +117,10 @@ void cut_details(results::UnitResult& result) {
 }
 
 }  // namespace
+
+bool is_unfinished(Verdict verdict) {
+  return verdict == Verdict::kCancelled || verdict == Verdict::kLost;
+}
 
 void Summary::add(const results::RunEvent& event) {
   if (const auto* started = std::get_if<results::RunStarted>(&event)) {

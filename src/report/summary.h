@@ -37,6 +37,9 @@ class Counts {
 using VerdictCounts = Counts<results::Verdict, 6>;
 using CaseCounts = Counts<results::CaseStatus, 5>;
 
+/// Cancelled or lost: nothing is known of its tests.
+[[nodiscard]] bool is_unfinished(results::Verdict verdict);
+
 /// A unit that did not pass.
 struct Problem {
   results::Unit unit;

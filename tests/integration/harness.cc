@@ -118,6 +118,7 @@ Environment Cluster::environment(const fs::path& home) const {
                              {"LANG", "C.UTF-8"},
                              {"LC_ALL", std::nullopt},
                              {"NO_COLOR", std::nullopt},
+                             {"GITHUB_ACTIONS", std::nullopt},
                              {"RUBYOPT", std::nullopt},
                              {"RUBYLIB", std::nullopt},
                              {"BUNDLE_GEMFILE", std::nullopt},
