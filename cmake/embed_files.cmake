@@ -1,7 +1,8 @@
-# Run as a script: writes OUTPUT, a C++ source that holds the files of DIRECTORY matching *.rb as gorgon::runner's table.
-file(GLOB names RELATIVE ${DIRECTORY} ${DIRECTORY}/*.rb)
+# Run as a script: writes OUTPUT, a C++ source that holds the files ruby/*.rb and python/*.py below DIRECTORY as
+# gorgon::runner's table.
+file(GLOB names RELATIVE ${DIRECTORY} ${DIRECTORY}/ruby/*.rb ${DIRECTORY}/python/*.py)
 list(SORT names)
-set(text "// Made by cmake/embed_files.cmake from ruby/.\n#include \"runner/embedded_files.h\"\n\n#include <array>\n\nnamespace gorgon::runner {\n\nnamespace {\n")
+set(text "// Made by cmake/embed_files.cmake from ruby/ and python/.\n#include \"runner/embedded_files.h\"\n\n#include <array>\n\nnamespace gorgon::runner {\n\nnamespace {\n")
 set(rows "")
 set(count 0)
 foreach(name ${names})

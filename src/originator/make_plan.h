@@ -48,6 +48,11 @@ struct Plan {
 /// kUsage.
 [[nodiscard]] Result<Plan> make_plan(const StartOptions& options);
 
+/// How the runners of these units are started: those of pytest, when no runner is configured and
+/// all of their files are Python.
+[[nodiscard]] config::RunnerSettings runner_settings(const config::ProjectConfig& config,
+                                                     const std::vector<results::Unit>& units);
+
 /// The worker slots of a run on the embedded broker.
 [[nodiscard]] std::size_t local_slots(const StartOptions& options);
 
