@@ -117,6 +117,7 @@ class UnitReport:
         self.errors = []
         self.has_failed = False
         self.open = {}  # By pytest's id.
+        self.undecided = {}  # Those that have ended without a verdict, to be run again.
         self.starts = {}  # How often one has started; ids that two cases share occur.
         self.waiting = []  # Ids of the cases that are to run.
 
@@ -183,6 +184,9 @@ class UnitReport:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid, location):
+        if nodeid in self.undecided:
+            self.open[nodeid] = self.undecided.pop(nodeid)
+            return
         file, line = location[0], location[1]
         case = Case(numbered(nodeid, self.starts), name_of(nodeid), file if line is None else f"{file}:{line + 1}",
                     self.output_bytes())
@@ -208,6 +212,9 @@ class UnitReport:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid):
         case = self.open.pop(nodeid)
+        if not case.reports:
+            self.undecided[nodeid] = case
+            return
         self.write_output(case)
         failures = [report for report in case.reports if report.failed]
         first = failures[0] if failures else None
@@ -220,11 +227,10 @@ class UnitReport:
     def write_output(self, case):
         """What pytest has captured goes where it would have gone: the worker takes it from there."""
         sys.stdout.flush()
-        if case.reports:
-            for _, content in case.reports[-1].sections:
-                if content:
-                    line_end = "" if content.endswith("\n") else "\n"
-                    self.channel.write_all(self.output, text(content + line_end).encode())
+        for _, content in case.reports[-1].sections:
+            if content:
+                line_end = "" if content.endswith("\n") else "\n"
+                self.channel.write_all(self.output, text(content + line_end).encode())
 
     def output_bytes(self):
         return self.channel.size(self.output).st_size
@@ -275,7 +281,7 @@ class UnitReport:
         code = outcome.get_result()
         if self.waiting:
             self.errors.append(plain_error("outside", "", (
-                f"pytest ended with exit code {int(code)} before these cases ran: {', '.join(self.waiting)}")))
+                f"pytest ended with exit code {int(code)} without a verdict on {', '.join(self.waiting)}")))
         elif code not in GOOD_EXIT_CODES and not self.has_failed:
             self.errors.append(plain_error("suite", "", (
                 f"pytest ended with exit code {int(code)}, though no case has failed")))

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/signature.h"
 #include "config/project_config.h"
+#include "config/runner_settings.h"
 #include "plan/partition.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"

@@ -1,5 +1,7 @@
 #include "plan/pytest_files.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -10,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -137,7 +140,7 @@ std::vector<std::string> pytest_globs(const fs::path& project) {
     if (!find_files(project, path).empty()) {
       globs.push_back(path);
     } else if (is_glob(path) || fs::is_directory(project / path, ignored)) {
-      for (const std::string& name : names) globs.push_back(path + "/**/" + name);
+      for (const std::string& name : names) globs.push_back(fmt::format("{}/**/{}", path, name));
     }
   }
   if (globs.empty()) {
@@ -146,10 +149,10 @@ std::vector<std::string> pytest_globs(const fs::path& project) {
   }
   // Folders with a leading dot are left out by the globs themselves. "site-packages" stands for
   // virtual environments, which pytest recognises by their contents.
-  for (const std::string& folder :
+  for (std::string& folder :
        configured(section, "norecursedirs",
                   {"*.egg", "_darcs", "build", "CVS", "dist", "node_modules", "venv"})) {
-    globs.push_back("!**/" + folder);
+    globs.push_back(folder.insert(0, "!**/"));
   }
   globs.emplace_back("!**/site-packages");
   return globs;

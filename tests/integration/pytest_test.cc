@@ -38,6 +38,7 @@ class PytestTest : public LocalTest {
   }
   static std::vector<CaseRow> rows(const FinishedRun& run) {
     std::vector<CaseRow> rows;
+    rows.reserve(run.report.cases.size());
     for (const ReportedCase& one : run.report.cases) rows.push_back({one.id, one.status});
     return rows;
   }
