@@ -13,7 +13,7 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
     set(output ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
     add_custom_command(
       OUTPUT ${output}
-      COMMAND ${CMAKE_COMMAND} -DHEADER=${ARG_HEADER} "-DFILES=${files}" -DOUTPUT=${output}
+      COMMAND ${CMAKE_COMMAND} -DHEADER=${ARG_HEADER} -DDIRECTORY=${ARG_DIRECTORY} "-DFILES=${files}" -DOUTPUT=${output}
               -P ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
       DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
       VERBATIM)
@@ -29,7 +29,7 @@ string(APPEND text "#include \"base/embedded_file.h\"\n\nnamespace gorgon::${fol
 set(rows "")
 set(count 0)
 foreach(file ${FILES})
-  cmake_path(GET file FILENAME name)
+  file(RELATIVE_PATH name ${DIRECTORY} ${file})
   file(READ ${file} hex HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
   string(APPEND text "constexpr char kFile${count}[] = {${bytes}};\n")

@@ -8,9 +8,9 @@ build_packages=(
   libsodium-dev libsqlite3-dev libgtest-dev libgmock-dev
 )
 run_packages=(rsync openssh-client ruby)
-framework_packages=(ruby-rspec ruby-minitest ruby-test-unit)
+framework_packages=(ruby-rspec ruby-minitest ruby-test-unit python3-pytest)
 test_packages=(
-  rabbitmq-server openssh-server openssl git bundler python3
+  rabbitmq-server openssh-server openssl git bundler python3 python3-networkx python3-toolz
   puppet-module-puppetlabs-haproxy ruby-rspec-puppet ruby-rspec-puppet-facts ruby-puppetlabs-spec-helper
   ruby-parallel-tests iproute2 iptables tmux procps faketime libxml2-utils chromium perl
 )

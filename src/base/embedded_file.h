@@ -6,7 +6,7 @@
 namespace gorgon {
 
 struct EmbeddedFile {
-  std::string_view name;  ///< Without folders.
+  std::string_view name;  ///< Below the folder that was embedded.
   std::string_view bytes;
 };
 

@@ -8,11 +8,13 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
 #include "base/result.h"
 #include "plan/glob.h"
+#include "plan/pytest_files.h"
 
 namespace gorgon::cli {
 
@@ -22,11 +24,14 @@ namespace {
 struct Findings {
   bool has_specs = false;
   bool has_tests = false;
-  std::vector<std::string> test_globs;  ///< For the folder test/; empty without it.
+  std::vector<std::string> test_globs;    ///< For the folder test/; empty without it.
+  std::vector<std::string> pytest_globs;  ///< Of a project without Ruby's test files; else empty.
 
+  [[nodiscard]] bool is_pytest() const { return !pytest_globs.empty(); }
   [[nodiscard]] std::string files() const {
-    std::vector<std::string> globs = test_globs;
-    if (has_specs || globs.empty()) globs.insert(globs.begin(), "spec/**/*_spec.rb");
+    std::vector<std::string> globs = is_pytest() ? pytest_globs : test_globs;
+    if (globs.empty() || (has_specs && !is_pytest()))
+      globs.insert(globs.begin(), "spec/**/*_spec.rb");
     return fmt::format(R"("{}")", fmt::join(globs, R"(", ")"));
   }
   [[nodiscard]] std::string_view callbacks_folder() const {
@@ -53,6 +58,10 @@ Findings look_at(const fs::path& project) {
                  .has_tests = fs::is_directory(project / "test", ignored),
                  .test_globs = {}};
   if (found.has_tests) found.test_globs = test_globs(project);
+  const bool has_ruby = !plan::find_files(project, "spec/**/*_spec.rb").empty() ||
+                        !plan::find_files(project, "test/**/*.rb").empty();
+  if (!has_ruby && plan::is_python_project(project))
+    found.pytest_globs = plan::pytest_globs(project);
   return found;
 }
 
@@ -67,10 +76,14 @@ constexpr std::string_view kProjectHead =
 
   // The test files. "!glob" takes away.
   "files": [@FILES@],
-
+@RUNNER@
   // Recorded seconds per file, so that the longest start first, and the files to look at next.
   "runtime_file": "tmp/gorgon-runtimes.json",
   "failed_files": "tmp/gorgon-failed-files.json",
+)";
+
+constexpr std::string_view kPytestRunner = R"(
+  "runner": "pytest",
 )";
 
 constexpr std::string_view kSimpleJob = R"(
@@ -82,7 +95,7 @@ constexpr std::string_view kSimpleJob = R"(
     },
 
     // Commands at the turning points of a job; see also "callbacks_class_file".
-    // "callbacks": {"after_sync": "bundle install --quiet"},
+    // "callbacks": {"after_sync": "@INSTALL@"},
 
     // "env": {"CI": "true"},
   },
@@ -197,7 +210,11 @@ Result<InitReport> write_initial_files(const fs::path& project, InitKind kind) {
       fs::path(found.callbacks_folder()) / "gorgon_callbacks/gorgon_callbacks.rb";
   const bool is_rails = kind == InitKind::kRails;
   std::string configuration = replaced(std::string(kProjectHead), "@FILES@", found.files());
+  configuration =
+      replaced(std::move(configuration), "@RUNNER@", found.is_pytest() ? kPytestRunner : "");
   configuration += is_rails ? kRailsJob : kSimpleJob;
+  configuration = replaced(std::move(configuration), "@INSTALL@",
+                           found.is_pytest() ? "uv sync --quiet" : "bundle install --quiet");
 
   InitReport report;
   // The callbacks come first: gorgon.json names them and would not load without.

@@ -21,6 +21,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 
 class InitTest : public ::testing::Test {
  protected:
@@ -71,6 +72,21 @@ TEST_F(InitTest, FoldersOfTheProjectDecideOnTheGlobs) {
   make_folder("test");
   init(InitKind::kSimple);
   EXPECT_THAT(load().files, ElementsAre("spec/**/*_spec.rb", "test/**/*_test.rb"));
+}
+
+TEST_F(InitTest, AProjectOfPythonRunsPytest) {
+  ASSERT_TRUE(write_file(project_.path() / "pytest.ini", "[pytest]\ntestpaths = unit\n"));
+  make_folder("unit");
+  init(InitKind::kSimple);
+  const config::ProjectConfig config = load();
+  EXPECT_EQ(config.runner, "pytest");
+  EXPECT_THAT(config.files, IsSupersetOf({"unit/**/test_*.py", "unit/**/*_test.py"}));
+
+  fs::remove(project_.path() / "gorgon.json");
+  make_folder("test");
+  ASSERT_TRUE(write_file(project_.path() / "test/a_test.rb", ""));
+  init(InitKind::kSimple);
+  EXPECT_EQ(load().runner, "") << "Ruby goes first, as it does without a configuration";
 }
 
 TEST_F(InitTest, RailsFilesNameTheirCallbacks) {

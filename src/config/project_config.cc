@@ -158,8 +158,8 @@ const Table<Job>& job_keys() {
       {{"callbacks"}, "The project's hooks.", object(&Job::callbacks, callback_keys())},
       {{"env"}, "Environment variables of the tests.", environment()},
       {{"preload"},
-       "Ruby files or libraries that each machine requires once per job, before it forks its "
-       "runners.",
+       "Ruby files or libraries, with pytest Python modules, that each machine loads once per job, "
+       "before it forks its runners.",
        texts(&Job::preload)},
   };
   return table;
@@ -242,10 +242,10 @@ const Table<Reports>& report_keys() {
 }
 
 Setter<ProjectConfig> runner() {
-  return {R"("rspec", "minitest" or "test_unit")",
+  return {R"("rspec", "minitest", "test_unit" or "pytest")",
           [](ProjectConfig& out, const Value& value, const Place& place) {
-            static constexpr std::array<std::string_view, 3> kWords = {"rspec", "minitest",
-                                                                       "test_unit"};
+            static constexpr std::array<std::string_view, 4> kWords = {"rspec", "minitest",
+                                                                       "test_unit", "pytest"};
             const auto read = read_word(value, place, kWords);
             if (read) out.runner = kWords[*read];
           }};
@@ -264,17 +264,25 @@ const Table<ProjectConfig>& project_keys() {
        object(&Config::file_server, file_server_keys())},
       {{"files"},
        "The test files: globs, relative to the project; \"!glob\" takes away. Default: "
-       "`spec/**/*_spec.rb`, `test/**/*_test.rb`.",
+       "`spec/**/*_spec.rb`, `test/**/*_test.rb`; when there are none, what pytest would find.",
        texts(&Config::files)},
-      {{"runner"}, "The test framework. Default: found out for each file.", runner()},
+      {{"runner"},
+       "The test framework. Default: \"pytest\" when all files are `.py`, else one of Ruby's, "
+       "found "
+       "out for each file.",
+       runner()},
       {{"runner_arguments"},
        "Further arguments of the framework's command line.",
        texts(&Config::runner_arguments)},
       {{"runner_command"},
        "A runner host for another language, with its arguments: a program that speaks "
        "[the runner protocol](runner_protocol.md). A name with a `/` is relative to the project. "
-       "Default: Gorgon's own host, for Ruby.",
+       "Default: Gorgon's own hosts, for Ruby and pytest.",
        texts(&Config::runner_command)},
+      {{"runner_python"},
+       "pytest: the command that starts Python, `[\"uv\", \"run\", \"python\"]`. Default: "
+       "`.venv/bin/python` when the project has it, else `python3`.",
+       texts(&Config::runner_python)},
       {{"failed_files"},
        "Written after each run: JSON array of the files that failed or were not finished.",
        project_path(&Config::failed_files)},

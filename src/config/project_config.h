@@ -109,9 +109,10 @@ struct ProjectConfig {
   FileServer file_server;
   std::vector<std::string>
       files;           ///< Globs; "!glob" takes away. Empty: the defaults of plan/test_files.
-  std::string runner;  ///< "rspec", "minitest", "test_unit"; empty: found out per file.
+  std::string runner;  ///< "rspec", "minitest", "test_unit", "pytest"; empty: found out.
   std::vector<std::string> runner_arguments;
-  std::vector<std::string> runner_command;  ///< A runner host of the project's own; empty: Ruby's.
+  std::vector<std::string> runner_command;  ///< A runner host of the project's own; empty: ours.
+  std::vector<std::string> runner_python;   ///< Starts Python for pytest; empty: found out.
   // Relative paths are relative to the project's folder, the one that gorgon.json stands in.
   std::filesystem::path failed_files;         ///< Empty: not written.
   std::filesystem::path runtime_file;         ///< Empty: .gorgon/runtimes.json

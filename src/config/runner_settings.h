@@ -11,10 +11,14 @@
 namespace gorgon::config {
 
 struct RunnerSettings {
-  std::string framework;  ///< "rspec", "minitest", "test_unit"; empty: found out per file.
+  std::string framework;  ///< "rspec", "minitest", "test_unit": empty: found out of them per file;
+                          ///< "pytest".
   std::vector<std::string> arguments;  ///< For the framework.
-  std::vector<std::string> command;    ///< Starts the runner host, in the workspace; empty: Ruby's.
-  std::vector<std::string> preload;    ///< Files or libraries that the runner host requires once.
+  std::vector<std::string> command;  ///< Starts the runner host, in the workspace; empty: our own.
+  std::vector<std::string> python;   ///< Starts Python, in the workspace; empty: found out.
+  std::vector<std::string>
+      folders;  ///< Of the project, with the test files; pytest alone gets them.
+  std::vector<std::string> preload;  ///< Files or libraries that the runner host requires once.
   Callbacks callbacks;
   std::map<std::string, std::string> env;
   friend bool operator==(const RunnerSettings&, const RunnerSettings&) = default;

@@ -21,6 +21,7 @@
 #include "originator/journal.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
+#include "originator/make_plan.h"
 #include "originator/originator.h"
 #include "originator/shipment.h"
 #include "protocol/envelope.h"
@@ -86,12 +87,7 @@ protocol::JobDefinition Originator::definition() const {
       .slot_queue = options_.slots && !local_ ? protocol::slot_queue(job_, epoch_) : "",
       .source = shipment_->location(),
       .tree_digest = shipment_->tree_digest(),
-      .runner = {.framework = config.runner,
-                 .arguments = config.runner_arguments,
-                 .command = config.runner_command,
-                 .preload = config.job.preload,
-                 .callbacks = config.job.callbacks,
-                 .env = config.job.env},
+      .runner = runner_settings(config, state_.units()),
       .unit_timeout = config.timeouts.unit,
       .case_timeout = config.timeouts.test_case,
       .slow_after = config.timeouts.slow,

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@
 
 #include "base/result.h"
 #include "config/own_folder.h"
+#include "config/project_config.h"
+#include "config/runner_settings.h"
 #include "plan/failed_files.h"
 #include "plan/partition.h"
 #include "plan/runtimes.h"
@@ -36,15 +39,66 @@ std::filesystem::path runtime_file(const StartOptions& options) {
                                 : configured);
 }
 
+plan::Language language_of(const config::ProjectConfig& config) {
+  if (config.runner == "pytest") return plan::Language::kPython;
+  const bool is_unknown = config.runner.empty() && config.runner_command.empty();
+  return is_unknown ? plan::Language::kUnknown : plan::Language::kRuby;
+}
+
+/// One host runs all files of a job, so they are of one language.
+Result<void> check_languages(const std::vector<plan::TestFile>& files,
+                             const StartOptions& options) {
+  if (language_of(options.config) != plan::Language::kUnknown) return {};
+  const auto is_python = [](const plan::TestFile& file) { return plan::is_python(file.path); };
+  const auto python = std::ranges::find_if(files, is_python);
+  const auto other = std::ranges::find_if_not(files, is_python);
+  if (python == files.end() || other == files.end()) return {};
+  return fail(ErrorKind::kUsage,
+              fmt::format("{} and {} are of different languages: run them one after the other, or "
+                          "with \"files\" and \"runner\" in {}",
+                          python->path, other->path, options.config_name));
+}
+
+/// The top folders of the files; "." for files that are in none.
+std::vector<std::string> top_folders(const std::vector<results::Unit>& units) {
+  std::set<std::string> folders;
+  for (const results::Unit& unit : units) {
+    const auto slash = unit.file.find('/');
+    folders.insert(slash == std::string::npos ? "." : unit.file.substr(0, slash));
+  }
+  return {folders.begin(), folders.end()};
+}
+
 }  // namespace
+
+config::RunnerSettings runner_settings(const config::ProjectConfig& config,
+                                       const std::vector<results::Unit>& units) {
+  config::RunnerSettings settings = {.framework = config.runner,
+                                     .arguments = config.runner_arguments,
+                                     .command = config.runner_command,
+                                     .python = config.runner_python,
+                                     .folders = {},
+                                     .preload = config.job.preload,
+                                     .callbacks = config.job.callbacks,
+                                     .env = config.job.env};
+  if (language_of(config) == plan::Language::kUnknown &&
+      std::ranges::all_of(units,
+                          [](const results::Unit& unit) { return plan::is_python(unit.file); })) {
+    settings.framework = "pytest";
+  }
+  if (settings.framework == "pytest") settings.folders = top_folders(units);
+  return settings;
+}
 
 Result<Plan> make_plan(const StartOptions& options) {
   const plan::Selection selection{.project = options.project,
                                   .config_name = options.config_name,
+                                  .language = language_of(options.config),
                                   .globs = options.config.files,
                                   .arguments = options.selection,
                                   .working_directory = std::filesystem::current_path()};
   GORGON_TRY_ASSIGN(auto files, plan::select_test_files(selection));
+  GORGON_TRY(check_languages(files, options));
   Plan plan;
   plan.selected_files = files.size();
   if (options.partition) files = plan::take_partition(std::move(files), *options.partition);

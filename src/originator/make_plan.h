@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/signature.h"
 #include "config/project_config.h"
+#include "config/runner_settings.h"
 #include "plan/partition.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"
@@ -50,6 +51,11 @@ struct Plan {
 /// Without units when none of the selected files is in the partition. kNotFound: nothing matches.
 /// kUsage.
 [[nodiscard]] Result<Plan> make_plan(const StartOptions& options);
+
+/// How the runners of these units are started: those of pytest, when no runner is configured and
+/// all of their files are Python.
+[[nodiscard]] config::RunnerSettings runner_settings(const config::ProjectConfig& config,
+                                                     const std::vector<results::Unit>& units);
 
 /// The worker slots of a run on the embedded broker.
 [[nodiscard]] std::size_t local_slots(const StartOptions& options);

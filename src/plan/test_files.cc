@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "plan/glob.h"
+#include "plan/pytest_files.h"
 
 namespace gorgon::plan {
 
@@ -87,21 +88,50 @@ class Collection {
   std::vector<std::string> paths_;
 };
 
-/// What the configured globs, or without any the defaults, match.
-Result<std::vector<std::string>> find_configured(const Selection& selection) {
+/// What `globs` match in the project of `selection`.
+Result<std::vector<std::string>> find_matching(const std::vector<std::string>& globs,
+                                               const Selection& selection) {
   const fs::path& project = selection.project;
-  auto parsed = parse_patterns(selection.globs, project, project);
-  if (!parsed) {
-    return fail(parsed.error().kind,
-                fmt::format("{}: files: {}", selection.config_name, parsed.error().message));
+  auto patterns = parse_patterns(globs, project, project);
+  if (!patterns) {
+    return fail(patterns.error().kind,
+                fmt::format("{}: files: {}", selection.config_name, patterns.error().message));
   }
-  Patterns patterns = *std::move(parsed);
-  if (patterns.wanted.empty()) patterns.wanted = default_globs();
   Collection collection;
-  for (const std::string& pattern : patterns.wanted) {
-    collection.add(find_files(project, pattern), patterns);
+  for (const std::string& pattern : patterns->wanted) {
+    collection.add(find_files(project, pattern), *patterns);
   }
   return collection.paths();
+}
+
+/// What the defaults match, without what the configured globs take away.
+Result<std::vector<std::string>> find_by_default(const Selection& selection) {
+  const auto find = [&](std::vector<std::string> globs) {
+    std::ranges::copy(selection.globs, std::back_inserter(globs));
+    return find_matching(globs, selection);
+  };
+  if (selection.language != Language::kPython) {
+    auto found = find(default_globs());
+    const bool is_final = selection.language == Language::kRuby || !found || !found->empty() ||
+                          !is_python_project(selection.project);
+    if (is_final) return found;
+  }
+  return find(pytest_globs(selection.project));
+}
+
+/// What the configured globs, or without any the defaults, match.
+Result<std::vector<std::string>> find_configured(const Selection& selection) {
+  const bool only_take_away = std::ranges::all_of(
+      selection.globs, [](const std::string& glob) { return glob.starts_with('!'); });
+  return only_take_away ? find_by_default(selection) : find_matching(selection.globs, selection);
+}
+
+/// The names by which test files are known anywhere.
+std::vector<std::string_view> usual_names(Language language) {
+  std::vector<std::string_view> names;
+  if (language != Language::kPython) names = {"*_spec.rb", "*_test.rb"};
+  if (language != Language::kRuby) names.insert(names.end(), {"test_*.py", "*_test.py"});
+  return names;
 }
 
 std::vector<std::string> below(const std::vector<std::string>& paths, const std::string& folder) {
@@ -117,7 +147,7 @@ Result<std::vector<std::string>> find_below(const std::string& folder, const Sel
   GORGON_TRY_ASSIGN(const auto configured, find_configured(selection));
   std::vector<std::string> files = below(configured, folder);
   if (!files.empty()) return files;
-  for (const std::string_view name : {"*_spec.rb", "*_test.rb"}) {
+  for (const std::string_view name : usual_names(selection.language)) {
     for (const std::string& path :
          find_files(selection.project / folder, fmt::format("**/{}", name))) {
       files.push_back(folder == "." ? path : fmt::format("{}/{}", folder, path));
@@ -173,15 +203,25 @@ PlacedFile split_ids(std::string_view argument) {
   return file;
 }
 
+/// "test_a.py::TestA::test_b[1]": pytest's id of a class or case behind the name.
+PlacedFile split_node_id(const std::string& argument) {
+  const auto colons = argument.find("::");
+  if (colons == std::string::npos || !is_python(argument.substr(0, colons))) return {};
+  return {.path = argument.substr(0, colons), .places = {argument.substr(colons)}};
+}
+
 /// The file and the places in it that `argument` means; nullopt: it means something else. A name on
 /// disk goes before what it could mean.
 Result<std::optional<PlacedFile>> find_places(const std::string& argument,
                                               const fs::path& working_directory) {
   std::error_code ignored;
   if (fs::exists(working_directory / argument, ignored)) return std::nullopt;
-  PlacedFile file = split_lines(argument, [&](std::string_view name) {
-    return fs::is_regular_file(working_directory / name, ignored);
-  });
+  PlacedFile file = split_node_id(argument);
+  if (file.places.empty()) {
+    file = split_lines(argument, [&](std::string_view name) {
+      return fs::is_regular_file(working_directory / name, ignored);
+    });
+  }
   if (file.places.empty()) file = split_ids(argument);
   if (file.places.empty() || file.path.empty()) return std::nullopt;
   const fs::file_status status = fs::status(working_directory / file.path, ignored);
@@ -275,7 +315,9 @@ Result<std::vector<std::string>> find_arguments(const Selection& selection) {
 }
 
 std::string nothing_matches(const Selection& selection) {
-  const auto& globs = selection.globs.empty() ? default_globs() : selection.globs;
+  const auto defaults =
+      selection.language == Language::kPython ? pytest_globs(selection.project) : default_globs();
+  const auto& globs = selection.globs.empty() ? defaults : selection.globs;
   return fmt::format("no test file matches {} in {}: name the project's with \"files\" in {}",
                      fmt::join(globs, ", "), selection.project.string(), selection.config_name);
 }
@@ -286,6 +328,8 @@ const std::vector<std::string>& default_globs() {
   static const std::vector<std::string> globs = {"spec/**/*_spec.rb", "test/**/*_test.rb"};
   return globs;
 }
+
+bool is_python(std::string_view file) { return file.ends_with(".py"); }
 
 Result<std::vector<TestFile>> select_test_files(Selection selection) {
   GORGON_TRY_ASSIGN(const Places places, take_places(selection));

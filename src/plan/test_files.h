@@ -19,27 +19,36 @@ struct TestFile {
   friend bool operator==(const TestFile&, const TestFile&) = default;
 };
 
+/// What the test files are written in, as far as the project says.
+enum class Language { kUnknown, kRuby, kPython };
+
 struct Selection {
-  std::filesystem::path project;       ///< Absolute.
-  std::string config_name;             ///< What messages call the file that `globs` stand in.
+  std::filesystem::path project;           ///< Absolute.
+  std::string config_name;                 ///< What messages call the file that `globs` stand in.
+  Language language = Language::kUnknown;  ///< Which defaults count.
   std::vector<std::string> globs;      ///< "files" of gorgon.json; "!glob" takes away. Empty, or
                                        ///< only taking away: the defaults.
   std::vector<std::string> arguments;  ///< Of the command line; empty: all that the globs match.
   std::filesystem::path working_directory;  ///< Absolute: what `arguments` start from.
 };
 
-/// "spec/**/*_spec.rb" and "test/**/*_test.rb".
+/// Those of Ruby: "spec/**/*_spec.rb" and "test/**/*_test.rb". Of Python: pytest_globs().
 [[nodiscard]] const std::vector<std::string>& default_globs();
 
-/// The test files, each once, in the order of the globs (or arguments) and bytewise within each.
-/// Of the arguments, a file is taken even if no glob matches it; a folder stands for the files
-/// below it that the globs match, or, when there are none, that are named *_spec.rb or *_test.rb;
-/// anything else is a file with places in it ("a_spec.rb:12:40", "a_spec.rb[1:2,1:3]") when there
-/// is that file, else a glob, and "!glob" takes away. As with RSpec, a file of which an argument
-/// names places runs these alone, whatever else it is part of.
-/// kNotFound: nothing matches, or an argument matches nothing; the message names it. kUsage: an
-/// empty argument, a path outside of the project, a place in a folder, a line 0, a pattern with too
-/// many braces, a file name that is not UTF-8.
+/// Whether `file` is one of Python, by its name.
+[[nodiscard]] bool is_python(std::string_view file);
+
+/// The test files. With no language, the defaults are those of Ruby, or, when these match nothing
+/// in a project of Python, those of Python. Each file once, in the order of the globs (or
+/// arguments) and bytewise within each. Of the arguments, a file is taken even if no glob matches
+/// it; a folder stands for the files below it that the globs match, or, when there are none, that
+/// are named *_spec.rb or *_test.rb (of Python: test_*.py or *_test.py); anything else is a file
+/// with places in it ("a_spec.rb:12:40", "a_spec.rb[1:2,1:3]", "test_a.py::TestA::test_b") when
+/// there is that file, else a glob, and "!glob" takes away. As with RSpec, a file of which an
+/// argument names places runs these alone, whatever else it is part of. kNotFound: nothing matches,
+/// or an argument matches nothing; the message names it. kUsage: an empty argument, a path outside
+/// of the project, a place in a folder, a line 0, a pattern with too many braces, a file name that
+/// is not UTF-8.
 [[nodiscard]] Result<std::vector<TestFile>> select_test_files(Selection selection);
 
 }  // namespace gorgon::plan

@@ -130,6 +130,8 @@ Json write(const config::RunnerSettings& runner) {
   return {{"framework", runner.framework},
           {"arguments", runner.arguments},
           {"command", runner.command},
+          {"python", runner.python},
+          {"folders", runner.folders},
           {"preload", runner.preload},
           {"callbacks_class_file", runner.callbacks.class_file},
           {"callback_commands", commands},
@@ -144,6 +146,8 @@ config::RunnerSettings read_runner(ObjectReader& in) {
   runner.framework = in.text_or("framework", "");
   runner.arguments = in.texts("arguments");
   runner.command = in.texts("command");
+  runner.python = in.texts("python");
+  runner.folders = in.texts("folders");
   runner.preload = in.texts("preload");
   runner.callbacks.class_file = in.text_or("callbacks_class_file", "");
   in.members("callback_commands",

@@ -62,6 +62,8 @@ TEST(CodecTest, AJobSurvivesTheWire) {
                  .user = "job",
                  .password = "p"};
   sent.runner.command = {"./host.py", "-v"};
+  sent.runner.python = {"uv", "run", "python"};
+  sent.runner.folders = {"tests"};
   sent.runner.callbacks.commands[config::Callback::kBeforeStart] = "createdb";
   sent.runner.env = {{"RAILS_ENV", "test"}};
   sent.unit_timeout = std::chrono::duration<double>(12.5);

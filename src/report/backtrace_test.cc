@@ -35,6 +35,16 @@ TEST(CutToProjectTest, AProjectInAFolderCalledGemsOrBinIsStillAProject) {
   EXPECT_THAT(cut.lines, ElementsAre("bin/tool:2", "spec/a_spec.rb:1"));
 }
 
+TEST(CutToProjectTest, PythonsLibraryAndVirtualEnvironmentsAreForeign) {
+  const CutBacktrace cut = cut_to_project(
+      {"/p/tests/test_a.py:3:in test_a", "/p/.venv/lib/python3.11/site-packages/django/test.py:1",
+       "/usr/lib/python3.11/unittest/case.py:1", "<frozen importlib._bootstrap>:7",
+       "/usr/lib/python3/dist-packages/attr/_make.py:1"},
+      "tests/test_a.py", "/p");
+  EXPECT_THAT(cut.lines, ElementsAre("tests/test_a.py:3:in test_a"));
+  EXPECT_EQ(cut.left_out, 4U);
+}
+
 TEST(CutToProjectTest, KeepsTheFirstFramesWhenNoneIsOfTheProject) {
   const CutBacktrace cut = cut_to_project(
       {"/g/gems/a/a.rb:1", "/g/gems/a/b.rb:1", "/g/gems/a/c.rb:1", "/g/gems/a/d.rb:1"},

@@ -62,15 +62,17 @@ std::vector<std::string> words_for(const std::string& file,
                                    const std::vector<std::string>& places) {
   std::string lines;
   std::string ids;
+  std::vector<std::string> words;
   for (const std::string& place : places) {
-    if (place.starts_with('[') && place.ends_with(']')) {
+    if (place.starts_with("::")) {
+      words.push_back(file + place);
+    } else if (place.starts_with('[') && place.ends_with(']')) {
       ids += (ids.empty() ? "" : ",") + place.substr(1, place.size() - 2);
     } else {
       lines += place;
     }
   }
-  std::vector<std::string> words;
-  if (!lines.empty() || ids.empty()) words.push_back(file + lines);
+  if (!lines.empty() || (ids.empty() && words.empty())) words.push_back(file + lines);
   if (!ids.empty()) words.push_back(file + "[" + ids + "]");
   return words;
 }

@@ -37,7 +37,8 @@ struct Failure {
 };
 
 struct TestCase {
-  std::string id;    ///< Unique in its file and stable: RSpec's example id, else Class#test_name.
+  std::string id;    ///< Unique in its file and stable: RSpec's example id, pytest's node id, else
+                     ///< Class#test_name.
   std::string name;  ///< RSpec: full description; else Class#test_name.
   std::string location;  ///< path:line
   CaseStatus status = CaseStatus::kPassed;
@@ -54,14 +55,15 @@ struct TestCase {
 
 /// Which cases of its file a user wants, in the words of the file's framework. docs/selecting.md.
 struct CaseFilter {
-  std::vector<std::string> places;  ///< ":12" a line, "[1:2]" an RSpec id: any of them.
+  std::vector<std::string> places;  ///< ":12" a line, "[1:2]" an RSpec id, "::TestA::test_b"
+                                    ///< a node id of pytest: any of them.
   std::vector<std::string> names;   ///< Parts of a case's name: any of them.
   std::vector<std::string> tags;    ///< As RSpec has them: "slow", "~slow", "db:mysql".
   [[nodiscard]] bool is_empty() const { return places.empty() && names.empty() && tags.empty(); }
   friend bool operator==(const CaseFilter&, const CaseFilter&) = default;
 };
 /// The words of a command line that mean `file` with these places: "a_spec.rb:12:40",
-/// "a_spec.rb[1:2,1:3]"; the file alone without any.
+/// "a_spec.rb[1:2,1:3]", "test_a.py::test_b"; the file alone without any.
 [[nodiscard]] std::vector<std::string> words_for(const std::string& file,
                                                  const std::vector<std::string>& places);
 

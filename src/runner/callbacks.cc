@@ -82,7 +82,7 @@ Task<Result<std::optional<std::string>>> run_ruby_method(const std::string& clas
   GORGON_CO_TRY(unpack_embedded_files(scratch.path()));
   GORGON_CO_TRY_ASSIGN(Pipe result, make_pipe());
   RunOptions run = run_options(options);
-  run.spawn.argv = ruby_command(options.directory, scratch.path() / "callback_main.rb");
+  run.spawn.argv = ruby_command(options.directory, scratch.path() / "ruby/callback_main.rb");
   run.spawn.argv.emplace_back(name_of(callback));
   run.spawn.argv.push_back(class_file);
   run.spawn.environment.emplace_back("GORGON_CALLBACK_FD", std::to_string(kResultFd));

@@ -1,4 +1,4 @@
-// The Ruby files of ruby/, as they were when this binary was built.
+// The runner hosts of ruby/ and python/, as they were when this binary was built.
 #pragma once
 
 #include <filesystem>
@@ -11,7 +11,8 @@ namespace gorgon::runner {
 
 [[nodiscard]] std::span<const EmbeddedFile> embedded_files();
 
-/// Writes them all into `directory`, which must exist and be private to the user. kIo.
+/// Writes them all into `directory`, which must exist and be private to the user, in folders as
+/// their names say. kIo.
 [[nodiscard]] Result<void> unpack_embedded_files(const std::filesystem::path& directory);
 
 }  // namespace gorgon::runner

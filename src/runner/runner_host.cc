@@ -37,14 +37,24 @@ constexpr std::size_t kOutputTailBytes = 8 * 1024;
 
 fs::path output_file(const fs::path& scratch) { return scratch / "host.out"; }
 
+/// The Python of the project: as configured, else that of a virtual environment in its usual place.
+std::vector<std::string> python_command(const HostOptions& options) {
+  std::vector<std::string> argv = options.settings.python;
+  const fs::path virtual_environment = options.workspace / ".venv/bin/python";
+  std::error_code error;
+  if (argv.empty())
+    argv.push_back(fs::exists(virtual_environment, error) ? virtual_environment.string()
+                                                          : "python3");
+  argv.push_back((options.scratch / "python/gorgon_main.py").string());
+  return argv;
+}
+
 /// How the host of these options is started; puts Gorgon's own where it can be.
 Result<std::vector<std::string>> host_command(const HostOptions& options) {
   if (!options.settings.command.empty()) return options.settings.command;
-  const fs::path ruby_files = options.scratch / "ruby";
-  std::error_code error;
-  fs::create_directories(ruby_files, error);
-  GORGON_TRY(unpack_embedded_files(ruby_files));
-  return ruby_command(options.workspace, ruby_files / "host.rb");
+  GORGON_TRY(unpack_embedded_files(options.scratch));
+  if (options.settings.framework == "pytest") return python_command(options);
+  return ruby_command(options.workspace, options.scratch / "ruby/host.rb");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct HostOptions {
   std::string host;  ///< This machine's name.
   std::filesystem::path workspace;
   std::filesystem::path
-      scratch;  ///< An existing private directory: our Ruby files and the host's output go there.
+      scratch;  ///< An existing private directory: our own hosts and their output go there.
   config::RunnerSettings settings;
   ResourceLimits limits = {};                   ///< Of the host, and of each process below it.
   std::chrono::steady_clock::duration timeout;  ///< For preload and callbacks; also of finish().
@@ -33,8 +33,8 @@ struct HostOptions {
 class RunnerHost {
  public:
   /// Starts the host and waits until it is ready. kCallback: preload or before_creating_workers
-  /// failed, with output and backtrace. kNotFound: no Ruby, or no such command. kTimeout: not ready
-  /// within the limit.
+  /// failed, with output and backtrace. kNotFound: no Ruby, no Python, or no such command.
+  /// kTimeout: not ready within the limit.
   [[nodiscard]] static Task<Result<std::unique_ptr<RunnerHost>>> start(HostOptions options);
 
   /// Passes a worker's fork request on, with its three descriptors. kConnectionLost: the host has
