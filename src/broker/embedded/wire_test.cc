@@ -33,7 +33,8 @@ std::vector<Frame> frames() {
           Return{.tag = 1, .failed = true},
           Reply{.request = 10, .status = Status::kRefused, .text = "why"},
           Deliver{.tag = 1, .attempt = 2, .is_dead_letter = true, .queue = "w", .body = ""},
-          Cancelled{.queue = "w"}};
+          Cancelled{.queue = "w"},
+          PurgeQueue{.request = 11, .name = "w"}};
 }
 
 TEST(WireTest, EveryFrameComesBackAsItWas) {
