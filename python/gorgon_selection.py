@@ -16,8 +16,12 @@ class Selection:
         self.places = run.get("places") or []
         self.names = run.get("names") or []
         self.tags = run.get("tags") or []
+        self.expression = run.get("expression")  # None, with the key there, cannot be obeyed.
         self.chosen = set()  # Items at the places.
         self.problems = []
+        if "expression" in run and not is_expression(self.expression):
+            self.problems.append(f"this runner does not understand {self.expression}; is it older than your gorgon?")
+            self.expression = ["or"]  # No case.
 
     def look_at(self, file, items):
         """Finds what is at the places, among all cases of the file."""
@@ -45,7 +49,35 @@ class Selection:
             return False
         if self.names and not any(part in name for part in self.names):
             return False
+        if self.expression is not None and not evaluate(self.expression, item, case_id, name):
+            return False
         return takes_tags(item, self.tags)
+
+
+def is_expression(term):
+    """["and", …], ["or", …], ["not", …] over ["name", TEXT] and its like."""
+    if not isinstance(term, list) or not term:
+        return False
+    if term[0] in ("and", "or", "not"):
+        return all(is_expression(one) for one in term[1:])
+    return term[0] in ("name", "name_is", "word", "tag", "ids")
+
+
+def evaluate(term, item, case_id, name):
+    word, *rest = term
+    if word == "and":
+        return all(evaluate(one, item, case_id, name) for one in rest)
+    if word == "or":
+        return any(evaluate(one, item, case_id, name) for one in rest)
+    if word == "not":
+        return not evaluate(rest[0], item, case_id, name)
+    return {
+        "name": lambda text: text in name,
+        "name_is": lambda text: text == name,
+        "word": lambda text: text in name.lower(),
+        "tag": lambda tag: has_tag(item, tag),
+        "ids": lambda ids: case_id in ids,
+    }[word](rest[0])
 
 
 def takes_tags(item, tags):

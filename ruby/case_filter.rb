@@ -4,16 +4,17 @@
 module Gorgon
   class CaseFilter
     # Places in the file, as they stand behind its name: ":12" or "[1:2]"; parts of names; tags as RSpec has them.
-    attr_reader :places, :names, :tags
+    attr_reader :places, :names, :tags, :expression
 
     def initialize(message)
       @places = message['places'] || []
       @names = message['names'] || []
       @tags = message['tags'] || []
+      @expression = Expression.new(message['expression']) if message.key?('expression')
     end
 
     def empty?
-      places.empty? && names.empty? && tags.empty?
+      places.empty? && names.empty? && tags.empty? && expression.nil?
     end
 
     # {":12" => 12}
@@ -36,6 +37,40 @@ module Gorgon
     end
   end
 
+  # What is left of `-E` and `-k` for a runner to judge: ["and", …], ["or", …], ["not", …] over ["name", TEXT],
+  # ["name_is", TEXT], ["word", TEXT], ["tag", TAG] and ["ids", [ID, …]].
+  class Expression
+    CHAINS = %w[and or not].freeze
+    TERMS = %w[name name_is word tag ids].freeze
+
+    def initialize(term)
+      @term = term
+    end
+
+    # Why it cannot be obeyed; nil: it can.
+    def problem(term = @term)
+      word, *rest = term if term.is_a?(Array)
+      return rest.filter_map { |one| problem(one) }.first if CHAINS.include?(word)
+
+      "this runner does not understand #{term.inspect}; is it older than your gorgon?" unless TERMS.include?(word)
+    end
+
+    # `tagged` says whether the case has a tag.
+    def selects?(id, name, term = @term, &tagged)
+      word, *rest = term
+      case word
+      when 'and' then rest.all? { |one| selects?(id, name, one, &tagged) }
+      when 'or' then rest.any? { |one| selects?(id, name, one, &tagged) }
+      when 'not' then !selects?(id, name, rest.first, &tagged)
+      when 'name' then name.include?(rest.first)
+      when 'name_is' then name == rest.first
+      when 'word' then name.downcase.include?(rest.first)
+      when 'tag' then tagged.call(rest.first)
+      when 'ids' then rest.first.include?(id)
+      end
+    end
+  end
+
   # The filter of a unit over the tests of one file, for frameworks whose tests are methods of classes.
   class MethodFilter
     # A test class or, with its name, one of its tests; where it is declared in the file, nil: elsewhere.
@@ -53,6 +88,7 @@ module Gorgon
     # What makes no sense to these frameworks, or is not there, as error objects.
     def errors
       texts = @filter.tags.map { |tag| "-t #{tag}: #{@framework} has no tags; select by file, by line or with -e" }
+      texts += [@filter.expression&.problem].compact
       texts += (@filter.ids.keys + @filter.unknown_places).map do |place|
         "#{@unit.file}#{place}: #{@framework} has no such ids; select by line or with -e"
       end
@@ -63,8 +99,10 @@ module Gorgon
     end
 
     # `name` is the method's, `full_name` what people call the case.
-    def selects?(test_class, name, full_name)
-      return false unless @filter.tags.empty?
+    def selects?(test_class, name, full_name, id)
+      return false unless @filter.tags.empty? && !@filter.expression&.problem
+      # A case of these frameworks has no tag.
+      return false unless @filter.expression.nil? || @filter.expression.selects?(id, full_name) { false }
       return false unless @filter.names.empty? || @filter.names.any? { |part| full_name.include?(part) }
 
       @filter.places.empty? || chosen.key?([test_class, name])

@@ -127,7 +127,7 @@ module Gorgon
       tests.map do |test_class, names|
         chosen = names.sort.select do |name|
           id = ids.id(test_class.name, name)
-          unit.selects?(id) && (filter.nil? || filter.selects?(test_class, name, full_name(test_class, name))) &&
+          unit.selects?(id) && (filter.nil? || filter.selects?(test_class, name, full_name(test_class, name), id)) &&
             reporter.expect(test_class, name, id)
         end
         [test_class, chosen]

@@ -303,7 +303,8 @@ module Gorgon
       ids = unit.filter.ids.reject { |_, id| applies[:ids, { RSpec::Core::Metadata.relative_path(path) => [id] }] }
       texts = lines.keys.map { |place| "#{unit.file}#{place}: there is no example or group at or before this line" } +
               ids.keys.map { |place| "#{unit.file}#{place}: there is no example or group with this id" } +
-              unit.filter.unknown_places.map { |place| "#{unit.file}#{place}: this is neither a line nor an id" }
+              unit.filter.unknown_places.map { |place| "#{unit.file}#{place}: this is neither a line nor an id" } +
+              [unit.filter.expression&.problem].compact
       texts.each { |text| @report.error(CaseFilter.error(text)) }
     end
 
@@ -348,13 +349,29 @@ module Gorgon
       if @config.run_all_when_everything_filtered? && !asked_for_some?(unit) && !@config.only_failures? && @world.example_count.zero?
         @config.filter_manager.inclusions.clear
       end
-      return @world.prepare_example_filtering if unit.all?
+      return @world.prepare_example_filtering if unit.all? && unit.filter.expression.nil?
 
       manager = @config.filter_manager
       selected = Hash.new do |hash, group|
-        hash[group] = manager.prune(group.examples).select { |example| unit.selects?(example.id) }
+        hash[group] = manager.prune(group.examples).select do |example|
+          unit.selects?(example.id) && expression_selects?(unit.filter.expression, example)
+        end
       end
       @world.instance_variable_set(:@filtered_examples, selected)
+    end
+
+    def expression_selects?(expression, example)
+      return true if expression.nil?
+      return false if expression.problem
+
+      expression.selects?(example.id, example.full_description) { |tag| tagged?(example, tag) }
+    end
+
+    # As `rspec --tag` would say.
+    def tagged?(example, tag)
+      name, value = tag.split(':', 2)
+      key = name.to_sym
+      RSpec::Core::MetadataFilter.filter_applies?(key, value.nil? ? true : value, example.metadata)
     end
 
     # Whoever asks for some examples does not want all of a file that has none of them. RSpec means the whole run.

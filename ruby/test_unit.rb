@@ -127,7 +127,7 @@ module Gorgon
         next false unless tests.include?(test.class, test.method_name)
 
         id = @ids[test] = ids.id(test.class.name, test.local_name)
-        unit.selects?(id) && (filter.nil? || filter.selects?(test.class, test.method_name, name(test))) &&
+        unit.selects?(id) && (filter.nil? || filter.selects?(test.class, test.method_name, name(test), id)) &&
           @filters.none? { |filter| filter[test] == false }
       end
       suite = Test::Unit::TestSuite.new(unit.file)

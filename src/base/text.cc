@@ -141,4 +141,27 @@ bool is_id(std::string_view text) {
          text.find_first_not_of(kAlphabet) == std::string_view::npos;
 }
 
+std::optional<std::chrono::duration<double>> parse_duration(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    double seconds;
+  };
+  static constexpr Unit kUnits[] = {{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}};
+  if (text.empty()) return std::nullopt;
+  std::chrono::duration<double> total{0};
+  while (!text.empty()) {
+    double number = 0;
+    const auto parsed =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (parsed.ec != std::errc() || text.front() == '-') return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
+    const std::size_t letters = std::min(text.find_first_of("0123456789."), text.size());
+    const auto* unit = std::ranges::find(kUnits, text.substr(0, letters), &Unit::name);
+    if (unit == std::end(kUnits)) return std::nullopt;
+    total += std::chrono::duration<double>(number * unit->seconds);
+    text.remove_prefix(letters);
+  }
+  return total;
+}
+
 }  // namespace gorgon

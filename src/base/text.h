@@ -24,6 +24,9 @@ namespace gorgon {
 /// "0.42 s", "12.3 s", "3 min 05 s".
 [[nodiscard]] std::string human_duration(std::chrono::duration<double> duration);
 
+/// "90s", "15m", "1h30m", "500ms", "0.5s" (without a sign); nullopt: it is none.
+[[nodiscard]] std::optional<std::chrono::duration<double>> parse_duration(std::string_view text);
+
 /// "3 files", "1 file".
 [[nodiscard]] std::string count_of(std::size_t count, std::string_view singular);
 

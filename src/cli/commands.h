@@ -33,6 +33,11 @@ struct StartCommand {
   std::vector<std::string> names;                ///< -e
   std::vector<std::string> tags;                 ///< -t
   std::vector<std::string> framework_arguments;  ///< Behind "--".
+  std::vector<std::string> filtersets;           ///< -E
+  std::optional<std::string> keywords;           ///< -k
+  bool only_failures = false;
+  bool failed_first = false;
+  std::optional<std::string> rerun_of;  ///< A run, as history::Store::find() takes it.
   std::optional<plan::Partition> partition;
   std::optional<std::size_t> max_failures;
   std::optional<std::uint32_t> retries;
@@ -53,7 +58,7 @@ struct StartCommand {
   bool no_github = false;  ///< --no-github
   bool dry_run = false;    ///< Show the plan alone.
 };
-int start(const StartCommand& command);
+int start(StartCommand command);
 
 struct ResumeCommand {
   std::string job;  ///< Empty: the only one.

@@ -45,7 +45,8 @@ constexpr std::string_view kStartFooter =
     "machine. What stands behind -- goes to the framework: gorgon spec -- --order defined\n\n"
     "Exit codes: 0 every selected file passed, 1 a test failed or crashed, 2 the tree could not be "
     "pushed, 3 other error "
-    "(broker unreachable, nothing matches), 4 the selection is empty, 6 incomplete (no listener in "
+    "(broker unreachable, nothing matches), 4 the selection is empty, 5 of a rerun: failures are "
+    "left, 6 incomplete (no listener in "
     "time, files without a verdict), "
     "7 the run's time limit was reached, "
     "8 a callback failed (here, or on every machine), 9 refused by the listeners, 64 usage or "
@@ -151,7 +152,6 @@ constexpr std::array kHabits = std::to_array<Habit>({
     {"start", "--slots", "--jobs"},
     {"start", "-n", "--jobs"},
     {"start", "-c", "--config"},
-    {"start", "-k", "--example"},
     {"start", "--name", "--example"},
     {"start", "--shard", "--partition"},
     {"start", "--order", "-- --order"},
@@ -179,6 +179,7 @@ class CommandLine {
     app_.require_subcommand(0, 1);
     add_start();
     add_list();
+    add_rerun();
     add_resume();
     add_runs();
     add_report();
@@ -209,6 +210,7 @@ class CommandLine {
         (!is_command(arguments.front()) && !is_for_the_program(arguments.front()))) {
       arguments.insert(arguments.begin(), "start");
     }
+    if (arguments.front() == "rerun") arguments = as_start(std::move(arguments));
     start_.arguments.assign(arguments.begin() + 1, arguments.end());
     start_.framework_arguments = take_framework_arguments(arguments);
     list_.framework_arguments = start_.framework_arguments;
@@ -258,6 +260,17 @@ class CommandLine {
               "Only cases with TEXT in their full name; more than once: any of them", "TEXT");
     add_texts(app, "-t,--tag", command.tags,
               "Only cases with this tag, ~TAG: without it, as with rspec", "TAG[:VALUE]");
+    app.add_option("-k,--keyword", command.keywords,
+                   "Only cases with words in their name or file: \"cart and not (slow or old)\"")
+        ->type_name("WORDS");
+    add_texts(app, "-E,--filterset", command.filtersets,
+              "Only cases for which this holds: file(), test(), tag(), failed(), flaky(), "
+              "slower(5s), new(), with and, or, not; more than once: any of them",
+              "EXPRESSION");
+    app.add_flag("--only-failures,--lf", command.only_failures,
+                 "Only cases that failed when they last ran");
+    app.add_flag("--failed-first,--ff", command.failed_first,
+                 "Files with such cases before all others");
     const auto check = [](const std::string& text) -> std::string {
       const auto partition = plan::parse_partition(text);
       return partition ? "" : partition.error().message;
@@ -326,6 +339,9 @@ class CommandLine {
         "runs is finished");
     add_number<std::size_t>(*app, "--max-fail", start_.max_failures, 1, 1'000'000,
                             "The same as --fail-fast=N", "N");
+    app->add_option("--rerun", start_.rerun_of,
+                    "Only what RUN has left: failed, lost or cancelled; as gorgon rerun")
+        ->type_name("RUN");
     add_report_options(*app, start_);
     app->add_flag("--no-github", start_.no_github,
                   "Inside GitHub Actions: no annotations and no job summary");
@@ -354,6 +370,19 @@ class CommandLine {
     app.add_option("--trace", command.trace,
                    "Write what ran where and when to FILE, for Perfetto (JSON trace events)")
         ->type_name("FILE");
+  }
+
+  /// Only for its help: run() makes another command of it.
+  void add_rerun() {
+    CLI::App* app = command("rerun", "Run what an earlier run has left: failed, lost, cancelled",
+                            [] { return static_cast<int>(results::kUsageError); });
+    app->add_option("run", rerun_, "A run's number, latest (the default), or ~N: the Nth before it")
+        ->type_name("RUN");
+    app->footer(
+        "Takes the options of gorgon start behind RUN: files, -j, --retries and so on. What "
+        "passes is done; run it again until nothing is left. Of a run that was itself a rerun, "
+        "what both have left counts.\n\nExit codes are those of gorgon start, and 5: all that ran "
+        "has passed, but not all that the earlier run has left was selected.");
   }
 
   void add_resume() {
@@ -563,6 +592,24 @@ class CommandLine {
     return results::kUsageError;
   }
 
+  /// `gorgon rerun RUN …` is `gorgon start --rerun RUN …`.
+  static std::vector<std::string> as_start(std::vector<std::string> arguments) {
+    const bool asks_for_help = std::ranges::any_of(
+        arguments, [](const std::string& word) { return word == "-h" || word == "--help"; });
+    if (asks_for_help) return arguments;
+    const bool names_run = arguments.size() > 1 && is_run(arguments[1]);
+    const std::string run = names_run ? arguments[1] : "latest";
+    arguments.erase(arguments.begin(), arguments.begin() + (names_run ? 2 : 1));
+    arguments.insert(arguments.begin(), {"start", "--rerun", run});
+    return arguments;
+  }
+
+  /// A number, "latest" or "~N". A job's id could be a folder.
+  static bool is_run(std::string_view word) {
+    const std::string_view digits = word.starts_with('~') ? word.substr(1) : word;
+    return word == "latest" || number_of<std::uint32_t>(digits).has_value();
+  }
+
   /// A first word that is no command means files to run; unless it is clearly a slip of the
   /// fingers.
   [[nodiscard]] std::optional<std::string> misspelled_command(
@@ -626,6 +673,7 @@ class CommandLine {
   std::vector<std::pair<CLI::App*, std::function<int()>>> calls_;
   StartCommand start_;
   StartCommand list_;
+  std::string rerun_;
   ResumeCommand resume_;
   RunsCommand runs_;
   ReportCommand report_;

@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,10 +31,14 @@
 #include "cli/signing_key.h"
 #include "config/project_config.h"
 #include "history/recorder.h"
+#include "history/run_writer.h"
+#include "history/standing.h"
 #include "history/store.h"
 #include "originator/journal.h"
 #include "originator/make_plan.h"
 #include "originator/originator.h"
+#include "plan/filterset.h"
+#include "plan/outstanding.h"
 #include "plan/partition.h"
 #include "plan/schedule.h"
 #include "report/display_text.h"
@@ -50,6 +55,58 @@ namespace gorgon::cli {
 
 namespace {
 
+/// All that -E, -k and --only-failures ask for; nullopt: none of them was given.
+Result<std::optional<plan::Filterset>> filterset_of(const StartCommand& command) {
+  std::vector<plan::Filterset> parts;
+  std::vector<plan::Filterset> any;
+  for (const std::string& text : command.filtersets) {
+    GORGON_TRY_ASSIGN(auto one, plan::Filterset::parse(text));
+    any.push_back(std::move(one));
+  }
+  if (!any.empty()) parts.push_back(plan::any_of(std::move(any)));
+  if (command.keywords) {
+    GORGON_TRY_ASSIGN(auto words, plan::Filterset::parse_keywords(*command.keywords));
+    parts.push_back(std::move(words));
+  }
+  if (command.only_failures) parts.push_back(plan::Filterset::of_failed());
+  if (parts.empty()) return std::nullopt;
+  return plan::all_of(std::move(parts));
+}
+
+/// Opens the record when it is first asked. Where nothing is recorded, nothing is known of a file.
+std::function<Result<plan::FileRecord>(const std::string&)> record_of(const fs::path& project) {
+  auto store = std::make_shared<std::optional<history::Store>>();
+  return [project, store](const std::string& file) -> Result<plan::FileRecord> {
+    if (!*store) {
+      auto opened = history::Store::open(project, false);
+      if (!opened && opened.error().kind == ErrorKind::kNotFound) return plan::FileRecord();
+      if (!opened) return std::unexpected(std::move(opened).error());
+      store->emplace(*std::move(opened));
+    }
+    return history::record_of(**store, file);
+  };
+}
+
+/// "latest" becomes a number, also in what `gorgon resume` will read: by then it would be another.
+Result<void> settle_rerun(StartCommand& command, const fs::path& project) {
+  if (!command.rerun_of) return {};
+  GORGON_TRY_ASSIGN(auto store, history::Store::open(project, false));
+  GORGON_TRY_ASSIGN(const auto run, store.find(*command.rerun_of));
+  const std::string number = std::to_string(run.number);
+  std::vector<std::string>& words = command.arguments;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i - 1] == "--rerun") words[i] = number;
+  }
+  command.rerun_of = number;
+  return {};
+}
+
+Result<plan::Outstanding> outstanding_of(const fs::path& project, const std::string& run) {
+  GORGON_TRY_ASSIGN(auto store, history::Store::open(project, false));
+  GORGON_TRY_ASSIGN(const auto found, store.find(run));
+  return history::outstanding_of(store, found.number);
+}
+
 Result<originator::StartOptions> settle(const StartCommand& command) {
   originator::StartOptions options;
   GORGON_TRY_ASSIGN(options.config, load_project(command.config_file, command.config_is_required));
@@ -62,6 +119,12 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   std::ranges::copy(command.framework_arguments,
                     std::back_inserter(options.config.runner_arguments));
   options.partition = command.partition;
+  GORGON_TRY_ASSIGN(options.filterset, filterset_of(command));
+  options.failed_first = command.failed_first;
+  options.record_of = record_of(options.project);
+  if (command.rerun_of) {
+    GORGON_TRY_ASSIGN(options.outstanding, outstanding_of(options.project, *command.rerun_of));
+  }
   options.max_failures = command.max_failures;
   if (command.retries) options.config.retries.count = *command.retries;
   if (command.retry_budget) options.config.retries.budget = *command.retry_budget;
@@ -92,6 +155,9 @@ report::Rerun how_to_rerun(const StartCommand& command, const originator::StartO
     rerun.options.insert(rerun.options.end(), {"-e", name});
   for (const std::string& tag : command.tags)
     rerun.options.insert(rerun.options.end(), {"-t", tag});
+  for (const std::string& filterset : command.filtersets)
+    rerun.options.insert(rerun.options.end(), {"-E", filterset});
+  if (command.keywords) rerun.options.insert(rerun.options.end(), {"-k", *command.keywords});
   rerun.selection = command.selection;
   if (command.partition)
     rerun.selection.insert(rerun.selection.begin(),
@@ -101,9 +167,12 @@ report::Rerun how_to_rerun(const StartCommand& command, const originator::StartO
   return rerun;
 }
 
-Result<std::unique_ptr<report::Reporter>> make_recorder(const originator::StartOptions& options) {
+Result<std::unique_ptr<report::Reporter>> make_recorder(const StartCommand& command,
+                                                        const originator::StartOptions& options) {
   GORGON_TRY_ASSIGN(history::Store store, history::Store::open(options.project, true));
-  GORGON_TRY_ASSIGN(auto recorder, history::Recorder::make(std::move(store), options.arguments,
+  history::RunOrigin origin{.arguments = options.arguments};
+  if (command.rerun_of) origin.rerun_of = number_of<std::int64_t>(*command.rerun_of);
+  GORGON_TRY_ASSIGN(auto recorder, history::Recorder::make(std::move(store), std::move(origin),
                                                            options.config.history_runs));
   return recorder;
 }
@@ -150,7 +219,7 @@ Result<std::unique_ptr<report::Reporter>> reporters_of(const StartCommand& comma
   GORGON_TRY(add_reports(*reporters, files));
   add_github(*reporters, command);
   if (options.config.history_runs == 0) return reporters;
-  auto recorder = make_recorder(options);
+  auto recorder = make_recorder(command, options);
   if (recorder) {
     reporters->add(*std::move(recorder));
   } else {
@@ -295,6 +364,11 @@ std::optional<int> code_if_not_found(const Error& error) {
   return results::kNothingSelected;
 }
 
+bool is_selective(const StartCommand& command) {
+  return !command.selection.empty() || !command.filtersets.empty() || command.keywords ||
+         command.only_failures || command.rerun_of;
+}
+
 /// Of the only job that was cut off, when `job` is empty.
 Result<originator::Journal> open_journal(const fs::path& project, const std::string& job) {
   if (!job.empty()) return originator::Journal::open(project, job);
@@ -309,7 +383,12 @@ Result<originator::Journal> open_journal(const fs::path& project, const std::str
 
 }  // namespace
 
-int start(const StartCommand& command) {
+int start(StartCommand command) {
+  const fs::path project = fs::absolute(command.config_file).parent_path().lexically_normal();
+  if (const auto settled = settle_rerun(command, project); !settled) {
+    return refuse(command, named_report_files(command), settled.error(),
+                  code_if_not_found(settled.error()));
+  }
   auto options = settle(command);
   if (!options) return refuse(command, named_report_files(command), options.error());
   ReportFiles files = report_files(command, options->project, options->config.reports);
@@ -319,7 +398,7 @@ int start(const StartCommand& command) {
   auto plan = originator::make_plan(*options);
   if (!plan) {
     return refuse(command, files, plan.error(),
-                  command.selection.empty() ? std::nullopt : code_if_not_found(plan.error()));
+                  is_selective(command) ? code_if_not_found(plan.error()) : std::nullopt);
   }
   if (command.dry_run) {
     if (command.presentation.format == MessageFormat::kJson) return show_plan_as_events(*plan);

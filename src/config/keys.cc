@@ -43,30 +43,6 @@ std::string remedy(const Value& value, std::string_view expected) {
   return "";
 }
 
-/// "1h30m" and the like; nullopt when it is not of that form.
-std::optional<Seconds> parse_duration(std::string_view text) {
-  struct Unit {
-    std::string_view name;
-    double seconds;
-  };
-  static constexpr Unit kUnits[] = {{"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}};
-  if (text.empty()) return std::nullopt;
-  Seconds total{0};
-  while (!text.empty()) {
-    double number = 0;
-    const auto parsed =
-        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (parsed.ec != std::errc() || text.front() == '-') return std::nullopt;
-    text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
-    const std::size_t letters = std::min(text.find_first_of("0123456789."), text.size());
-    const auto* unit = std::ranges::find(kUnits, text.substr(0, letters), &Unit::name);
-    if (unit == std::end(kUnits)) return std::nullopt;
-    total += Seconds(number * unit->seconds);
-    text.remove_prefix(letters);
-  }
-  return total;
-}
-
 }  // namespace
 
 void Place::reject_type(const Value& value, std::string_view expected) const {

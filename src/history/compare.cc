@@ -1,5 +1,7 @@
 #include "history/compare.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +15,7 @@
 
 #include "base/result.h"
 #include "history/database.h"
+#include "history/schema.h"
 #include "history/store.h"
 
 namespace gorgon::history {
@@ -44,11 +47,11 @@ Result<std::map<Name, State>> cases_of(Store& store, std::int64_t run) {
 }
 
 Result<std::vector<std::string>> files_of(Store& store, std::int64_t run) {
-  GORGON_TRY_ASSIGN(
-      Statement rows,
-      store.database().prepare("SELECT file FROM units WHERE run = ? GROUP BY file "
-                               "HAVING min(verdict IN ('passed', 'failed') AND places = '[]' "
-                               "AND names = '[]' AND tags = '[]') ORDER BY file"));
+  GORGON_TRY_ASSIGN(Statement rows, store.database().prepare(fmt::format(
+                                        "SELECT file FROM units WHERE run = ? GROUP BY file "
+                                        "HAVING min(verdict IN ('passed', 'failed') AND {}) "
+                                        "ORDER BY file",
+                                        kIsWholeFile)));
   rows.bind(1, run);
   std::vector<std::string> files;
   for (;;) {
@@ -79,7 +82,7 @@ constexpr const char* kCasesOfRuns =
 constexpr const char* kFilesOfRuns =
     "SELECT file, '', verdict, sum(seconds), 0 FROM units "
     "WHERE run IN (SELECT number FROM runs ORDER BY number DESC LIMIT ?) "
-    "AND verdict IN ('passed', 'failed') AND places = '[]' AND names = '[]' AND tags = '[]' "
+    "AND verdict IN ('passed', 'failed') AND {} "
     "GROUP BY file, run ORDER BY file, run";
 
 /// `seconds` is not empty.
@@ -134,7 +137,8 @@ Result<std::vector<CaseChange>> changes_between(Store& store, std::int64_t befor
 Result<std::vector<Slowness>> slowest(Store& store, std::size_t runs, bool are_files,
                                       std::size_t limit) {
   GORGON_TRY_ASSIGN(Statement rows,
-                    store.database().prepare(are_files ? kFilesOfRuns : kCasesOfRuns));
+                    store.database().prepare(are_files ? fmt::format(kFilesOfRuns, kIsWholeFile)
+                                                       : std::string(kCasesOfRuns)));
   rows.bind(1, static_cast<std::int64_t>(runs));
   std::map<Name, std::vector<double>> times;
   for (;;) {

@@ -31,10 +31,9 @@ constexpr auto kBusyLimit = 60s;
 
 }  // namespace
 
-Result<std::unique_ptr<Recorder>> Recorder::make(Store store, std::vector<std::string> arguments,
-                                                 std::int64_t keep) {
+Result<std::unique_ptr<Recorder>> Recorder::make(Store store, RunOrigin origin, std::int64_t keep) {
   auto owned = std::make_unique<Store>(std::move(store));
-  GORGON_TRY_ASSIGN(RunWriter writer, RunWriter::make(owned->database(), std::move(arguments)));
+  GORGON_TRY_ASSIGN(RunWriter writer, RunWriter::make(owned->database(), std::move(origin)));
   return std::unique_ptr<Recorder>(new Recorder(std::move(owned), std::move(writer), keep));
 }
 

@@ -23,8 +23,7 @@ namespace gorgon::history {
 class Recorder final : public report::Reporter {
  public:
   /// Keeps at most `keep` runs, this one included.
-  [[nodiscard]] static Result<std::unique_ptr<Recorder>> make(Store store,
-                                                              std::vector<std::string> arguments,
+  [[nodiscard]] static Result<std::unique_ptr<Recorder>> make(Store store, RunOrigin origin,
                                                               std::int64_t keep);
 
   void on(const results::RunEvent& event) override;

@@ -50,7 +50,7 @@ class Replay {
   Result<void> load_units(Database& database) {
     GORGON_TRY_ASSIGN(Statement rows,
                       database.prepare("SELECT position, id, file, only_cases, except_cases, "
-                                       "places, names, tags "
+                                       "places, names, tags, expression "
                                        "FROM units WHERE run = ? ORDER BY position"));
     rows.bind(1, run_);
     for (;;) {
@@ -63,7 +63,8 @@ class Replay {
                         .except = texts_in(rows.text(4)),
                         .filter = {.places = texts_in(rows.text(5)),
                                    .names = texts_in(rows.text(6)),
-                                   .tags = texts_in(rows.text(7))}});
+                                   .tags = texts_in(rows.text(7)),
+                                   .expression = rows.text(8)}});
     }
   }
 

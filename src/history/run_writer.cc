@@ -19,16 +19,17 @@
 
 namespace gorgon::history {
 
-Result<RunWriter> RunWriter::make(Database& database, std::vector<std::string> arguments) {
+Result<RunWriter> RunWriter::make(Database& database, RunOrigin origin) {
   GORGON_TRY_ASSIGN(Statement old_run, database.prepare("SELECT number FROM runs WHERE job = ?"));
   GORGON_TRY_ASSIGN(Statement delete_run, database.prepare("DELETE FROM runs WHERE number = ?"));
   GORGON_TRY_ASSIGN(
       Statement run,
       database.prepare("INSERT INTO runs(number, job, started_at, expected_seconds, is_local, "
-                       "arguments) VALUES(?, ?, ?, ?, ?, ?)"));
+                       "arguments, rerun_of) VALUES(?, ?, ?, ?, ?, ?, ?)"));
   GORGON_TRY_ASSIGN(
       Statement unit,
-      database.prepare("INSERT INTO units VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+      database.prepare(
+          "INSERT INTO units VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   GORGON_TRY_ASSIGN(Statement find_test,
                     database.prepare("SELECT id FROM tests WHERE file = ? AND case_id = ? AND "
                                      "name = ? AND location = ?"));
@@ -44,14 +45,14 @@ Result<RunWriter> RunWriter::make(Database& database, std::vector<std::string> a
   GORGON_TRY_ASSIGN(
       Statement finish,
       database.prepare("UPDATE runs SET seconds = ?, exit_code = ?, reason = ? WHERE number = ?"));
-  return RunWriter(database, std::move(arguments),
+  return RunWriter(database, std::move(origin),
                    {std::move(old_run), std::move(delete_run), std::move(run), std::move(unit),
                     std::move(find_test), std::move(test), std::move(test_case), std::move(failure),
                     std::move(event), std::move(finish)});
 }
 
-RunWriter::RunWriter(Database& database, std::vector<std::string> arguments, Statements statements)
-    : database_(&database), arguments_(std::move(arguments)), statements_(std::move(statements)) {}
+RunWriter::RunWriter(Database& database, RunOrigin origin, Statements statements)
+    : database_(&database), origin_(std::move(origin)), statements_(std::move(statements)) {}
 
 Result<void> RunWriter::write(const std::vector<Recorded>& events) {
   GORGON_TRY(database_->execute("BEGIN IMMEDIATE"));
@@ -84,7 +85,8 @@ Result<void> RunWriter::write(const RunBegun& event) {
                  .bind(3, event.started_at)
                  .bind(4, event.expected_seconds)
                  .bind(5, std::int64_t{event.is_local})
-                 .bind(6, as_column(arguments_))
+                 .bind(6, as_column(origin_.arguments))
+                 .bind(7, origin_.rerun_of)
                  .run());
   run_ = database_->last_inserted();
   return {};
@@ -158,6 +160,7 @@ Result<void> RunWriter::write(const UnitEnded& event) {
                  .bind(14, result.worker)
                  .bind(15, result.running_case)
                  .bind(16, result.output)
+                 .bind(17, event.unit.filter.expression)
                  .run());
   GORGON_TRY(add_failures({.unit = position}, result.errors));
   GORGON_TRY(add_failures({.unit = position, .tries_before_verdict = 1}, result.earlier_errors));

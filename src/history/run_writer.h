@@ -23,6 +23,11 @@ struct RunBegun {
   std::optional<double> expected_seconds;
   bool is_local = true;
 };
+/// Why there is a run.
+struct RunOrigin {
+  std::vector<std::string> arguments;         ///< Of its `gorgon start`.
+  std::optional<std::int64_t> rerun_of = {};  ///< Number of the run whose failures it takes up.
+};
 /// UnitFinished, with nothing borrowed.
 struct UnitEnded {
   std::size_t position = 0;  ///< In the plan.
@@ -37,8 +42,7 @@ using Recorded = std::variant<RunBegun, results::HostChanged, results::UnitStart
 class RunWriter {
  public:
   /// `database` has the tables, and outlives the writer.
-  [[nodiscard]] static Result<RunWriter> make(Database& database,
-                                              std::vector<std::string> arguments);
+  [[nodiscard]] static Result<RunWriter> make(Database& database, RunOrigin origin);
 
   /// Writes all of `events` or, on an error, none. The first event of a run is RunBegun: what was
   /// recorded of the same job before makes room for it, under the same number. kTimeout, kIo.
@@ -50,7 +54,7 @@ class RunWriter {
   struct Statements {
     Statement old_run, delete_run, run, unit, find_test, test, test_case, failure, event, finish;
   };
-  RunWriter(Database& database, std::vector<std::string> arguments, Statements statements);
+  RunWriter(Database& database, RunOrigin origin, Statements statements);
 
   Result<void> write_all(const std::vector<Recorded>& events);
   Result<void> write(const RunBegun& event);
@@ -84,7 +88,7 @@ class RunWriter {
                             const std::vector<results::Failure>& failures);
 
   Database* database_;
-  std::vector<std::string> arguments_;
+  RunOrigin origin_;
   Statements statements_;
   std::int64_t run_ = 0;
   std::int64_t next_event_ = 0;

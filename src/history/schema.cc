@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/result.h"
@@ -12,11 +14,11 @@ namespace gorgon::history {
 namespace {
 
 /// Grows with every change that older programs would misread.
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 /// Names of cases are kept once, however many runs they were in: they are most of the text of a run
 /// that passes. "try" counts back from the verdict: 0 is what decided it, 1 what came before.
-constexpr const char* kTables = R"(
+constexpr const char* kFirstTables = R"(
 CREATE TABLE runs(
   number INTEGER PRIMARY KEY,
   job TEXT NOT NULL UNIQUE,
@@ -98,6 +100,18 @@ CREATE TABLE events(
 ) WITHOUT ROWID;
 )";
 
+/// What came since, a step for each version.
+constexpr std::array kSteps = std::to_array<const char*>({
+    kFirstTables,
+    // rerun_of: the run whose failures this one has taken up.
+    R"(
+ALTER TABLE runs ADD COLUMN rerun_of INTEGER;
+ALTER TABLE units ADD COLUMN expression TEXT NOT NULL DEFAULT '';
+CREATE INDEX units_of_file ON units(file, run);
+)",
+});
+static_assert(kSteps.size() == kVersion);
+
 Result<std::int64_t> version_of(Database& database) {
   GORGON_TRY_ASSIGN(Statement statement, database.prepare("PRAGMA user_version"));
   GORGON_TRY(statement.step());
@@ -119,10 +133,10 @@ Result<void> prepare_tables(Database& database) {
                 fmt::format("it was written by a newer gorgon (format {}, this one knows {})",
                             version, kVersion));
   }
-  if (version == 0) {
-    GORGON_TRY(database.execute(kTables));
+  for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
+    GORGON_TRY(database.execute(kSteps.at(step)));
+  if (version < kVersion)
     GORGON_TRY(database.execute(fmt::format("PRAGMA user_version = {}", kVersion).c_str()));
-  }
   return database.execute("COMMIT");
 }
 

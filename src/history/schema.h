@@ -9,4 +9,9 @@ namespace gorgon::history {
 /// Makes the tables where there are none yet. kUsage: a newer gorgon has made others.
 [[nodiscard]] Result<void> prepare_tables(Database& database);
 
+/// Of a row of units: nobody had asked for a part of the file.
+inline constexpr const char* kIsWholeFile =
+    "only_cases = '[]' AND except_cases = '[]' AND places = '[]' AND names = '[]' "
+    "AND tags = '[]' AND expression = ''";
+
 }  // namespace gorgon::history

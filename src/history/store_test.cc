@@ -20,6 +20,7 @@
 #include "history/database.h"
 #include "history/past.h"
 #include "history/recorder.h"
+#include "history/run_writer.h"
 #include "report/json_events.h"
 #include "report/past.h"
 #include "report/reporter.h"
@@ -45,7 +46,7 @@ class StoreTest : public ::testing::Test {
  protected:
   [[nodiscard]] Store store() const { return Store::open(folder_.path(), true).value(); }
   [[nodiscard]] std::unique_ptr<Recorder> recorder(std::int64_t keep = 100) const {
-    return Recorder::make(store(), {"-j", "2", "spec/a b"}, keep).value();
+    return Recorder::make(store(), RunOrigin{.arguments = {"-j", "2", "spec/a b"}}, keep).value();
   }
   /// A run of one file with these cases; gives its number.
   std::int64_t record(const std::string& job, std::vector<results::TestCase> cases,
@@ -75,7 +76,8 @@ void run_all_kinds(report::Reporter& reporter) {
     run.add_unit(file);
   run.unit(1).only = {"b[1:1]", "b\"'\n"};
   run.unit(2).except = {"x"};
-  run.unit(0).filter = {.places = {":3"}, .names = {"works"}, .tags = {"~slow"}};
+  run.unit(0).filter = {
+      .places = {":3"}, .names = {"works"}, .tags = {"~slow"}, .expression = "[\"tag\",\"x\"]"};
   run.start({.job = "k2x9", .started_at = 1764180000.5, .expected_seconds = 12.5});
   run.host("build1", 4, results::HostChanged::State::kPreparing);
   run.host("build2", 0, results::HostChanged::State::kFailed, "after_sync: no\nspace");
@@ -137,8 +139,10 @@ TEST_F(StoreTest, WhatEventsAsJsonDoNotShowIsToldAgain) {
   EXPECT_EQ(started->started_at, 1764180000.5);
   EXPECT_THAT(earlier, ElementsAre("once", "before"));
   ASSERT_EQ(units.size(), 3U);
-  EXPECT_EQ(units[0].filter,
-            (results::CaseFilter{.places = {":3"}, .names = {"works"}, .tags = {"~slow"}}));
+  EXPECT_EQ(units[0].filter, (results::CaseFilter{.places = {":3"},
+                                                  .names = {"works"},
+                                                  .tags = {"~slow"},
+                                                  .expression = "[\"tag\",\"x\"]"}));
   EXPECT_THAT(units[1].only, ElementsAre("b[1:1]", "b\"'\n"));
   EXPECT_THAT(units[2].except, ElementsAre("x"));
 }

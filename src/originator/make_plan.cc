@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -20,6 +22,7 @@
 #include "config/project_config.h"
 #include "config/runner_settings.h"
 #include "plan/failed_files.h"
+#include "plan/filterset.h"
 #include "plan/partition.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"
@@ -90,6 +93,77 @@ config::RunnerSettings runner_settings(const config::ProjectConfig& config,
   return settings;
 }
 
+namespace {
+
+Result<plan::FileRecord> record_of(const std::string& file, const StartOptions& options) {
+  if (!options.record_of) return plan::FileRecord();
+  return options.record_of(file);
+}
+
+/// CaseFilter::expression by file.
+using Expressions = std::map<std::string, std::string>;
+
+/// What runs of one file; nullopt: nothing.
+Result<std::optional<std::string>> expression_for(const std::string& file,
+                                                  const StartOptions& options) {
+  std::vector<plan::Filterset> parts;
+  if (options.outstanding) {
+    const auto left = options.outstanding->find(file);
+    if (left == options.outstanding->end()) return std::nullopt;
+    if (!left->second.empty()) parts.push_back(plan::Filterset::of_cases(left->second));
+  }
+  if (options.filterset) parts.push_back(*options.filterset);
+  const plan::Filterset all = plan::all_of(std::move(parts));
+  plan::FileRecord record;
+  if (all.asks_the_record()) {
+    GORGON_TRY_ASSIGN(record, record_of(file, options));
+  }
+  return all.applied_to(file, record);
+}
+
+/// Leaves out the files of which nothing runs.
+Result<Expressions> take_filterset(std::vector<plan::TestFile>& files,
+                                   const StartOptions& options) {
+  Expressions expressions;
+  if (!options.filterset && !options.outstanding) return expressions;
+  std::vector<plan::TestFile> taken;
+  for (plan::TestFile& file : files) {
+    GORGON_TRY_ASSIGN(auto expression, expression_for(file.path, options));
+    if (!expression) continue;
+    if (!expression->empty()) expressions.emplace(file.path, *std::move(expression));
+    taken.push_back(std::move(file));
+  }
+  files = std::move(taken);
+  if (!files.empty()) return expressions;
+  return fail(ErrorKind::kNotFound, "no file has a case that is wanted: nothing to run");
+}
+
+/// Files that are gone cannot pass any more.
+std::size_t left_out_failures(const std::vector<plan::TestFile>& files,
+                              const StartOptions& options) {
+  if (!options.outstanding) return 0;
+  return static_cast<std::size_t>(
+      std::ranges::count_if(*options.outstanding, [&](const auto& left) {
+        std::error_code ignored;
+        return std::ranges::find(files, left.first, &plan::TestFile::path) == files.end() &&
+               std::filesystem::exists(options.project / left.first, ignored);
+      }));
+}
+
+/// Otherwise in their order.
+Result<void> put_failed_first(std::vector<plan::PlannedFile>& files, const StartOptions& options) {
+  std::set<std::string> failed;
+  for (const plan::PlannedFile& file : files) {
+    GORGON_TRY_ASSIGN(const plan::FileRecord record, record_of(file.path, options));
+    if (record.has_failed_as_a_whole || !record.failed.empty()) failed.insert(file.path);
+  }
+  std::ranges::stable_partition(
+      files, [&](const plan::PlannedFile& file) { return failed.contains(file.path); });
+  return {};
+}
+
+}  // namespace
+
 Result<Plan> make_plan(const StartOptions& options) {
   const plan::Selection selection{.project = options.project,
                                   .config_name = options.config_name,
@@ -99,10 +173,13 @@ Result<Plan> make_plan(const StartOptions& options) {
                                   .working_directory = std::filesystem::current_path()};
   GORGON_TRY_ASSIGN(auto files, plan::select_test_files(selection));
   GORGON_TRY(check_languages(files, options));
+  GORGON_TRY_ASSIGN(const Expressions expressions, take_filterset(files, options));
   Plan plan;
   plan.selected_files = files.size();
   if (options.partition) files = plan::take_partition(std::move(files), *options.partition);
+  plan.left_out_failures = left_out_failures(files, options);
   plan.files = plan::longest_first(files, plan::load_runtimes(runtime_file(options)));
+  if (options.failed_first) GORGON_TRY(put_failed_first(plan.files, options));
   double expected = 0;
   bool is_known = true;
   for (const plan::PlannedFile& file : plan.files) {
@@ -110,6 +187,8 @@ Result<Plan> make_plan(const StartOptions& options) {
         {.id = std::to_string(plan.units.size() + 1),
          .file = file.path,
          .filter = {.places = file.places, .names = options.names, .tags = options.tags}});
+    if (const auto expression = expressions.find(file.path); expression != expressions.end())
+      plan.units.back().filter.expression = expression->second;
     if (file.expected && plan.units.back().filter.is_empty()) {
       expected += file.expected->count();
     } else {
@@ -139,6 +218,8 @@ std::string filter_text(const StartOptions& options, std::span<const results::Un
     add("-t");
     add(tag);
   }
+  if (options.filterset) words.emplace_back("-E, -k or --only-failures");
+  if (options.outstanding) words.emplace_back("what the run has left");
   if (!options.framework_arguments.empty()) add("--");
   std::ranges::for_each(options.framework_arguments, add);
   return fmt::format("{}", fmt::join(words, " "));
@@ -153,7 +234,7 @@ Result<void> save_history(const StartOptions& options, const results::JobState& 
     if (!outcome) continue;
     if (outcome->verdict != Verdict::kPassed) failed.push_back(unit.file);
     // Some of its cases do not take as long as the file.
-    if (!unit.filter.is_empty() || !options.framework_arguments.empty()) continue;
+    if (!unit.is_whole_file() || !options.framework_arguments.empty()) continue;
     // A crash says nothing about how long the file takes; a kill at a limit says that it takes at
     // least that.
     if (outcome->verdict == Verdict::kPassed || outcome->verdict == Verdict::kFailed ||

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,8 @@
 #include "base/signature.h"
 #include "config/project_config.h"
 #include "config/runner_settings.h"
+#include "plan/filterset.h"
+#include "plan/outstanding.h"
 #include "plan/partition.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"
@@ -32,6 +35,12 @@ struct StartOptions {
       framework_arguments;  ///< Behind "--"; also at the end of config.runner_arguments.
   std::optional<std::size_t>
       max_failures;  ///< After so many failed cases, nothing further is begun.
+  std::optional<plan::Filterset> filterset;  ///< -E, -k, --only-failures.
+  /// What is recorded of a file, for `filterset` and `failed_first`; null: nothing is.
+  std::function<Result<plan::FileRecord>(const std::string& file)> record_of;
+  /// What an earlier run has left to do, and that is all that is run.
+  std::optional<plan::Outstanding> outstanding;
+  bool failed_first = false;  ///< Files with a failure on record are handed out before the others.
   std::optional<plan::Partition> partition;  ///< Of the selected files.
   std::vector<std::string> arguments;        ///< Of `gorgon start` as given, for `gorgon resume`.
   std::filesystem::path folder;              ///< Where it was called; absolute.
@@ -45,6 +54,7 @@ struct Plan {
   std::vector<results::Unit> units;
   std::vector<plan::PlannedFile> files;    ///< Beside `units`.
   std::size_t selected_files = 0;          ///< Before the partition was taken.
+  std::size_t left_out_failures = 0;       ///< Files of StartOptions::outstanding that are not run.
   std::optional<double> expected_seconds;  ///< Sum over all units; nullopt when one is not even
                                            ///< estimated, or not the whole of its file.
 };

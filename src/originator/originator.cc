@@ -89,7 +89,8 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
       job_(random_id(12)),
       inputs_(executor),
       ended_(executor),
-      alive_(std::make_shared<Originator*>(this)) {}
+      alive_(std::make_shared<Originator*>(this)),
+      left_out_failures_(plan.left_out_failures) {}
 
 Originator::Originator(const asio::any_io_executor& executor, StartOptions options, Journal journal,
                        report::Reporter& reporter)
@@ -377,6 +378,10 @@ Task<int> Originator::finish() {
     // What was meant to be tested was not, and nobody would notice.
     finished.exit_code = results::kNothingSelected;
     finished.reason = "no test case matches " + filter;
+  } else if (left_out_failures_ > 0) {
+    finished.exit_code = results::kFailuresLeft;
+    finished.reason =
+        "the earlier run has failures left in " + count_of(left_out_failures_, "other file");
   }
   reporter_.on(finished);
   co_return finished.exit_code;

@@ -282,6 +282,7 @@ struct Codec<UnitMessage> {
     if (!m.unit.filter.places.empty()) json["places"] = m.unit.filter.places;
     if (!m.unit.filter.names.empty()) json["names"] = m.unit.filter.names;
     if (!m.unit.filter.tags.empty()) json["tags"] = m.unit.filter.tags;
+    if (!m.unit.filter.expression.empty()) json["expression"] = m.unit.filter.expression;
     if (m.attempt > 1) json["attempt"] = m.attempt;
     if (m.runs_alone) json["runs_alone"] = true;
     if (!m.avoid_host.empty()) json["avoid_host"] = m.avoid_host;
@@ -297,6 +298,7 @@ struct Codec<UnitMessage> {
     m.unit.filter.places = in.texts("places");
     m.unit.filter.names = in.texts("names");
     m.unit.filter.tags = in.texts("tags");
+    m.unit.filter.expression = in.text_or("expression", "");
     m.attempt = read_count(in, "attempt", 1);
     m.runs_alone = in.boolean_or("runs_alone", false);
     m.avoid_host = in.text_or("avoid_host", "");

@@ -59,7 +59,10 @@ struct CaseFilter {
                                     ///< a node id of pytest: any of them.
   std::vector<std::string> names;   ///< Parts of a case's name: any of them.
   std::vector<std::string> tags;    ///< As RSpec has them: "slow", "~slow", "db:mysql".
-  [[nodiscard]] bool is_empty() const { return places.empty() && names.empty() && tags.empty(); }
+  std::string expression;  ///< JSON, docs/runner_protocol.md; empty: all cases. Beside the others.
+  [[nodiscard]] bool is_empty() const {
+    return places.empty() && names.empty() && tags.empty() && expression.empty();
+  }
   friend bool operator==(const CaseFilter&, const CaseFilter&) = default;
 };
 /// The words of a command line that mean `file` with these places: "a_spec.rb:12:40",
@@ -74,6 +77,10 @@ struct Unit {
   std::vector<std::string> only;    ///< These case ids alone, if any.
   std::vector<std::string> except;  ///< All but these case ids.
   CaseFilter filter = {};           ///< And these alone of what `only` and `except` leave.
+  /// Nobody has asked for a part of it.
+  [[nodiscard]] bool is_whole_file() const {
+    return only.empty() && except.empty() && filter.is_empty();
+  }
   friend bool operator==(const Unit&, const Unit&) = default;
 };
 

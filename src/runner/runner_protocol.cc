@@ -175,6 +175,11 @@ std::string run_line(const results::Unit& unit, std::uint32_t attempt,
   if (!unit.filter.places.empty()) json["places"] = unit.filter.places;
   if (!unit.filter.names.empty()) json["names"] = unit.filter.names;
   if (!unit.filter.tags.empty()) json["tags"] = unit.filter.tags;
+  if (!unit.filter.expression.empty()) {
+    // One that is none would select everything: the runner refuses null.
+    const auto expression = parse_json(unit.filter.expression);
+    json["expression"] = expression ? *expression : Json();
+  }
   if (!framework.empty()) json["framework"] = framework;
   return dump_json(json) + "\n";
 }

@@ -81,7 +81,7 @@ TEST_F(CommandTest, HabitsFromElsewhereAreAnsweredWithOurWords) {
   EXPECT_TRUE(says(errors({"install-listener"}), "`gorgon install_listener`"));
   EXPECT_TRUE(says(errors({"--json"}), "\"--message-format json\""));
   EXPECT_TRUE(says(errors({"start", "--no-color"}), "\"--color never\""));
-  EXPECT_TRUE(says(errors({"start", "-x"}), "does not know \"-x\""));
+  EXPECT_TRUE(says(errors({"start", "-y"}), "does not know \"-y\""));
   EXPECT_TRUE(says(errors({"ping", "--jsn"}), "\"--json\""));
 }
 

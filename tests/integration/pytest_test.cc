@@ -110,6 +110,7 @@ TEST_F(PytestTest, CasesAreSelectedByLineIdNameMarkerAndArgument) {
                                          {"TestStack::TestInner::test_second[2]", "passed"}};
   EXPECT_EQ(run({"checks/test_classes.py:11"}), four) << "a class, with what it inherits";
   EXPECT_EQ(run({"-t", "slow", "checks/test_classes.py"}), four);
+  EXPECT_EQ(run({"-E", "tag(slow) and not test(no such name)", "checks/test_classes.py"}), four);
   EXPECT_EQ(run({"-e", "test_inh", "checks/test_classes.py", "checks/test_output.py"}),
             (std::map<string, string>{{"TestStack::test_inherited", "passed"}}));
   EXPECT_EQ(run({"checks/test_classes.py", "checks/test_output.py", "--", "-k", "greeting"}),

@@ -254,5 +254,53 @@ TEST_F(SelectTest, APartOfAFileIsNotItsRuntime) {
   }
 }
 
+// ---- by what is recorded ----
+
+TEST_F(SelectTest, FailuresAreRunAgainUntilNoneIsLeft) {
+  const Project fixed = project();
+  fixed.write(
+      "spec/a_spec.rb",
+      "RSpec.describe('a') { it('one') {}\n it('two') { fail unless File.exist?('fixed') } }");
+  fixed.write("spec/b_spec.rb", "RSpec.describe('b') { it('x') {} }");
+  fixed.write("test/d_test.rb",
+              "raise 'broken' unless File.exist?('fixed')\nrequire 'test/unit'\n"
+              "class DTest < Test::Unit::TestCase; def test_one; end; end\n");
+  EXPECT_EQ(run({}).exit_code, 1);
+  const FinishedRun failures = run({"--only-failures"});
+  EXPECT_EQ(cases_of(failures), (Cases{{"spec/a_spec.rb a two", "failed"},
+                                       {"test/c_test.rb CTest#test_two", "failed"}}));
+  EXPECT_EQ(failures.report.units.size(), 3U) << "and the file that did not load";
+  // What the first run has left: of it, one file passes, and the others were not asked for.
+  fixed.write("fixed", "");
+  fixed.write("test/c_test.rb",
+              "require 'minitest/autorun'\n"
+              "class CTest < Minitest::Test; def test_one; end\n"
+              "  def test_two; end\nend\n");
+  const FinishedRun narrow = run({"--rerun", "1", "spec"});
+  EXPECT_EQ(narrow.exit_code, 5) << narrow.report.reason;
+  EXPECT_EQ(cases_of(narrow), (Cases{{"spec/a_spec.rb a two", "passed"}}));
+  const FinishedRun rest =
+      cluster().gorgon({"rerun", "--message-format", "json"}, project().folder());
+  EXPECT_EQ(rest.exit_code, 0) << rest.output;
+  const FinishedRun none = cluster().gorgon({"rerun"}, project().folder());
+  EXPECT_EQ(none.exit_code, 4) << none.output << none.errors;
+  EXPECT_EQ(run({}).exit_code, 0);
+  EXPECT_EQ(run({"--only-failures"}).exit_code, 4);
+}
+
+TEST_F(SelectTest, ExpressionsSelectInAllFrameworks) {
+  EXPECT_EQ(cases_of(run({"-E", "tag(slow) or (file(test) and test(two))"})),
+            (Cases{{"spec/a_spec.rb a one", "passed"},
+                   {"test/c_test.rb CTest#test_two", "failed"},
+                   {"test/d_test.rb DTest#test_two", "failed"}}));
+  EXPECT_EQ(cases_of(run({"-k", "ONE and not ctest"})),
+            (Cases{{"spec/a_spec.rb a one", "passed"},
+                   {"spec/b_spec.rb b one", "passed"},
+                   {"test/d_test.rb DTest#test_one", "passed"}}));
+  EXPECT_EQ(run({"-E", "new()"}).exit_code, 1) << "some cases have not run yet";
+  EXPECT_EQ(run({"-E", "tag(slow"}).exit_code, 64);
+  EXPECT_EQ(run({"-k", "nowhere"}).exit_code, 4);
+}
+
 }  // namespace
 }  // namespace gorgon::test

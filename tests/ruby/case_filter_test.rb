@@ -55,6 +55,35 @@ class CaseFilterTest < HostCase
     assert_equal({ 'good works' => 'passed' }, @runner.run('spec/good_spec.rb', places: [':1']).statuses)
   end
 
+  def test_expressions
+    runner = runner({ FILE => SPEC, 'test/m_test.rb' => <<~RUBY, 'test/u_test.rb' => <<~RUBY })
+      require 'minitest/autorun'
+      class MTest < Minitest::Test; def test_one; end; def test_two; end; end
+    RUBY
+      require 'test/unit'
+      class UTest < Test::Unit::TestCase; def test_one; end; def test_two; end; end
+    RUBY
+    names = ->(file, term) { runner.run(file, expression: term).statuses.keys.sort }
+    assert_equal ['x one'], names[FILE, %w[tag slow]]
+    assert_equal ['x inner three'], names[FILE, %w[tag db:mysql]]
+    assert_equal ['x one', 'y one'], names[FILE, %w[name one]]
+    assert_equal ['x one'], names[FILE, ['name_is', 'x one']]
+    assert_equal ['x number 5', 'x number 6'], names[FILE, ['and', %w[word number], ['not', %w[tag slow]]]]
+    assert_equal ['x two', 'y one'], names[FILE, ['or', ['ids', ['./spec/x_spec.rb[1:2]']], ['name_is', 'y one']]]
+    { 'test/m_test.rb' => 'MTest', 'test/u_test.rb' => 'UTest' }.each do |file, name|
+      assert_equal ["#{name}#test_two"], names[file, ['not', %w[word one]]]
+      assert_equal ["#{name}#test_one"], names[file, ['ids', ["#{name}#test_one"]]]
+      assert_equal [], names[file, %w[tag slow]], 'it has no tags'
+    end
+    [FILE, 'test/m_test.rb', 'test/u_test.rb'].each do |file|
+      [nil, ['magic', 'x'], ['not', ['magic']]].each do |term|
+        result = runner.run(file, expression: term)
+        assert_equal 'failed', result.verdict, term.inspect
+        assert_equal({}, result.statuses)
+      end
+    end
+  end
+
   def test_names_stand_beside_those_of_the_arguments
     runner = runner({ FILE => SPEC }, arguments: ['--example', 'two'])
     assert_equal ['x two'], runner.run(FILE).statuses.keys

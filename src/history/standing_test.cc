@@ -1,0 +1,135 @@
+#include "history/standing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/files.h"
+#include "base/result.h"
+#include "history/recorder.h"
+#include "history/run_writer.h"
+#include "history/store.h"
+#include "report/testing/synthetic_run.h"
+#include "results/verdict.h"
+
+namespace gorgon::history {
+
+using report::testing::failed_case;
+using report::testing::passed_case;
+using report::testing::result_of;
+using report::testing::SyntheticRun;
+using results::Verdict;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+namespace {
+
+constexpr const char* kFile = "spec/a_spec.rb";
+
+class StandingTest : public ::testing::Test {
+ protected:
+  [[nodiscard]] Store store() const { return Store::open(folder_.path(), true).value(); }
+
+  /// A run of one file; `expression`: of a part of it. Gives the run's number.
+  std::int64_t record(Verdict verdict, std::vector<results::TestCase> cases,
+                      const std::string& expression = {},
+                      std::optional<std::int64_t> rerun_of = std::nullopt) {
+    const auto recorder =
+        Recorder::make(store(), RunOrigin{.arguments = {}, .rerun_of = rerun_of}, 100).value();
+    SyntheticRun run(*recorder);
+    run.add_unit(kFile);
+    run.unit(0).filter.expression = expression;
+    const std::string job = "job" + std::to_string(++runs_);
+    run.start({.job = job});
+    run.finish_unit(0, result_of(verdict, std::move(cases)));
+    run.finish(1, 0);
+    return store().find(job).value().number;
+  }
+  plan::FileRecord file_record() {
+    Store opened = store();
+    return record_of(opened, kFile).value();
+  }
+  plan::Outstanding left_of(std::int64_t run) {
+    Store opened = store();
+    return outstanding_of(opened, run).value();
+  }
+
+  TempDir folder_ = TempDir::make("gorgon-standing-").value();
+  int runs_ = 0;
+};
+
+}  // namespace
+
+TEST_F(StandingTest, LastOfEachCaseCounts) {
+  record(Verdict::kFailed, {failed_case("a"), failed_case("b"), passed_case("c")});
+  record(Verdict::kPassed, {passed_case("a")}, "part");
+  const plan::FileRecord record = file_record();
+  EXPECT_THAT(record.failed, ElementsAre(failed_case("b").id));
+  EXPECT_EQ(record.known.size(), 3U);
+  EXPECT_FALSE(record.has_failed_as_a_whole);
+}
+
+TEST_F(StandingTest, CaseThatIsGoneHasNotFailed) {
+  record(Verdict::kFailed, {failed_case("old")});
+  record(Verdict::kPassed, {passed_case("new")});
+  EXPECT_THAT(file_record().failed, IsEmpty());
+}
+
+TEST_F(StandingTest, CrashMeansTheWholeFileUntilItRunsToItsEnd) {
+  record(Verdict::kCrashed, {passed_case("a")});
+  EXPECT_TRUE(file_record().has_failed_as_a_whole);
+  record(Verdict::kPassed, {passed_case("a")}, "part");
+  EXPECT_TRUE(file_record().has_failed_as_a_whole);
+  record(Verdict::kCancelled, {});
+  EXPECT_TRUE(file_record().has_failed_as_a_whole);
+  record(Verdict::kPassed, {passed_case("a")});
+  EXPECT_FALSE(file_record().has_failed_as_a_whole);
+}
+
+TEST_F(StandingTest, WhatARunHasLeftIsWhatDidNotPass) {
+  EXPECT_THAT(left_of(record(Verdict::kPassed, {passed_case("a")})), IsEmpty());
+  EXPECT_THAT(left_of(record(Verdict::kFailed, {passed_case("a"), failed_case("b")})),
+              ElementsAre(Pair(kFile, ElementsAre(failed_case("b").id))));
+  for (const Verdict verdict : {Verdict::kCrashed, Verdict::kTimedOut, Verdict::kLost,
+                                Verdict::kCancelled, Verdict::kFailed}) {
+    EXPECT_THAT(left_of(record(verdict, {})).empty(), verdict == Verdict::kFailed);
+  }
+}
+
+TEST_F(StandingTest, RerunsConverge) {
+  const auto first =
+      record(Verdict::kFailed, {failed_case("a"), failed_case("b"), passed_case("c")});
+  const auto second = record(Verdict::kFailed, {passed_case("a"), failed_case("b")}, "part", first);
+  EXPECT_THAT(left_of(second), ElementsAre(Pair(kFile, ElementsAre(failed_case("b").id))));
+  // Only one of what was left ran.
+  const auto narrow = record(Verdict::kPassed, {passed_case("a")}, "part", first);
+  EXPECT_THAT(left_of(narrow), ElementsAre(Pair(kFile, ElementsAre(failed_case("b").id))));
+  const auto third = record(Verdict::kPassed, {passed_case("b")}, "part", second);
+  EXPECT_THAT(left_of(third), IsEmpty());
+}
+
+TEST_F(StandingTest, CrashInARerunLeavesTheWholeFile) {
+  const auto first = record(Verdict::kFailed, {failed_case("a"), passed_case("c")});
+  const auto second = record(Verdict::kCrashed, {}, "part", first);
+  EXPECT_THAT(left_of(second), ElementsAre(Pair(kFile, IsEmpty())));
+}
+
+TEST_F(StandingTest, RecordOfAnEarlierVersionIsRead) {
+  record(Verdict::kFailed, {failed_case("a")});
+  {
+    Store opened = store();
+    for (const char* sql : {"DROP INDEX units_of_file", "ALTER TABLE runs DROP COLUMN rerun_of",
+                            "ALTER TABLE units DROP COLUMN expression", "PRAGMA user_version = 1"})
+      ASSERT_TRUE(opened.database().execute(sql)) << sql;
+  }
+  EXPECT_THAT(file_record().failed, ElementsAre(failed_case("a").id));
+  EXPECT_EQ(left_of(1).size(), 1U);
+}
+
+}  // namespace gorgon::history
