@@ -35,18 +35,20 @@ Task<void> read_answers(std::shared_ptr<broker::Connection> connection,
 }  // namespace
 
 Task<Result<void>> ask_listeners(Question question) {
-  if (!question.config.connection) {
+  if (!question.address && question.config.connection)
+    question.address = *question.config.connection;
+  if (!question.address) {
     co_return fail(
         ErrorKind::kUsage,
         "this project has no broker, and so no listeners: add \"connection\" to gorgon.json");
   }
-  broker::Address address = *question.config.connection;
+  broker::Address address = *question.address;
   std::string name = "gorgon question";
   auto connected = co_await broker::connect(std::move(address), std::move(name));
   if (!connected) co_return std::unexpected(connected.error());
   std::shared_ptr<broker::Connection> connection = std::move(*connected);
 
-  const std::string topic = protocol::jobs_topic(question.config.cluster);
+  const std::string topic = question.topic(question.config.cluster);
   GORGON_CO_TRY(co_await connection->declare_topic(topic));
   broker::ReplyQueue replies{.name = protocol::reply_queue("ask-" + random_id(12))};
   const std::string reply_queue = replies.name;

@@ -1,4 +1,4 @@
-// One question to all listeners of a cluster, and their answers.
+// One question to all listeners of a cluster (or to originators, too), and their answers.
 #pragma once
 
 #include <chrono>
@@ -6,18 +6,25 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/asio.h"
 #include "base/result.h"
 #include "base/signature.h"
+#include "broker/broker.h"
 #include "config/project_config.h"
 #include "protocol/messages.h"
+#include "protocol/names.h"
 
 namespace gorgon::cli {
 
 struct Question {
   config::ProjectConfig config;
   std::optional<PrivateKey> signing_key = {};
+  /// Of the broker; nullopt: as the configuration says.
+  std::optional<broker::Address> address = {};
+  /// Who hears it, as a topic of a cluster.
+  std::string (*topic)(std::string_view cluster) = &protocol::jobs_topic;
   /// Makes the message, given the queue for the answers.
   std::function<protocol::Message(const std::string& reply_queue)> message;
   /// Called for each answer; true when no more are expected.

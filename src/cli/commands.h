@@ -129,6 +129,16 @@ struct PingCommand {
 };
 int ping(const PingCommand& command);
 
+struct StatusCommand {
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;
+  std::optional<std::string> cluster;
+  bool json = false;
+  double wait_seconds = 1.5;  ///< How long answers are collected.
+};
+/// What runs now, and where.
+int status(const StatusCommand& command);
+
 struct GemCommand {
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;

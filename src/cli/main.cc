@@ -165,6 +165,9 @@ constexpr std::array kHabits = std::to_array<Habit>({
     {"listen", "-f", "--foreground"},
     {"listen", "--jobs", "--slots"},
     {"listen", "-j", "--slots"},
+    {"status", "--message-format", "--json"},
+    {"status", "-c", "--config"},
+    {"status", "--timeout", "--wait"},
     {"ping", "--message-format", "--json"},
     {"ping", "-c", "--config"},
     {"ping", "--timeout", "--wait"},
@@ -184,6 +187,7 @@ class CommandLine {
     add_runs();
     add_report();
     add_listen();
+    add_status();
     add_ping();
     add_file_server();
     add_setup();
@@ -468,6 +472,16 @@ class CommandLine {
     app->add_flag("--once", listen_.once, "End after one job");
   }
 
+  void add_status() {
+    CLI::App* app = command("status", "Show which jobs run now, and what each machine does",
+                            [this] { return status(status_); });
+    add_project_options(*app, status_);
+    app->add_flag("--json", status_.json, "One JSON object instead of lines");
+    add_number<double>(*app, "--wait", status_.wait_seconds, 0.05, 600,
+                       "How long answers are collected", "SECONDS");
+    app->footer("Without a broker in the configuration: the runs of this project on this machine.");
+  }
+
   void add_ping() {
     CLI::App* ping_app =
         command("ping", "List the listeners that answer", [this] { return ping(ping_); });
@@ -679,6 +693,7 @@ class CommandLine {
   ReportCommand report_;
   ListenCommand listen_;
   LocalListenerCommand local_;
+  StatusCommand status_;
   PingCommand ping_;
   GemCommand gem_;
   StartRsyncCommand rsync_;

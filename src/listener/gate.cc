@@ -45,7 +45,8 @@ std::optional<Right> right_for(const protocol::Message& message) {
   using namespace protocol;
   return std::visit(
       []<class M>(const M&) -> std::optional<Right> {
-        if constexpr (std::is_same_v<M, JobDefinition>) {
+        if constexpr (kIsOneOf<M, JobDefinition, StatusRequest>) {
+          // Whoever may run code here can see what else does.
           return Right::kRun;
         } else if constexpr (kIsOneOf<M, CancelJob, JobOver>) {
           return Right::kCancel;
@@ -53,9 +54,10 @@ std::optional<Right> right_for(const protocol::Message& message) {
           return Right::kExec;
         } else {
           // Complete, so that nobody adds a message without having thought of this.
-          static_assert(kIsOneOf<M, Ping, WorkerComplete, ListenerUp, UnitMessage, UnitStarted,
-                                 UnitSlow, UnitReturned, UnitCases, UnitFinished, HostState,
-                                 WorkerAlive, WorkerDone, WorkerDied, Probe, Pong, CommandOutput>);
+          static_assert(
+              kIsOneOf<M, Ping, WorkerComplete, ListenerUp, UnitMessage, UnitStarted, UnitSlow,
+                       UnitReturned, UnitCases, UnitFinished, HostState, WorkerAlive, WorkerDone,
+                       WorkerDied, Probe, Pong, ListenerStatus, JobStatus, CommandOutput>);
           return std::nullopt;
         }
       },

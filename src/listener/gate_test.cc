@@ -98,6 +98,15 @@ TEST_F(GateTest, WhatDoesNothingNeedsNoSignature) {
   EXPECT_EQ(refusal(gate, protocol::encode(protocol::Ping{.reply_queue = "r"})), "");
 }
 
+TEST_F(GateTest, WhatRunsHereIsForThoseWhoMayRunSomethingHere) {
+  Gate gate = open_gate();
+  const protocol::StatusRequest request{.reply_queue = "r"};
+  EXPECT_EQ(refusal(gate, sealed(request, ann_)), "");
+  EXPECT_THAT(refusal(gate, protocol::encode(request)), HasSubstr("is not signed"));
+  EXPECT_THAT(refusal(gate, sealed(request, boss_)), HasSubstr("no right"));
+  EXPECT_THAT(refusal(gate, sealed(request, stranger_)), HasSubstr("does not trust"));
+}
+
 TEST_F(GateTest, AnUnsignedMessageIsRefused) {
   Gate gate = open_gate();
   EXPECT_THAT(refusal(gate, protocol::encode(job_)), HasSubstr("is not signed"));

@@ -350,6 +350,47 @@ void JobRun::tell_to_leave(WorkerSlot& worker) {
       send_datagram(worker.control->native_handle(), worker::leave_datagram()).has_value();
 }
 
+void JobRun::ask_workers() {
+  for (const auto& worker : workers_) {
+    if (!worker->control || !worker->control->is_open()) continue;
+    worker->activity = {};
+    worker->is_asked =
+        send_datagram(worker->control->native_handle(), worker::report_datagram()).has_value();
+  }
+}
+
+void JobRun::take_activity(WorkerSlot& worker, worker::Activity activity) {
+  worker.is_asked = false;
+  worker.activity = std::move(activity);
+  machine_.worker_reported();
+}
+
+bool JobRun::awaits_reports() const {
+  return std::ranges::any_of(workers_, [](const auto& worker) { return worker->is_asked; });
+}
+
+protocol::HostedJob JobRun::status() const {
+  using Hosted = protocol::HostedJob::State;
+  Hosted state = Hosted::kEnding;
+  if (state_ == State::kPreparing) state = Hosted::kPreparing;
+  if (state_ == State::kRunning && failed_stage_.empty()) state = Hosted::kRunning;
+  return {.job = job_.id, .project = job_.project, .originator = job_.originator, .state = state};
+}
+
+std::vector<protocol::WorkerStatus> JobRun::worker_status() const {
+  std::vector<protocol::WorkerStatus> all;
+  for (const auto& worker : workers_) {
+    const worker::Activity& activity = worker->activity;
+    all.push_back({.slot = worker->slot,
+                   .job = job_.id,
+                   .file = activity.file,
+                   .seconds = activity.seconds,
+                   .running_case = activity.running_case,
+                   .case_seconds = activity.case_seconds});
+  }
+  return all;
+}
+
 Task<void> JobRun::run_worker(std::uint32_t slot) {
   const auto worker = std::make_shared<WorkerSlot>(WorkerSlot{.slot = slot});
   workers_.push_back(worker);
@@ -410,6 +451,10 @@ Task<void> JobRun::relay_forks(std::shared_ptr<WorkerSlot> worker) {
       const auto [error] =
           co_await worker->control->async_wait(asio::posix::stream_descriptor::wait_read, as_value);
       if (error) co_return;
+      continue;
+    }
+    if (auto activity = worker::parse_activity(request->bytes)) {
+      take_activity(*worker, *std::move(activity));
       continue;
     }
     const bool was_taken = co_await relay_fork(*request);

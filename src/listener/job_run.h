@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/asio.h"
 #include "base/process_tree.h"
@@ -21,6 +22,7 @@
 #include "protocol/messages.h"
 #include "runner/callbacks.h"
 #include "runner/runner_host.h"
+#include "worker/settings.h"
 
 namespace gorgon::listener {
 
@@ -51,6 +53,13 @@ class JobRun {
   [[nodiscard]] std::size_t worker_count() const { return workers_.size(); }
   /// Starts a worker in `slot`, which this run gives back when the worker has ended.
   void start_worker(std::uint32_t slot);
+  /// Asks each worker what it does now. Machine::worker_reported tells of each answer.
+  void ask_workers();
+  /// Some of those that were asked have not answered yet.
+  [[nodiscard]] bool awaits_reports() const;
+  [[nodiscard]] protocol::HostedJob status() const;
+  /// What each worker does, as far as it has said so.
+  [[nodiscard]] std::vector<protocol::WorkerStatus> worker_status() const;
   /// Asks one worker to leave after the unit in hand; for another job that waits.
   void release_worker();
 
@@ -63,6 +72,8 @@ class JobRun {
     std::optional<Subprocess> process;
     std::optional<asio::posix::stream_descriptor> control;
     bool is_leaving = false;
+    bool is_asked = false;      ///< And has not answered yet.
+    worker::Activity activity;  ///< Its answer; until then nothing.
   };
 
   [[nodiscard]] Task<Result<void>> prepare();
@@ -83,6 +94,7 @@ class JobRun {
   /// `request` is the caller's, and outlives the call.
   [[nodiscard]] Task<bool> relay_fork(const Datagram& request);
   void tell_to_leave(WorkerSlot& worker);
+  void take_activity(WorkerSlot& worker, worker::Activity activity);
   static Task<void> show_alive(std::shared_ptr<JobRun*> self);
   void tell_state();
   void tell_death(const WorkerSlot& worker, const ExitStatus& status);

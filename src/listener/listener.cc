@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,15 +41,19 @@ constexpr std::uint16_t kPrefetch = 50;
 constexpr auto kGemTimeout = 10min;
 /// More than all jobs of a machine have to say while the broker is away.
 constexpr std::size_t kMaxUndelivered = 1000;
+/// Workers that cannot say in time what they do are shown without.
+constexpr auto kReportLimit = 300ms;
+constexpr std::size_t kMaxStatusRequests = 100;
 /// A listener that is told to stop does not wait for long for the broker to take its last words.
 constexpr auto kLastWordsLimit = 5s;
 
-/// Signs of life come again by themselves, and a ping that is answered late was given up.
+/// Signs of life come again by themselves, and a question that is answered late was given up.
 bool may_be_lost(const protocol::Message& message) {
   using State = protocol::HostState::State;
   if (const auto* state = std::get_if<protocol::HostState>(&message))
     return state->state == State::kPreparing || state->state == State::kReady;
-  return std::holds_alternative<protocol::Pong>(message);
+  return std::holds_alternative<protocol::Pong>(message) ||
+         std::holds_alternative<protocol::ListenerStatus>(message);
 }
 
 bool has_expired(const protocol::JobDefinition& job) {
@@ -77,6 +82,7 @@ Listener::Listener(const asio::any_io_executor& executor, ListenerOptions option
     tell(queue, message);
   };
   machine_.slots_changed = [this] { share_slots(); };
+  machine_.worker_reported = [this] { changed_.notify(); };
 }
 
 void Listener::stop() {
@@ -115,9 +121,10 @@ Task<Result<void>> Listener::connect() {
   const std::string jobs = protocol::jobs_topic(options_.cluster);
   const std::string control = protocol::control_topic(options_.cluster);
   const std::string originators = protocol::originators_topic(options_.cluster);
-  for (const std::string& topic : {jobs, control, originators})
+  const std::string status = protocol::status_topic(options_.cluster);
+  for (const std::string& topic : {jobs, control, status, originators})
     GORGON_CO_TRY(co_await broker->declare_topic(topic));
-  std::vector<std::string> topics = {jobs, control};
+  std::vector<std::string> topics = {jobs, control, status};
   GORGON_CO_TRY_ASSIGN(machine_.queue, co_await broker->declare_own_queue(std::move(topics)));
   std::string queue = machine_.queue;
   GORGON_CO_TRY(co_await broker->consume(std::move(queue), kPrefetch));
@@ -197,6 +204,8 @@ void Listener::act_on(const broker::Delivery& delivery) {
     end_job(over->job, *message, envelope);
   } else if (const auto* ping = std::get_if<protocol::Ping>(&*message)) {
     answer_ping(*ping);
+  } else if (const auto* request = std::get_if<protocol::StatusRequest>(&*message)) {
+    take_status_request(*request, envelope);
   } else if (auto* command = std::get_if<protocol::GemCommand>(&*message)) {
     take_gem_command(std::move(*command), envelope);
   } else if (const auto* complete = std::get_if<protocol::WorkerComplete>(&*message)) {
@@ -377,6 +386,53 @@ void Listener::answer_ping(const protocol::Ping& ping) {
                       .version = std::string(kVersion),
                       .slots = static_cast<std::uint32_t>(machine_.slots.count()),
                       .free_slots = static_cast<std::uint32_t>(machine_.slots.free_count())});
+}
+
+/// What a ping says, it says to everybody; what runs here, to those who could run something here
+/// themselves.
+void Listener::take_status_request(const protocol::StatusRequest& request,
+                                   const protocol::Envelope* envelope) {
+  if (!admit(request, envelope)) {
+    protocol::ListenerStatus reserved = bare_status();
+    reserved.is_reserved = true;
+    return tell(request.reply_queue, reserved);
+  }
+  if (status_queues_.size() == kMaxStatusRequests) return;  // Whoever asks so often asks again.
+  status_queues_.push_back(request.reply_queue);
+  if (status_queues_.size() > 1) return;  // The answer that is under way is for this one, too.
+  for (const auto& job_run : jobs_) job_run->ask_workers();
+  spawn(machine_.executor, answer_status(alive_));
+}
+
+Task<void> Listener::answer_status(std::shared_ptr<Listener*> self) {
+  const auto deadline = std::chrono::steady_clock::now() + kReportLimit;
+  const auto is_waiting = [](const auto& job_run) { return job_run->awaits_reports(); };
+  while (*self != nullptr && std::ranges::any_of((*self)->jobs_, is_waiting)) {
+    const bool is_in_time = co_await (*self)->changed_.wait_until(deadline);
+    if (!is_in_time) break;
+  }
+  if (*self == nullptr) co_return;
+  const protocol::ListenerStatus status = (*self)->status();
+  for (const std::string& queue : std::exchange((*self)->status_queues_, {}))
+    (*self)->tell(queue, status);
+}
+
+protocol::ListenerStatus Listener::bare_status() const {
+  return {.host = options_.host,
+          .version = std::string(kVersion),
+          .cluster = options_.cluster,
+          .slots = static_cast<std::uint32_t>(machine_.slots.count()),
+          .free_slots = static_cast<std::uint32_t>(machine_.slots.free_count())};
+}
+
+protocol::ListenerStatus Listener::status() const {
+  protocol::ListenerStatus status = bare_status();
+  for (const auto& job_run : jobs_) {
+    status.jobs.push_back(job_run->status());
+    std::ranges::move(job_run->worker_status(), std::back_inserter(status.workers));
+  }
+  std::ranges::sort(status.workers, {}, &protocol::WorkerStatus::slot);
+  return status;
 }
 
 void Listener::take_gem_command(protocol::GemCommand command, const protocol::Envelope* envelope) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/asio.h"
 #include "base/limits.h"
@@ -73,6 +74,11 @@ class Listener {
   void take_gem_command(protocol::GemCommand command, const protocol::Envelope* envelope);
   [[nodiscard]] Task<void> run_job(std::shared_ptr<JobRun> job_run);
   void answer_ping(const protocol::Ping& ping);
+  void take_status_request(const protocol::StatusRequest& request,
+                           const protocol::Envelope* envelope);
+  static Task<void> answer_status(std::shared_ptr<Listener*> self);
+  [[nodiscard]] protocol::ListenerStatus bare_status() const;
+  [[nodiscard]] protocol::ListenerStatus status() const;
   [[nodiscard]] Task<void> run_gem_command(protocol::GemCommand command);
   void tell(const std::string& queue, const protocol::Message& message);
   static Task<void> deliver(std::shared_ptr<Listener*> self);
@@ -91,6 +97,8 @@ class Listener {
   /// What originators must learn and the broker has not confirmed yet, in order.
   std::deque<broker::Message> undelivered_;
   bool is_delivering_ = false;
+  /// Where to answer what runs here, once the workers have said so.
+  std::vector<std::string> status_queues_;
   std::shared_ptr<Listener*> alive_;  ///< Null inside once run() has ended.
   bool is_stopping_ = false;
   bool has_run_a_job_ = false;

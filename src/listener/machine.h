@@ -53,6 +53,8 @@ struct Machine {
   std::function<void(const std::string& reply_queue, const protocol::Message& message)> tell = {};
   /// Something that slots depend on has changed: jobs may want workers, or must give some up.
   std::function<void()> slots_changed = {};
+  /// A worker has answered what it does.
+  std::function<void()> worker_reported = {};
 };
 
 }  // namespace gorgon::listener

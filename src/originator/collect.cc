@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -55,6 +56,15 @@ constexpr auto kProbeInterval = 5s;
 constexpr auto kStandstill = 5s;
 /// A worker that was given its unit just before has said so by then. One that has not is cancelled.
 constexpr auto kStartsOnTheirWay = 300ms;
+
+/// Signed for listeners; here everybody may ask.
+std::optional<protocol::StatusRequest> sealed_request(std::string_view body) {
+  const auto envelope = protocol::open_envelope(body);
+  if (!envelope || !*envelope) return std::nullopt;
+  const auto message = protocol::decode((*envelope)->message);
+  const auto* request = message ? std::get_if<protocol::StatusRequest>(&*message) : nullptr;
+  return request != nullptr ? std::optional(*request) : std::nullopt;
+}
 
 }  // namespace
 
@@ -113,8 +123,10 @@ void Originator::handle(const broker::Delivery& delivery) {
     return settle_returned();
   }
   auto message = protocol::decode(delivery.body);
-  if (!message)
+  if (!message) {
+    if (const auto request = sealed_request(delivery.body)) return answer(*request);
     return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
+  }
   if (counts_each_time(*message)) {
     if (is_repeat(delivery)) return log::info("a repeated message was left aside");
     remember(delivery.body);
@@ -186,6 +198,8 @@ void Originator::handle(protocol::Message message) {
     handle(*done);
   } else if (const auto* listener = std::get_if<protocol::ListenerUp>(&message)) {
     welcome(*listener);
+  } else if (const auto* request = std::get_if<protocol::StatusRequest>(&message)) {
+    answer(*request);
   } else if (const auto* refusal = std::get_if<protocol::CommandOutput>(&message)) {
     notice(Notice::Level::kWarning, refusal->host + ": " + refusal->output);
   } else if (const auto* returned = std::get_if<protocol::UnitReturned>(&message)) {

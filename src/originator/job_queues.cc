@@ -24,6 +24,7 @@
 #include "originator/make_plan.h"
 #include "originator/originator.h"
 #include "originator/shipment.h"
+#include "protocol/codec.h"
 #include "protocol/envelope.h"
 #include "protocol/messages.h"
 #include "protocol/names.h"
@@ -98,6 +99,22 @@ protocol::JobDefinition Originator::definition() const {
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
 }
 
+/// Nothing that whoever may read our job on the broker would not know from there.
+void Originator::answer(const protocol::StatusRequest& request) {
+  const std::size_t done = state_.units().size() - state_.remaining();
+  const std::size_t passed = state_.count(results::Verdict::kPassed);
+  const protocol::JobStatus status{.job = job_,
+                                   .project = options_.project.filename().string(),
+                                   .originator = user_and_host(),
+                                   .seconds = run_clock(),
+                                   .units = static_cast<std::uint32_t>(state_.units().size()),
+                                   .done = static_cast<std::uint32_t>(done),
+                                   .failed = static_cast<std::uint32_t>(done - passed),
+                                   .running = static_cast<std::uint32_t>(state_.running_count()),
+                                   .waiting_for = waiting_for_};
+  (void)broker_->post({broker::to_queue(request.reply_queue), protocol::encode(status)});
+}
+
 std::string Originator::for_listeners(const protocol::Message& message, std::string queue) const {
   return protocol::seal(message, options_.signing_key,
                         {.cluster = cluster(), .queue = std::move(queue)},
@@ -147,12 +164,13 @@ bool Originator::has_slot_queue() const { return options_.slots && !local_; }
 
 Task<Result<void>> Originator::declare_queues() {
   const std::string originators = protocol::originators_topic(cluster());
+  const std::string status = protocol::status_topic(cluster());
   for (const std::string& topic :
-       {protocol::jobs_topic(cluster()), protocol::control_topic(cluster()), originators}) {
+       {protocol::jobs_topic(cluster()), protocol::control_topic(cluster()), status, originators}) {
     GORGON_CO_TRY(co_await broker_->declare_topic(topic));
   }
   GORGON_CO_TRY(co_await declare_job_queues());
-  std::vector<std::string> topics = {originators};
+  std::vector<std::string> topics = {originators, status};
   GORGON_CO_TRY_ASSIGN(std::string own_queue,
                        co_await broker_->declare_own_queue(std::move(topics)));
   GORGON_CO_TRY(co_await broker_->consume(protocol::reply_queue(job_), kReplyPrefetch));

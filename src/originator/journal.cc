@@ -44,6 +44,7 @@ namespace {
 
 constexpr int kJournalVersion = 1;
 constexpr std::string_view kSuffix = ".journal";
+constexpr std::string_view kLinkSuffix = ".broker";
 /// Of one whose head is being written.
 constexpr std::string_view kNewSuffix = ".new";
 /// Far longer than a head takes.
@@ -135,6 +136,16 @@ std::chrono::seconds age_of(const std::filesystem::path& file) {
 void remove_if_left(const std::filesystem::path& new_file) {
   if (age_of(new_file) < kNewFor) return;
   if (const auto fd = locked(new_file, 0)) ::unlink(new_file.c_str());
+}
+
+std::filesystem::path link_beside(std::filesystem::path journal) {
+  return journal.replace_extension(kLinkSuffix);
+}
+
+/// The lock goes with the journal, so the link goes first.
+void remove_files(const std::filesystem::path& journal) {
+  ::unlink(link_beside(journal).c_str());
+  ::unlink(journal.c_str());
 }
 
 }  // namespace
@@ -351,9 +362,33 @@ Result<void> Journal::add(const RepublishRecord& record) {
   return append(line("republished", dump_json(record.unit)));
 }
 
+Result<void> Journal::link_broker(const std::filesystem::path& socket) {
+  const std::filesystem::path link = link_beside(file_);
+  ::unlink(link.c_str());
+  if (::symlink(socket.c_str(), link.c_str()) != 0)
+    return fail_errno("cannot make " + link.string(), errno);
+  return {};
+}
+
 void Journal::remove() {
-  ::unlink(file_.c_str());
+  remove_files(file_);
   fd_.reset();
+}
+
+std::vector<std::filesystem::path> live_brokers(const std::filesystem::path& project) {
+  std::vector<std::filesystem::path> found;
+  std::error_code error;
+  for (auto it = std::filesystem::directory_iterator(folder_of(project), error);
+       it != std::filesystem::directory_iterator(); it.increment(error)) {
+    if (it->path().extension() != kSuffix) continue;
+    const auto held = locked(it->path(), 0);
+    if (held || held.error().kind != ErrorKind::kRefused) continue;
+    std::error_code ignored;
+    auto socket = std::filesystem::read_symlink(link_beside(it->path()), ignored);
+    if (!socket.empty()) found.push_back(std::move(socket));
+  }
+  std::ranges::sort(found);
+  return found;
 }
 
 std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project) {
@@ -370,7 +405,7 @@ std::vector<CutOffJob> cut_off_jobs(const std::filesystem::path& project) {
   std::ranges::sort(found, {}, &CutOffJob::age);
   while (!found.empty() && (found.size() > kMostKept || found.back().age > sync::kKeptFor)) {
     const std::filesystem::path file = file_of(project, found.back().job);
-    if (const auto fd = locked(file, 0)) ::unlink(file.c_str());
+    if (const auto fd = locked(file, 0)) remove_files(file);
     found.pop_back();
   }
   return found;

@@ -3,6 +3,8 @@
 // broker is told that it has been taken; gone when the run has ended in good order. It is there for
 // a process that dies, not for a machine that loses power: nothing waits for the disk.
 //
+// Beside it, while a run has a broker of its own, JOB.broker links to that one's socket.
+//
 // A file of lines, each a JSON object with one member: "head", then a "unit" for each unit in
 // planned order, then what happened: "queues", "reply", "returned", "republished". docs/messages.md
 // has the form of units and replies. Of a line that was being written when the process died,
@@ -103,6 +105,9 @@ class Journal {
   /// kIo.
   [[nodiscard]] Result<void> add(const ReturnRecord& record);
   [[nodiscard]] Result<void> add(const RepublishRecord& record);
+  /// Lets live_brokers() find the broker that this run has for itself. In place of the one that an
+  /// earlier originator of the job had. kIo.
+  [[nodiscard]] Result<void> link_broker(const std::filesystem::path& socket);
   /// The run has ended: there is nothing to take up.
   void remove();
 
@@ -123,6 +128,9 @@ class Journal {
   std::int64_t whole_ = 0;  ///< Bytes of whole lines that were read.
   std::size_t line_ = 0;    ///< Number of the last that was read.
 };
+
+/// The sockets of the brokers that runs of this project have for themselves now.
+[[nodiscard]] std::vector<std::filesystem::path> live_brokers(const std::filesystem::path& project);
 
 /// A job of this project whose originator has died.
 struct CutOffJob {

@@ -322,6 +322,19 @@ TEST_F(JournalTest, ARemovedOneIsGone) {
   EXPECT_THAT(cut_off_jobs(project()), IsEmpty());
 }
 
+TEST_F(JournalTest, OnlyABrokerOfARunThatGoesOnIsFound) {
+  {
+    Journal journal = Journal::create(project(), head_, units_).value();
+    EXPECT_THAT(live_brokers(project()), IsEmpty());
+    ASSERT_TRUE(journal.link_broker("/tmp/first/broker"));
+    ASSERT_TRUE(journal.link_broker("/tmp/second/broker"));
+    EXPECT_THAT(live_brokers(project()), testing::ElementsAre("/tmp/second/broker"));
+  }
+  EXPECT_THAT(live_brokers(project()), IsEmpty()) << "its process has died";
+  Journal::open(project(), "abc1").value().remove();
+  EXPECT_TRUE(fs::is_empty(file().parent_path()));
+}
+
 TEST_F(JournalTest, LinesMayBeLong) {
   finished_.result.output = std::string(std::size_t{5} * 1024 * 1024, 'x');
   {

@@ -26,6 +26,8 @@ class LocalCluster {
   ~LocalCluster();
 
   [[nodiscard]] broker::Address address() const;
+  /// The broker's.
+  [[nodiscard]] const std::filesystem::path& socket() const { return broker_->address().socket; }
   /// Nullopt while the listener runs or is started again; otherwise how it ended.
   [[nodiscard]] std::optional<ExitStatus> failed() const;
   /// Lets the listener end and clean up; kills it after a few seconds.

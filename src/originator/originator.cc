@@ -261,9 +261,17 @@ Task<Result<void>> Originator::begin_journal() {
     co_return Result<void>();
   }
   journal_ = *std::move(journal);
+  link_broker();
   const auto kept = shipment_->keep_while(journal_->file());
   if (!kept) log::warning("`gorgon resume` may find no tree: {}", kept.error().message);
   co_return Result<void>();
+}
+
+/// So that `gorgon status` finds it; without, it does not.
+void Originator::link_broker() {
+  if (!local_ || !journal_) return;
+  const auto linked = journal_->link_broker(local_->socket());
+  if (!linked) log::warning("`gorgon status` will not know this run: {}", linked.error().message);
 }
 
 void Originator::tell_of_cut_off_jobs() {
@@ -327,6 +335,7 @@ Task<Result<void>> Originator::replay_journal() {
 
 /// Without the tree, machines that have it may still finish the job.
 Task<Result<void>> Originator::take_up_tree() {
+  link_broker();
   auto taking =
       Shipment::take_up(shipment_options(), journal_->head().stage, journal_->head().tree_digest);
   std::string reason = "for the tree to be served again";

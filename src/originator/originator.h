@@ -98,6 +98,7 @@ class Originator {
   [[nodiscard]] ShipmentOptions shipment_options() const;
   /// `write` adds to the journal. A journal that cannot be written any more is given up.
   void keep(const std::function<Result<void>(Journal&)>& write);
+  void link_broker();
   void tell_of_cut_off_jobs();
   void record();
   static Task<void> watch_run_limit(std::shared_ptr<Originator*> self, Clock::duration limit);
@@ -155,6 +156,7 @@ class Originator {
   void handle(const protocol::WorkerDied& message);
   void forget_host(const std::string& host, results::JobState::AttemptEnd how);
   void welcome(const protocol::ListenerUp& listener);
+  void answer(const protocol::StatusRequest& request);
   void accept(results::UnitResult result, const std::string& run, std::size_t earlier_cases);
   void check_workers();
   [[nodiscard]] bool was_deaf(Clock::time_point due, Clock::time_point now);

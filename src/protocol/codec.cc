@@ -1,6 +1,7 @@
 // Every message is one JSON object: {"v": 1, "type": NAME, …fields}. docs/messages.md lists them.
 #include "protocol/codec.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -80,6 +81,58 @@ TestCase read_case(ObjectReader& in) {
   test_case.pending_message = in.text_or("pending", "");
   test_case.output = in.text_or("output", "");
   return test_case;
+}
+
+constexpr std::array<std::pair<HostedJob::State, std::string_view>, 3> kHostedStates = {{
+    {HostedJob::State::kPreparing, "preparing"},
+    {HostedJob::State::kRunning, "running"},
+    {HostedJob::State::kEnding, "ending"},
+}};
+
+Json write(const HostedJob& hosted) {
+  std::string_view state;
+  for (const auto& [value, name] : kHostedStates) {
+    if (value == hosted.state) state = name;
+  }
+  return {{"job", hosted.job},
+          {"project", hosted.project},
+          {"originator", hosted.originator},
+          {"state", state}};
+}
+
+HostedJob read_hosted_job(ObjectReader& in) {
+  HostedJob hosted{.job = in.text("job"),
+                   .project = in.text_or("project", ""),
+                   .originator = in.text_or("originator", "")};
+  const std::string state = in.text("state");
+  const auto* known =
+      std::ranges::find(kHostedStates, state, [](const auto& s) { return s.second; });
+  if (known == kHostedStates.end()) {
+    in.reject("state", "preparing, running or ending");
+  } else {
+    hosted.state = known->first;
+  }
+  return hosted;
+}
+
+Json write(const WorkerStatus& worker) {
+  Json json = {{"slot", worker.slot}, {"job", worker.job}};
+  if (worker.file.empty()) return json;
+  json["file"] = worker.file;
+  json["seconds"] = worker.seconds;
+  if (worker.running_case.empty()) return json;
+  json["running_case"] = worker.running_case;
+  json["case_seconds"] = worker.case_seconds;
+  return json;
+}
+
+WorkerStatus read_worker_status(ObjectReader& in) {
+  return {.slot = read_count(in, "slot"),
+          .job = in.text("job"),
+          .file = in.text_or("file", ""),
+          .seconds = in.measured_seconds("seconds"),
+          .running_case = in.text_or("running_case", ""),
+          .case_seconds = in.measured_seconds("case_seconds")};
 }
 
 template <class T>
@@ -258,6 +311,13 @@ struct Codec<JobOver> {
   static constexpr std::string_view kName = "job_over";
   static Json write(const JobOver& m) { return {{"job", m.job}}; }
   static JobOver read(ObjectReader& in) { return {.job = in.text("job")}; }
+};
+
+template <>
+struct Codec<StatusRequest> {
+  static constexpr std::string_view kName = "status_request";
+  static Json write(const StatusRequest& m) { return {{"reply_queue", m.reply_queue}}; }
+  static StatusRequest read(ObjectReader& in) { return {.reply_queue = in.text("reply_queue")}; }
 };
 
 template <>
@@ -560,6 +620,61 @@ struct Codec<Pong> {
     m.version = in.text("version");
     m.slots = read_count(in, "slots");
     m.free_slots = read_count(in, "free_slots");
+    return m;
+  }
+};
+
+template <>
+struct Codec<ListenerStatus> {
+  static constexpr std::string_view kName = "listener_status";
+  static Json write(const ListenerStatus& m) {
+    Json json = {{"host", m.host},
+                 {"version", m.version},
+                 {"cluster", m.cluster},
+                 {"slots", m.slots},
+                 {"free_slots", m.free_slots},
+                 {"jobs", write_all(m.jobs)},
+                 {"workers", write_all(m.workers)}};
+    if (m.is_reserved) json["reserved"] = true;
+    return json;
+  }
+  static ListenerStatus read(ObjectReader& in) {
+    ListenerStatus m;
+    m.host = in.text("host");
+    m.version = in.text("version");
+    m.cluster = in.text_or("cluster", "");
+    m.slots = read_count(in, "slots");
+    m.free_slots = read_count(in, "free_slots");
+    m.is_reserved = in.boolean_or("reserved", false);
+    in.objects("jobs", [&](ObjectReader& job) { m.jobs.push_back(read_hosted_job(job)); });
+    in.objects("workers",
+               [&](ObjectReader& worker) { m.workers.push_back(read_worker_status(worker)); });
+    if (m.workers.size() > m.slots) in.reject("workers", "no more than its slots");
+    return m;
+  }
+};
+
+template <>
+struct Codec<JobStatus> {
+  static constexpr std::string_view kName = "job_status";
+  static Json write(const JobStatus& m) {
+    Json json = {{"job", m.job},         {"project", m.project}, {"originator", m.originator},
+                 {"seconds", m.seconds}, {"units", m.units},     {"done", m.done},
+                 {"failed", m.failed},   {"running", m.running}};
+    if (!m.waiting_for.empty()) json["waiting_for"] = m.waiting_for;
+    return json;
+  }
+  static JobStatus read(ObjectReader& in) {
+    JobStatus m;
+    m.job = in.text("job");
+    m.project = in.text_or("project", "");
+    m.originator = in.text_or("originator", "");
+    m.seconds = in.measured_seconds("seconds");
+    m.units = read_count(in, "units");
+    m.done = read_count(in, "done");
+    m.failed = read_count(in, "failed");
+    m.running = read_count(in, "running");
+    m.waiting_for = in.text_or("waiting_for", "");
     return m;
   }
 };

@@ -98,6 +98,41 @@ TEST(CodecTest, EqualMessagesThatCountEachTimeDiffer) {
   EXPECT_EQ(encode(decode(encode(sent)).value()), encode(sent));
 }
 
+TEST(CodecTest, AStatusSurvivesTheWire) {
+  const ListenerStatus sent{.host = "build1",
+                            .version = "1.0.0",
+                            .cluster = "gpu",
+                            .slots = 2,
+                            .free_slots = 0,
+                            .jobs = {{.job = "k2x9",
+                                      .project = "shop",
+                                      .originator = "ann@desk",
+                                      .state = HostedJob::State::kEnding}},
+                            .workers = {{.slot = 1,
+                                         .job = "k2x9",
+                                         .file = "a_spec.rb",
+                                         .seconds = 2.5,
+                                         .running_case = "a b",
+                                         .case_seconds = 0.5},
+                                        {.slot = 2, .job = "k2x9"}}};
+  const auto received = decode(encode(sent));
+  ASSERT_TRUE(received) << received.error().message;
+  const auto& status = std::get<ListenerStatus>(*received);
+  EXPECT_EQ(status.jobs, sent.jobs);
+  EXPECT_EQ(status.workers, sent.workers);
+  EXPECT_EQ(encode(*received), encode(sent));
+  const JobStatus job{.job = "k2x9", .units = 4, .done = 1, .waiting_for = "for listeners"};
+  EXPECT_EQ(encode(decode(encode(job)).value()), encode(job));
+}
+
+TEST(CodecTest, AMachineHasNoMoreWorkersThanSlots) {
+  const ListenerStatus sent{
+      .host = "h", .version = "1", .slots = 1, .workers = {{.slot = 1}, {.slot = 2}}};
+  const auto received = decode(encode(sent));
+  ASSERT_FALSE(received);
+  EXPECT_NE(received.error().message.find("workers"), std::string::npos);
+}
+
 TEST(CodecTest, SignsOfLifeAreNeitherAFloodNorAnHourApart) {
   for (const char* interval : {"0", "-1", "11", "0.5", "\"2\""}) {
     const auto job = decode(R"({"v":1,"type":"job","id":"k2x9","file_queue":"f","reply_queue":"r",)"

@@ -68,6 +68,13 @@ struct JobOver {
   std::string job;
 };
 
+// ---- to listeners and originators, on the status topic ----
+
+/// `gorgon status`. Each listener answers with a ListenerStatus, each originator with a JobStatus.
+struct StatusRequest {
+  std::string reply_queue;
+};
+
 // ---- to originators, on the originators topic ----
 
 struct ListenerUp {
@@ -182,6 +189,48 @@ struct Pong {
   std::uint32_t slots = 0;
   std::uint32_t free_slots = 0;
 };
+/// What the slot of a worker does now.
+struct WorkerStatus {
+  std::uint32_t slot = 0;  ///< 1…n on its machine.
+  std::string job;
+  std::string file = {};          ///< Of the unit in hand; empty: none.
+  double seconds = 0;             ///< Since that was started.
+  std::string running_case = {};  ///< The one that has run for longest; empty: none that we know.
+  double case_seconds = 0;
+  friend bool operator==(const WorkerStatus&, const WorkerStatus&) = default;
+};
+/// A job on one machine.
+struct HostedJob {
+  enum class State { kPreparing, kRunning, kEnding };
+  std::string job;
+  std::string project;
+  std::string originator;
+  State state = State::kPreparing;
+  friend bool operator==(const HostedJob&, const HostedJob&) = default;
+};
+struct ListenerStatus {
+  std::string host;
+  std::string version;
+  std::string cluster;
+  std::uint32_t slots = 0;
+  std::uint32_t free_slots = 0;
+  /// It does not say what it runs: it has trusted keys, and none of them had signed the request.
+  bool is_reserved = false;
+  std::vector<HostedJob> jobs;        ///< In order of arrival.
+  std::vector<WorkerStatus> workers;  ///< By slot; slots without one are free.
+};
+/// How far an originator's job is.
+struct JobStatus {
+  std::string job;
+  std::string project;     ///< Name of the project's folder, for people.
+  std::string originator;  ///< user@host, for people.
+  double seconds = 0;      ///< Since its start.
+  std::uint32_t units = 0;
+  std::uint32_t done = 0;    ///< With a final verdict.
+  std::uint32_t failed = 0;  ///< Of those, the ones that did not pass.
+  std::uint32_t running = 0;
+  std::string waiting_for;  ///< "for listeners: …"; empty: it does not wait.
+};
 struct CommandOutput {
   std::string host;
   int exit_code = 0;   ///< -1: not run.
@@ -197,8 +246,9 @@ struct WorkerComplete {
 };
 
 using Message =
-    std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, ListenerUp, UnitMessage,
-                 UnitStarted, UnitSlow, UnitReturned, UnitCases, UnitFinished, HostState,
-                 WorkerAlive, WorkerDone, WorkerDied, Probe, Pong, CommandOutput, WorkerComplete>;
+    std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, StatusRequest, ListenerUp,
+                 UnitMessage, UnitStarted, UnitSlow, UnitReturned, UnitCases, UnitFinished,
+                 HostState, WorkerAlive, WorkerDone, WorkerDied, Probe, Pong, ListenerStatus,
+                 JobStatus, CommandOutput, WorkerComplete>;
 
 }  // namespace gorgon::protocol

@@ -36,6 +36,7 @@ std::string of_epoch(const std::string& name, std::uint32_t epoch) {
 
 std::string jobs_topic(std::string_view cluster) { return topic("jobs", cluster); }
 std::string originators_topic(std::string_view cluster) { return topic("originators", cluster); }
+std::string status_topic(std::string_view cluster) { return topic("status", cluster); }
 std::string control_topic(std::string_view cluster) { return topic("control", cluster); }
 
 std::string file_queue(std::string_view job, std::uint32_t epoch) {

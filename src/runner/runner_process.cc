@@ -479,7 +479,9 @@ Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunL
   const std::string line = run_line(unit, attempt, options_.framework);
   co_await asio::async_write(streams_->conversation, asio::buffer(line), as_value);
 
+  clock_ = &progress.clock;
   RunEnd end = co_await follow_unit(progress);
+  clock_ = nullptr;
   const std::chrono::duration<double> seconds = steady_clock::now() - started;
   if (end == RunEnd::kTimedOut || end == RunEnd::kCaseTimedOut) {
     const bool goes_on = co_await end_overdue(progress);
@@ -505,6 +507,11 @@ Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunL
     position = std::max(position, range.to);
   }
   co_return UnitRun{end, std::move(progress.result)};
+}
+
+std::optional<SlowUnit> RunnerProcess::position() const {
+  if (clock_ == nullptr) return std::nullopt;
+  return clock_->position(steady_clock::now());
 }
 
 Task<std::vector<results::Failure>> RunnerProcess::stop(steady_clock::duration grace) {

@@ -64,6 +64,9 @@ class RunnerProcess {
   /// Makes a run() in progress end with kStopped, the runner killed.
   void abandon();
 
+  /// Where the unit is that run() runs now; nullopt: none.
+  [[nodiscard]] std::optional<SlowUnit> position() const;
+
   /// False when the next unit needs a new runner.
   [[nodiscard]] bool is_usable() const { return usable_ && !ended_; }
 
@@ -105,6 +108,7 @@ class RunnerProcess {
   RunnerOptions options_;
   std::shared_ptr<Streams> streams_;  ///< Shared with the two coroutines that read.
   UniqueFd output_;
+  const UnitClock* clock_ = nullptr;  ///< Of the unit that runs; null: none.
   int stacks_signal_ = 0;
   bool usable_ = true;
   std::optional<Ended> ended_;

@@ -70,11 +70,15 @@ SlowUnit UnitClock::tell_slow(TimePoint now) {
   const auto double_if_due = [soon](TimePoint& at, TimePoint since) {
     while (soon >= at) at = since + 2 * (at - since);
   };
+  double_if_due(unit_slow_at_, start_);
+  for (RunningCase& one : running_) double_if_due(one.slow_at, one.since);
+  return position(now);
+}
+
+SlowUnit UnitClock::position(TimePoint now) const {
   const auto seconds_since = [now](TimePoint since) {
     return std::chrono::duration<double>(now - since).count();
   };
-  double_if_due(unit_slow_at_, start_);
-  for (RunningCase& one : running_) double_if_due(one.slow_at, one.since);
   SlowUnit slow{.seconds = seconds_since(start_)};
   if (const RunningCase* one = oldest()) {
     slow.running_case = one->started.name;

@@ -17,7 +17,7 @@ struct RunLimits {
   std::chrono::duration<double> slow{0};   ///< Told of, and again when it has taken twice as long.
 };
 
-/// What there is to tell of a unit that takes its time.
+/// What there is to tell of a unit that runs, and may take its time.
 struct SlowUnit {
   double seconds = 0;
   std::string running_case;  ///< The one that has run for longest; empty: none runs.
@@ -39,6 +39,8 @@ class UnitClock {
   /// When due() will say something new, if nothing happens before.
   [[nodiscard]] TimePoint next() const;
 
+  /// Where it is now.
+  [[nodiscard]] SlowUnit position(TimePoint now) const;
   /// To be told when kSlow is due. The unit, or the case, is due again when its time has doubled.
   [[nodiscard]] SlowUnit tell_slow(TimePoint now);
 

@@ -1,12 +1,17 @@
 #include "worker/settings.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "base/signature.h"
+#include "base/text.h"
 #include "broker/broker.h"
 #include "config/connection.h"
 #include "protocol/codec.h"
@@ -17,6 +22,8 @@ namespace gorgon::worker {
 namespace {
 
 constexpr std::int64_t kMaxWorker = 1'000'000;
+constexpr std::string_view kActivity = "activity";
+constexpr std::size_t kMaxNameBytes = 1000;
 
 Json write(const config::Connection& connection) {
   Json json = {{"host", connection.host},
@@ -106,5 +113,33 @@ Result<Settings> decode_settings(std::string_view bytes) {
 std::string leave_datagram() { return "{\"type\":\"leave\"}"; }
 
 bool is_leave_datagram(std::string_view bytes) { return bytes == leave_datagram(); }
+
+std::string report_datagram() { return "{\"type\":\"report\"}"; }
+
+bool is_report_datagram(std::string_view bytes) { return bytes == report_datagram(); }
+
+std::string activity_datagram(const Activity& activity) {
+  const auto start_of = [](const std::string& name) {
+    return valid_utf8(std::string_view(name).substr(0, kMaxNameBytes));
+  };
+  return dump_json({{"type", kActivity},
+                    {"file", start_of(activity.file)},
+                    {"seconds", activity.seconds},
+                    {"running_case", start_of(activity.running_case)},
+                    {"case_seconds", activity.case_seconds}});
+}
+
+std::optional<Activity> parse_activity(std::string_view bytes) {
+  const auto json = parse_json(bytes);
+  if (!json) return std::nullopt;
+  ObjectReader in(*json, "activity");
+  const std::string type = in.text("type");
+  Activity activity{.file = in.text("file"),
+                    .seconds = in.measured_seconds("seconds"),
+                    .running_case = in.text("running_case"),
+                    .case_seconds = in.measured_seconds("case_seconds")};
+  if (in.error() || type != kActivity) return std::nullopt;
+  return activity;
+}
 
 }  // namespace gorgon::worker

@@ -38,6 +38,23 @@ struct Settings {
 [[nodiscard]] std::string leave_datagram();
 [[nodiscard]] bool is_leave_datagram(std::string_view bytes);
 
+/// What a listener asks a worker when it is asked itself: what do you do now?
+[[nodiscard]] std::string report_datagram();
+[[nodiscard]] bool is_report_datagram(std::string_view bytes);
+
+/// The answer, which travels the other way.
+struct Activity {
+  std::string file = {};          ///< Of the unit in hand; empty: none.
+  double seconds = 0;             ///< Since that was started.
+  std::string running_case = {};  ///< The one that has run for longest; empty: none.
+  double case_seconds = 0;
+  friend bool operator==(const Activity&, const Activity&) = default;
+};
+/// Long names are cut: it fits in a datagram, and those of all workers in a message.
+[[nodiscard]] std::string activity_datagram(const Activity& activity);
+/// Nullopt: it is something else.
+[[nodiscard]] std::optional<Activity> parse_activity(std::string_view bytes);
+
 /// How a worker process ends, so that the listener knows what to do with its slot.
 enum ExitCode : int {
   kJobComplete = 0,  ///< The job is over, or the listener asked it to leave.

@@ -71,5 +71,15 @@ TEST(WorkerSettingsTest, SettingsWithoutABrokerAreAnError) {
   EXPECT_EQ(received.error().message, "worker settings.connection: expected an object");
 }
 
+TEST(WorkerSettingsTest, WhatAWorkerDoesComesBackWithItsNamesCut) {
+  Activity activity{.file = "a_spec.rb", .seconds = 2.5, .running_case = "a b", .case_seconds = 1};
+  EXPECT_EQ(parse_activity(activity_datagram(activity)), activity);
+  EXPECT_EQ(parse_activity(activity_datagram({})), Activity{});
+  activity.file = std::string(1'000'000, 'x');
+  EXPECT_LT(activity_datagram(activity).size(), 2000U);
+  EXPECT_EQ(parse_activity(leave_datagram()), std::nullopt);
+  EXPECT_EQ(parse_activity(R"({"type":"fork","id":"x"})"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace gorgon::worker

@@ -488,6 +488,8 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(protocol::Un
                                         .worker = std::to_string(settings_.worker)};
     if (!std::exchange(goes_on, false)) {
       unit_in_hand_ = work.unit.id;
+      file_in_hand_ = work.unit.file;
+      in_hand_since_ = Clock::now();
       (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
     }
     results::Unit rest = parts.rest();
@@ -715,10 +717,24 @@ bool Worker::take_control_datagrams() {
   for (;;) {
     const auto datagram = receive_datagram(control_.native_handle());
     if (!datagram) return datagram.error().kind == ErrorKind::kTimeout;
+    // What is not taken is missed by nobody: whoever asks has a limit.
+    if (is_report_datagram(datagram->bytes))
+      (void)send_datagram(control_.native_handle(), activity_datagram(activity()));
     if (!is_leave_datagram(datagram->bytes)) continue;
     was_told_to_leave_ = true;
     inputs_.push(Leave{});
   }
+}
+
+Activity Worker::activity() const {
+  if (unit_in_hand_.empty()) return {};
+  const std::chrono::duration<double> age = Clock::now() - in_hand_since_;
+  Activity activity{.file = file_in_hand_, .seconds = age.count()};
+  if (const auto position = runner_ ? runner_->position() : std::nullopt) {
+    activity.running_case = position->running_case;
+    activity.case_seconds = position->case_seconds;
+  }
+  return activity;
 }
 
 Task<void> Worker::read_broker(std::shared_ptr<Worker*> self,

@@ -86,6 +86,7 @@ class Worker {
   [[nodiscard]] Task<Result<void>> run_command(config::Callback callback);
   void give_back_unstarted();
   bool take_control_datagrams();
+  [[nodiscard]] Activity activity() const;
   void report_slot_failure(const Error& error);
 
   // Coroutines of their own, until run() ends.
@@ -108,6 +109,8 @@ class Worker {
   std::unique_ptr<runner::RunnerProcess> runner_;
   std::vector<results::Failure> runner_errors_;  ///< Of suite hooks of runners that were replaced.
   std::string unit_in_hand_;                     ///< Started, and its result not confirmed yet.
+  std::string file_in_hand_;                     ///< Its file, and since when.
+  Clock::time_point in_hand_since_;
   std::uint32_t forks_ = 0;
   std::uint32_t units_run_ = 0;
   bool was_before_start_called_ = false;

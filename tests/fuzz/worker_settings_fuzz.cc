@@ -1,4 +1,4 @@
-// What a worker is told over its control socket.
+// What a worker is told over its control socket, and answers there.
 #include <cstddef>
 #include <cstdint>
 
@@ -9,6 +9,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace gorgon;
   const auto bytes = fuzz::text_of(data, size);
   (void)worker::is_leave_datagram(bytes);
+  if (const auto activity = worker::parse_activity(bytes))
+    fuzz::demand(worker::parse_activity(worker::activity_datagram(*activity)).has_value(),
+                 "what was read can be said");
   const auto settings = worker::decode_settings(bytes);
   if (!settings) {
     fuzz::demand_readable(settings.error());

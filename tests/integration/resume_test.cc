@@ -86,8 +86,9 @@ std::vector<std::filesystem::path> journals_of(const Project& project) {
   std::vector<std::filesystem::path> files;
   std::error_code none;
   for (const auto& entry :
-       std::filesystem::directory_iterator(project.folder() / ".gorgon/jobs", none))
-    files.push_back(entry.path());
+       std::filesystem::directory_iterator(project.folder() / ".gorgon/jobs", none)) {
+    if (entry.path().extension() == ".journal") files.push_back(entry.path());
+  }
   return files;
 }
 

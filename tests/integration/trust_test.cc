@@ -231,6 +231,30 @@ TEST_F(TrustTest, ATrustedKeyRunsOnEveryMachineThatTrustsIt) {
   EXPECT_EQ(differences(Cluster::slow_units(4), run.report), "");
 }
 
+TEST_F(TrustTest, OnlyATrustedKeyLearnsWhatAMachineRuns) {
+  trust("one", keygen("ann"));
+  cluster().start_listener();
+  const Project project = cluster().add_slow_project(2, 20);
+  cluster().configure(project);
+  Program& run = start_as("ann", project);
+  EXPECT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() == 2; }));
+  const auto status = [&](const string& person) {
+    return cluster().gorgon({"status", "--wait", "0.5"}, project.folder(), 60s, home(person));
+  };
+  const FinishedRun anns = status("ann");
+  EXPECT_TRUE(says(anns.output, "slow_01_spec.rb")) << anns.output;
+  keygen("mallory");
+  for (const char* stranger : {"mallory", "nobody"}) {
+    const FinishedRun strangers = status(stranger);
+    EXPECT_EQ(strangers.exit_code, 0);
+    EXPECT_FALSE(says(strangers.output, "_spec.rb")) << strangers.output;
+    EXPECT_TRUE(says(strangers.output, "2 slots, 0 free")) << strangers.output;
+    EXPECT_TRUE(says(strangers.output, "says only to trusted keys")) << strangers.output;
+  }
+  Cluster::interrupt(run);
+  EXPECT_EQ(cluster().finish(run).exit_code, 130);
+}
+
 TEST_F(TrustTest, ASignedJobRunsWhereNobodyAsksForSignatures) {
   keygen("ann");
   cluster().start_listener();
