@@ -16,6 +16,7 @@
 #include <functional>
 #include <iterator>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -27,6 +28,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "cli/completions.h"
 #include "cli/secrets.h"
 #include "plan/partition.h"
 #include "report/terminal.h"
@@ -119,9 +121,44 @@ CLI::Option* add_words(CLI::App& app, const std::string& name, Value& target,
       if (word == text) target = value;
     }
   };
+  std::vector<std::string> names;
+  for (const auto& [word, value] : words) names.push_back(word);
+  // A validator's name is shown nowhere: completion_of() finds the words there.
   return app.add_option_function<std::string>(name, set, what)
-      ->check(CLI::Validator(check, ""))
+      ->check(CLI::Validator(check, "", fmt::format("{}", fmt::join(names, " "))))
       ->type_name(type);
+}
+
+/// What can be proposed where `option` wants its value.
+Completion completion_of(CLI::Option& option) {
+  using Kind = Completion::Kind;
+  Completion value{.kind = Kind::kAnything, .name = option.get_type_name()};
+  if (!option.get_positional() && option.get_items_expected_min() == 0) return {};
+  if (value.name.starts_with("FILE")) value.kind = Kind::kFiles;
+  if (value.name == "DIR") value.kind = Kind::kFolders;
+  try {
+    std::istringstream words(option.get_validator(0)->get_name());
+    for (std::string word; words >> word;) value.words.push_back(word);
+  } catch (const CLI::OptionNotFound&) {
+    return value;  // It has no validator.
+  }
+  if (!value.words.empty()) value.kind = Kind::kWords;
+  return value;
+}
+
+CompletedCommand completed(CLI::App& app) {
+  CompletedCommand command{.name = app.get_name(), .what = app.get_description()};
+  for (CLI::Option* option : app.get_options()) {
+    CompletedOption one{.what = option->get_description(), .value = completion_of(*option)};
+    for (const std::string& name : option->get_lnames()) one.names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) one.names.push_back("-" + name);
+    if (!one.names.empty()) {
+      command.options.push_back(std::move(one));
+    } else if (command.argument.kind != Completion::Kind::kWords) {
+      command.argument = std::move(one.value);  // Of `runs` the action, not the run behind it.
+    }
+  }
+  return command;
 }
 
 /// An option that may be given more than once, each time with a text that is not empty: an unset
@@ -192,6 +229,7 @@ class CommandLine {
     add_file_server();
     add_setup();
     add_keys();
+    add_completions();
     add_internal();
     command("version", "Show the version", [] {
       std::printf("gorgon %s\n", std::string(kVersion).c_str());
@@ -563,6 +601,29 @@ class CommandLine {
         "It need not be restarted.");
   }
 
+  void add_completions() {
+    CLI::App* app = command("completions", "Print a script that completes commands and options",
+                            [this] { return completions(); });
+    add_words<Shell>(*app, "shell", shell_,
+                     {{"bash", Shell::kBash}, {"zsh", Shell::kZsh}, {"fish", Shell::kFish}},
+                     "bash, zsh or fish", "SHELL")
+        ->required();
+    app->footer("In ~/.bashrc: source <(gorgon completions bash)");
+  }
+
+  int completions() {
+    std::vector<CompletedCommand> commands;
+    for (const auto& [subcommand, call] : calls_) {
+      if (!subcommand->get_group().empty()) commands.push_back(completed(*subcommand));
+    }
+    commands.front().options.push_back({.names = {"--version"}, .what = "Show the version"});
+    for (const CompletedCommand& command : commands)
+      commands.back().argument.words.push_back(command.name);
+    commands.back().argument.kind = Completion::Kind::kWords;  // Of `help`.
+    std::printf("%s", completion_script(shell_, commands).c_str());
+    return 0;
+  }
+
   void add_internal() {
     command("worker", "", [] { return worker(); })->group("");
     CLI::App* app = command("local-listener", "", [this] { return local_listener(local_); });
@@ -701,6 +762,7 @@ class CommandLine {
   InstallListenerCommand service_;
   KeygenCommand keygen_;
   TrustCommand trust_;
+  Shell shell_ = Shell::kBash;
   std::string help_topic_;
 };
 

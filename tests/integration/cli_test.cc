@@ -182,8 +182,9 @@ TEST_F(CommandTest, HelpersOfTheUsualNamesAreNoTests) {
 }
 
 TEST_F(CommandTest, EveryCommandHasHelp) {
-  for (const char* command : {"start", "listen", "ping", "init", "gem", "install_listener",
-                              "start_rsync", "stop_rsync", "help", "version"}) {
+  for (const char* command :
+       {"start", "listen", "ping", "init", "gem", "install_listener", "status", "completions",
+        "start_rsync", "stop_rsync", "help", "version"}) {
     const FinishedRun result = run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_FALSE(result.output.empty()) << command;
