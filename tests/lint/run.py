@@ -280,20 +280,53 @@ def check_ruby(tree):
 
 
 def check_options(tree, gorgon):
-    """The manual page knows every command and option that --help shows, and no others."""
-    manual = re.sub(r"\\f[BIRP]|\\&", "", tree.text("docs/man/gorgon.1")).replace("\\-", "-")
+    """The manual page has a section for every command that --help shows, in it every option, and no others; an entry of
+    its own names the option and its value as --help does."""
+    manual = without_fonts(tree.text("docs/man/gorgon.1"))
     program = [str(gorgon)]
     commands = commands_of(help_of(program))
     known = {"--help", "--version"}
     for command in commands:
-        if not re.search(rf"\bgorgon {command}\b", manual):
-            yield f"docs/man/gorgon.1:1: `gorgon {command}` is missing"
-        known |= options_of(help_of([*program, command]))
+        shown = help_of([*program, command])
+        known |= options_of(shown)
+        yield from section_problems(manual, command, dict(entries_of_help(shown)))
     written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", manual))
     for option in sorted(known - written):
         yield f"docs/man/gorgon.1:1: {option} is missing"
     for option in sorted(written - known):
         yield f"docs/man/gorgon.1:1: gorgon has no {option}"
+
+
+def section_problems(manual, command, entries):
+    section = re.search(rf"^\.SS gorgon {command}\b.*\n((?:(?!\.S[SH]).*\n)*)", manual, re.MULTILINE)
+    if section is None:
+        yield f"docs/man/gorgon.1:1: `gorgon {command}` is missing"
+        return
+    mentioned = options_of(section[1])
+    written = {name: tag for tag in tags_of(section[1]) for name in options_of(tag)}
+    for name, entry in entries.items():
+        if name not in mentioned:
+            yield f"docs/man/gorgon.1:1: {name} is missing in the section of `gorgon {command}`"
+        elif name in written and re.sub(r"\[=.*\]$", "", written[name]) != entry:
+            yield f"docs/man/gorgon.1:1: `gorgon {command}` has \"{entry}\", not \"{written[name]}\""
+
+
+def without_fonts(text):
+    return re.sub(r"\\f[BIRP]|\\&", "", text).replace("\\-", "-")
+
+
+def entries_of_help(text):
+    """Each long option with its entry: --jobs, "-j N, --jobs N"."""
+    for names, value in re.findall(r"^  (-\S+)(?: (\S+))?", text, re.MULTILINE):
+        entry = ", ".join(f"{name} {value}".rstrip() for name in names.split(","))
+        for name in options_of(names) - {"--help"}:
+            yield name, entry
+
+
+def tags_of(section):
+    """The lines that .TP puts in front, as they are printed: arguments of a macro have nothing between them."""
+    for line in re.findall(r"^\.TP\n\.\w+ (.*)", section, re.MULTILINE):
+        yield re.sub(r"(?<!\\) +", "", line).replace("\\ ", " ")
 
 
 def help_of(program):
