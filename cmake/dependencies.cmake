@@ -9,6 +9,7 @@ find_package(CLI11 REQUIRED)
 find_package(rabbitmq-c REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(SQLite3 REQUIRED)
+find_package(EXPAT REQUIRED)
 find_package(GTest REQUIRED)
 include(GoogleTest)
 # libsodium brings no CMake file of its own.

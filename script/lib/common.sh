@@ -5,7 +5,7 @@
 build_packages=(
   cmake ninja-build g++ ccache mold
   librabbitmq-dev libboost1.81-dev libcli11-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libssl-dev
-  libsodium-dev libsqlite3-dev libgtest-dev libgmock-dev
+  libsodium-dev libsqlite3-dev libexpat1-dev libgtest-dev libgmock-dev
 )
 run_packages=(rsync openssh-client ruby)
 framework_packages=(ruby-rspec ruby-minitest ruby-test-unit python3-pytest)

@@ -120,6 +120,13 @@ int local_listener(const LocalListenerCommand& command);
 /// One slot of a job, started by a listener with its control socket as descriptor 3; internal.
 int worker();
 
+/// The runner host for test commands, started by a listener with its socket as the descriptor that
+/// GORGON_HOST_FD names; internal.
+struct CommandHostCommand {
+  std::filesystem::path scratch;
+};
+int command_host(const CommandHostCommand& command);
+
 struct PingCommand {
   std::filesystem::path config_file = "gorgon.json";
   bool config_is_required = false;

@@ -626,6 +626,9 @@ class CommandLine {
 
   void add_internal() {
     command("worker", "", [] { return worker(); })->group("");
+    CLI::App* host = command("command-host", "", [this] { return command_host(command_host_); });
+    host->group("");
+    host->add_option("scratch", command_host_.scratch)->required();
     CLI::App* app = command("local-listener", "", [this] { return local_listener(local_); });
     app->group("");
     app->add_option("socket", local_.socket)->required();
@@ -755,6 +758,7 @@ class CommandLine {
   ListenCommand listen_;
   LocalListenerCommand local_;
   StatusCommand status_;
+  CommandHostCommand command_host_;
   PingCommand ping_;
   GemCommand gem_;
   StartRsyncCommand rsync_;

@@ -3,10 +3,13 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <expected>
 #include <filesystem>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -241,11 +244,36 @@ const Table<Reports>& report_keys() {
   return table;
 }
 
+constexpr std::array<std::string_view, 3> kResultFormats = {"tap", "junit", "exit_code"};
+
+Setter<TestCommand> result_format() {
+  return {R"("tap", "junit" or "exit_code")",
+          [](TestCommand& out, const Value& value, const Place& place) {
+            const auto read = read_word(value, place, kResultFormats);
+            if (read) out.results = static_cast<ResultFormat>(*read);
+          }};
+}
+
+const Table<TestCommand>& test_command_keys() {
+  static const Table<TestCommand> table = {
+      {{"run"},
+       "The program with its arguments. `{file}` is the test file, `{output}` a file for the "
+       "results, and an element `{arguments}` what stands behind `--`; without one that comes "
+       "last.",
+       texts(&TestCommand::run)},
+      {{"results"},
+       "\"tap\": TAP, in `{output}`, or without that on standard output. \"junit\": JUnit XML, in "
+       "`{output}`. \"exit_code\": 0 means passed. Default: \"exit_code\".",
+       result_format()},
+  };
+  return table;
+}
+
 Setter<ProjectConfig> runner() {
-  return {R"("rspec", "minitest", "test_unit" or "pytest")",
+  return {R"("rspec", "minitest", "test_unit", "pytest" or "command")",
           [](ProjectConfig& out, const Value& value, const Place& place) {
-            static constexpr std::array<std::string_view, 4> kWords = {"rspec", "minitest",
-                                                                       "test_unit", "pytest"};
+            static constexpr std::array<std::string_view, 5> kWords = {
+                "rspec", "minitest", "test_unit", "pytest", "command"};
             const auto read = read_word(value, place, kWords);
             if (read) out.runner = kWords[*read];
           }};
@@ -267,9 +295,8 @@ const Table<ProjectConfig>& project_keys() {
        "`spec/**/*_spec.rb`, `test/**/*_test.rb`; when there are none, what pytest would find.",
        texts(&Config::files)},
       {{"runner"},
-       "The test framework. Default: \"pytest\" when all files are `.py`, else one of Ruby's, "
-       "found "
-       "out for each file.",
+       "The test framework; \"command\": `test_command`. Default: \"pytest\" when all files are "
+       "`.py`, else one of Ruby's, found out for each file.",
        runner()},
       {{"runner_arguments"},
        "Further arguments of the framework's command line.",
@@ -277,8 +304,12 @@ const Table<ProjectConfig>& project_keys() {
       {{"runner_command"},
        "A runner host for another language, with its arguments: a program that speaks "
        "[the runner protocol](runner_protocol.md). A name with a `/` is relative to the project. "
-       "Default: Gorgon's own hosts, for Ruby and pytest.",
+       "Default: Gorgon's own hosts, for Ruby, pytest and test commands.",
        texts(&Config::runner_command)},
+      {{"test_command"},
+       "With the runner \"command\": how one test file is run, and how that tells its results. "
+       "[Languages](languages.md) has examples.",
+       object(&Config::test_command, test_command_keys())},
       {{"runner_python"},
        "pytest: the command that starts Python, `[\"uv\", \"run\", \"python\"]`. Default: "
        "`.venv/bin/python` when the project has it, else `python3`.",
@@ -321,6 +352,7 @@ class CrossChecks {
 
   void run(const ProjectConfig& config, const fs::path& project) {
     check_sync(config.job.sync, config);
+    check_test_command(config);
     const std::string& class_file = config.job.callbacks.class_file;
     std::error_code ignored;
     if (!class_file.empty() && !fs::is_regular_file(project / class_file, ignored)) {
@@ -351,6 +383,35 @@ class CrossChecks {
     } else if (!sync.password.empty() && sync.user.empty()) {
       reject({"job", "sync", "password"}, "needs job.sync.user beside it");
     }
+  }
+
+  void check_test_command(const ProjectConfig& config) {
+    const TestCommand& command = config.test_command;
+    const auto has = [&](std::string_view word) {
+      return std::ranges::any_of(command.run,
+                                 [&](const std::string& part) { return part.contains(word); });
+    };
+    if (config.runner != "command") {
+      if (root_.find("test_command") != nullptr)
+        reject({"test_command"}, "needs \"runner\": \"command\" beside it");
+      return;
+    }
+    if (command.run.empty()) {
+      reject({"test_command", "run"},
+             "\"runner\": \"command\" needs test_command.run, the command for one test file");
+    } else if (!has("{file}")) {
+      reject({"test_command", "run"}, "has no \"{file}\", so every test file would be the same");
+    } else if (command.results == ResultFormat::kJunit && !has("{output}")) {
+      reject({"test_command", "run"},
+             "has no \"{output}\", the file that \"junit\" results are read from");
+    }
+    if (!config.runner_command.empty()) {
+      reject({"runner_command"},
+             "is another way to run tests than \"runner\": \"command\": remove "
+             "one of the two");
+    }
+    if (!config.job.preload.empty())
+      reject({"job", "preload"}, "a test command loads for itself what it needs: remove it");
   }
 
   /// Reports at the deepest part of the path that the file has.
@@ -402,6 +463,16 @@ Result<ProjectConfig> load_project_config(const fs::path& file, bool required) {
   if (problems.is_empty()) CrossChecks(*root, problems).run(config, project);
   if (!problems.is_empty()) return std::unexpected(problems.error());
   return config;
+}
+
+std::string_view name_of(ResultFormat format) {
+  return kResultFormats[static_cast<std::size_t>(format)];
+}
+
+std::optional<ResultFormat> result_format_named(std::string_view name) {
+  const auto found = std::ranges::find(kResultFormats, name);
+  if (found == kResultFormats.end()) return std::nullopt;
+  return static_cast<ResultFormat>(found - kResultFormats.begin());
 }
 
 std::vector<KeyRow> project_config_rows() { return rows_of(project_keys()); }

@@ -103,16 +103,34 @@ struct Reports {
   std::filesystem::path trace;
 };
 
+/// Where the results of a test command are.
+enum class ResultFormat : std::uint8_t {
+  kTap,       ///< In its standard output, or in {output}.
+  kJunit,     ///< In {output}.
+  kExitCode,  ///< 0: passed. One case for the whole file.
+};
+/// "tap", "junit", "exit_code".
+[[nodiscard]] std::string_view name_of(ResultFormat format);
+[[nodiscard]] std::optional<ResultFormat> result_format_named(std::string_view name);
+
+/// A command that runs one test file.
+struct TestCommand {
+  std::vector<std::string> run;  ///< With {file}, {output} and {arguments}; empty: none.
+  ResultFormat results = ResultFormat::kExitCode;
+  friend bool operator==(const TestCommand&, const TestCommand&) = default;
+};
+
 struct ProjectConfig {
   std::optional<Connection> connection;  ///< Nullopt: the embedded broker.
   std::string cluster;                   ///< Empty: the default cluster.
   FileServer file_server;
   std::vector<std::string>
       files;           ///< Globs; "!glob" takes away. Empty: the defaults of plan/test_files.
-  std::string runner;  ///< "rspec", "minitest", "test_unit", "pytest"; empty: found out.
+  std::string runner;  ///< "rspec", "minitest", "test_unit", "pytest", "command"; empty: found out.
   std::vector<std::string> runner_arguments;
   std::vector<std::string> runner_command;  ///< A runner host of the project's own; empty: ours.
-  std::vector<std::string> runner_python;   ///< Starts Python for pytest; empty: found out.
+  TestCommand test_command;  ///< Not empty with the runner "command", and there alone.
+  std::vector<std::string> runner_python;  ///< Starts Python for pytest; empty: found out.
   // Relative paths are relative to the project's folder, the one that gorgon.json stands in.
   std::filesystem::path failed_files;         ///< Empty: not written.
   std::filesystem::path runtime_file;         ///< Empty: .gorgon/runtimes.json

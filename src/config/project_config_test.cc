@@ -185,7 +185,7 @@ TEST_F(ProjectConfigTest, EveryMistakeOfAFileIsReportedAtOnce) {
 gorgon.json:3: files: expected an array of strings, found a string: put it in brackets, ["…"]
 gorgon.json:4: timeouts.unit: expected a duration of at most 24 h (seconds as a number, or "90s", "15m", "1h30m"), found "5 minutes"
 gorgon.json:4: timeouts.start: expected a duration of at most 24 h (seconds as a number, or "90s", "15m", "1h30m"), found "-1"
-gorgon.json:5: runner: expected one of "rspec", "minitest", "test_unit", "pytest", found "rspecs": did you mean "rspec"?
+gorgon.json:5: runner: expected one of "rspec", "minitest", "test_unit", "pytest", "command", found "rspecs": did you mean "rspec"?
 gorgon.json:6: connection.port: expected an integer from 1 to 65535, found a string: write it without quotes
 gorgon.json:6: connection.user: expected a string, found a number: put it in double quotes
 gorgon.json:6: connection: unknown key "vhots": did you mean "vhost"?
@@ -197,6 +197,23 @@ gorgon.json:9: job.env.A: expected a string, found a number: put it in double qu
 gorgon.json:9: job.preload[1]: expected a string, found a number: put it in double quotes
 gorgon.json:9: job.preload[2]: expected a string that is not empty: remove it
 gorgon.json:10: job.callbacks.after_sync: expected a shell command, found an empty string: remove the key)");
+}
+
+TEST_F(ProjectConfigTest, ATestCommandMustBeAbleToTellItsResults) {
+  const auto error = [&](const std::string& command) {
+    return error_of(R"({"runner": "command", "test_command": )" + command + "}");
+  };
+  EXPECT_EQ(error(R"({"run": ["prove", "{file}"], "results": "tap"})"), "no error");
+  EXPECT_THAT(error("{}"), HasSubstr("needs test_command.run"));
+  EXPECT_THAT(error(R"({"run": ["prove"]})"), HasSubstr("has no \"{file}\""));
+  EXPECT_THAT(error(R"({"run": ["a", "{file}"], "results": "junit"})"),
+              HasSubstr("has no \"{output}\""));
+  EXPECT_THAT(error(R"({"run": ["a", "{file}"]}, "runner_command": ["b"])"),
+              HasSubstr("is another way"));
+  EXPECT_THAT(error(R"({"run": ["a", "{file}"]}, "job": {"preload": ["b"]})"),
+              HasSubstr("loads for itself"));
+  EXPECT_THAT(error_of(R"({"test_command": {"run": ["a", "{file}"]}})"),
+              HasSubstr("needs \"runner\": \"command\""));
 }
 
 TEST_F(ProjectConfigTest, UnknownKeyNearNothingListsTheKnownOnes) {

@@ -12,9 +12,10 @@ namespace gorgon::config {
 
 struct RunnerSettings {
   std::string framework;  ///< "rspec", "minitest", "test_unit": empty: found out of them per file;
-                          ///< "pytest".
+                          ///< "pytest", "command".
   std::vector<std::string> arguments;  ///< For the framework.
   std::vector<std::string> command;  ///< Starts the runner host, in the workspace; empty: our own.
+  TestCommand test_command;          ///< Of the framework "command".
   std::vector<std::string> python;   ///< Starts Python, in the workspace; empty: found out.
   std::vector<std::string>
       folders;  ///< Of the project, with the test files; pytest alone gets them.

@@ -44,6 +44,7 @@ std::filesystem::path runtime_file(const StartOptions& options) {
 
 plan::Language language_of(const config::ProjectConfig& config) {
   if (config.runner == "pytest") return plan::Language::kPython;
+  if (config.runner == "command") return plan::Language::kOther;
   const bool is_unknown = config.runner.empty() && config.runner_command.empty();
   return is_unknown ? plan::Language::kUnknown : plan::Language::kRuby;
 }
@@ -79,6 +80,7 @@ config::RunnerSettings runner_settings(const config::ProjectConfig& config,
   config::RunnerSettings settings = {.framework = config.runner,
                                      .arguments = config.runner_arguments,
                                      .command = config.runner_command,
+                                     .test_command = config.test_command,
                                      .python = config.runner_python,
                                      .folders = {},
                                      .preload = config.job.preload,

@@ -72,8 +72,8 @@ results::JobState::Retries retries_of(const config::ProjectConfig& config, std::
   constexpr std::size_t kUnitsPerRetry = 10;
   return {.per_unit = config.retries.count,
           .budget = config.retries.budget.value_or(std::max(kLeastBudget, units / kUnitsPerRetry)),
-          // One of the project's own may not know single cases.
-          .can_run_cases = config.runner_command.empty()};
+          // A host of the project's own may not know single cases; a command never does.
+          .can_run_cases = config.runner_command.empty() && config.runner != "command"};
 }
 
 }  // namespace

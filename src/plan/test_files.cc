@@ -110,6 +110,7 @@ Result<std::vector<std::string>> find_by_default(const Selection& selection) {
     std::ranges::copy(selection.globs, std::back_inserter(globs));
     return find_matching(globs, selection);
   };
+  if (selection.language == Language::kOther) return std::vector<std::string>();
   if (selection.language != Language::kPython) {
     auto found = find(default_globs());
     const bool is_final = selection.language == Language::kRuby || !found || !found->empty() ||
@@ -129,6 +130,7 @@ Result<std::vector<std::string>> find_configured(const Selection& selection) {
 /// The names by which test files are known anywhere.
 std::vector<std::string_view> usual_names(Language language) {
   std::vector<std::string_view> names;
+  if (language == Language::kOther) return names;
   if (language != Language::kPython) names = {"*_spec.rb", "*_test.rb"};
   if (language != Language::kRuby) names.insert(names.end(), {"test_*.py", "*_test.py"});
   return names;
@@ -315,6 +317,12 @@ Result<std::vector<std::string>> find_arguments(const Selection& selection) {
 }
 
 std::string nothing_matches(const Selection& selection) {
+  if (selection.language == Language::kOther && selection.globs.empty()) {
+    return fmt::format(
+        "name the test files, or the globs that match them with \"files\" in {}: a "
+        "test command has none by default",
+        selection.config_name);
+  }
   const auto defaults =
       selection.language == Language::kPython ? pytest_globs(selection.project) : default_globs();
   const auto& globs = selection.globs.empty() ? defaults : selection.globs;

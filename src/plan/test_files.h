@@ -20,7 +20,12 @@ struct TestFile {
 };
 
 /// What the test files are written in, as far as the project says.
-enum class Language { kUnknown, kRuby, kPython };
+enum class Language {
+  kUnknown,
+  kRuby,
+  kPython,
+  kOther,  ///< Anything that a test command runs; it has no defaults.
+};
 
 struct Selection {
   std::filesystem::path project;           ///< Absolute.

@@ -183,6 +183,9 @@ Json write(const config::RunnerSettings& runner) {
   return {{"framework", runner.framework},
           {"arguments", runner.arguments},
           {"command", runner.command},
+          {"test_command",
+           {{"run", runner.test_command.run},
+            {"results", config::name_of(runner.test_command.results)}}},
           {"python", runner.python},
           {"folders", runner.folders},
           {"preload", runner.preload},
@@ -199,6 +202,12 @@ config::RunnerSettings read_runner(ObjectReader& in) {
   runner.framework = in.text_or("framework", "");
   runner.arguments = in.texts("arguments");
   runner.command = in.texts("command");
+  in.object("test_command", [&](ObjectReader& command) {
+    runner.test_command.run = command.texts("run");
+    const auto results = config::result_format_named(command.text("results"));
+    if (!results) command.reject("results", "tap, junit or exit_code");
+    runner.test_command.results = results.value_or(config::ResultFormat::kExitCode);
+  });
   runner.python = in.texts("python");
   runner.folders = in.texts("folders");
   runner.preload = in.texts("preload");

@@ -62,6 +62,7 @@ TEST(CodecTest, AJobSurvivesTheWire) {
                  .user = "job",
                  .password = "p"};
   sent.runner.command = {"./host.py", "-v"};
+  sent.runner.test_command = {.run = {"prove", "{file}"}, .results = config::ResultFormat::kTap};
   sent.runner.python = {"uv", "run", "python"};
   sent.runner.folders = {"tests"};
   sent.runner.callbacks.commands[config::Callback::kBeforeStart] = "createdb";

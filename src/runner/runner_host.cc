@@ -52,6 +52,8 @@ std::vector<std::string> python_command(const HostOptions& options) {
 /// How the host of these options is started; puts Gorgon's own where it can be.
 Result<std::vector<std::string>> host_command(const HostOptions& options) {
   if (!options.settings.command.empty()) return options.settings.command;
+  if (options.settings.framework == "command")
+    return std::vector<std::string>{"/proc/self/exe", "command-host", options.scratch.string()};
   GORGON_TRY(unpack_embedded_files(options.scratch));
   if (options.settings.framework == "pytest") return python_command(options);
   return ruby_command(options.workspace, options.scratch / "ruby/host.rb");

@@ -200,6 +200,10 @@ std::string init_datagram(const std::string& job, const std::string& host,
                {"arguments", settings.arguments},
                {"seed", nullptr}};
   if (!settings.framework.empty()) json["framework"] = settings.framework;
+  if (!settings.test_command.run.empty()) {
+    json["test_command"] = {{"run", settings.test_command.run},
+                            {"results", config::name_of(settings.test_command.results)}};
+  }
   if (!settings.callbacks.class_file.empty())
     json["callbacks_class_file"] = settings.callbacks.class_file;
   return dump_json(json);

@@ -1,0 +1,142 @@
+// Suites that a command of the project runs: the fixture with every kind of end in TAP, JUnit XML,
+// exit codes, and what cannot be had of a command.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness.h"
+#include "run_report.h"
+
+namespace gorgon::test {
+namespace {
+
+using std::string;
+
+class CommandTest : public LocalTest {
+ protected:
+  /// A project whose files `run` runs, a JSON array's inside.
+  Project prepare(const string& fixture, const string& run, const string& results,
+                  const string& more = {}) {
+    Project project = cluster().add_project(fixture);
+    cluster().configure(
+        project, R"("files": ["checks/*"], "runner": "command", "test_command": {"run": [)" + run +
+                     R"(], "results": ")" + results + "\"}" + more);
+    cluster().set_environment("NOTES", (cluster().folder() / "notes").string());
+    return project;
+  }
+  static std::map<string, string> names(const FinishedRun& run) {
+    std::map<string, string> names;
+    for (const ReportedCase& one : run.report.cases) names[one.name] = one.status;
+    return names;
+  }
+};
+
+TEST_F(CommandTest, FixtureHasTheVerdictsOfItsTable) {
+  const Project project = prepare("command", R"("sh", "{file}", "{arguments}", "{file}")", "tap");
+  const FinishedRun run =
+      cluster().run(project, {"-j", "2", "--timeout", "3", "--", "--fast", "{file}"});
+  EXPECT_EQ(differences(expected_units("command"), run.report), "");
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_EQ(run.report.notice_text(), "");
+  const ReportedUnit* speaks = run.report.unit("checks/passes.sh");
+  ASSERT_NE(speaks, nullptr);
+  EXPECT_NE(speaks->output.find("hello from standard output\n"), string::npos) << speaks->output;
+  EXPECT_NE(speaks->output.find("hello from standard error\n"), string::npos) << speaks->output;
+  EXPECT_EQ(speaks->output.find("ok 1"), string::npos) << "results are no output";
+  EXPECT_EQ(Project(cluster().folder()).read("notes"), "cleaned up\n")
+      << "a command over its limit is asked to end";
+}
+
+TEST_F(CommandTest, JunitIsReadFromTheFileOfTheUnit) {
+  const Project project = prepare("", R"("sh", "{file}", "--to={output}")", "junit");
+  const string write = "to=${1#--to=}\n";
+  project.write("checks/a",
+                write +
+                    "echo '<testsuite><testcase classname=\"A\" name=\"adds\"/>"
+                    "<testcase name=\"speaks\"><system-out>hello</system-out></testcase>"
+                    "</testsuite>' >$to\n");
+  project.write("checks/b", write +
+                                "echo '<testsuite><testcase name=\"adds\"><failure "
+                                "message=\"1 != 2\"/></testcase></testsuite>' >$to; exit 1\n");
+  project.write("checks/broken", write + "echo '<testsuite><testcase' >$to\n");
+  project.write("checks/missing", "exit 0\n");
+  project.write("checks/without_cases", write + "echo '<testsuite/>' >$to\n");
+  const FinishedRun run = cluster().run(project, {"-j", "1"});
+  EXPECT_EQ(
+      differences({{"checks/a",
+                    {.verdict = "passed", .cases = {{"A.adds", "passed"}, {"speaks", "passed"}}}},
+                   {"checks/b",
+                    {.verdict = "failed", .cases = {{"adds", "failed"}}, .case_message = "1 != 2"}},
+                   {"checks/broken", {.verdict = "failed", .error = "not XML"}},
+                   {"checks/missing", {.verdict = "failed", .error = "has written no {output}"}},
+                   {"checks/without_cases", {.verdict = "passed"}}},
+                  run.report),
+      "");
+  for (const ReportedCase& one : run.report.cases)
+    EXPECT_EQ(one.output, one.name == "speaks" ? "hello" : "") << one.name;
+}
+
+TEST_F(CommandTest, AnExitCodeIsOneCase) {
+  const Project project = prepare("", R"("sh", "{file}")", "exit_code");
+  project.write("checks/a", "exit 0\n");
+  project.write("checks/b", "echo no good; exit 3\n");
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(names(run), (std::map<string, string>{{"checks/a", "passed"}, {"checks/b", "failed"}}));
+  EXPECT_EQ(run.exit_code, 1);
+}
+
+TEST_F(CommandTest, TestMoreOfPerlHasItsVerdicts) {
+  const Project project = prepare("", R"("perl", "{file}")", "tap");
+  project.write("checks/more.t", R"(use Test::More;
+ok 1, 'adds';
+subtest 'group # 1' => sub { plan tests => 2; ok 1, 'in'; ok 0, 'out' };
+subtest 'later' => sub { plan skip_all => 'no database' };
+TODO: { local $TODO = 'not yet'; is 1, 2, 'learns'; subtest 'all' => sub { ok 0, 'of it'; done_testing } }
+SKIP: { skip 'no network', 1; ok 0 }
+done_testing;
+)");
+  EXPECT_EQ(names(cluster().run(project)), (std::map<string, string>{{"adds", "passed"},
+                                                                     {"group # 1 > in", "passed"},
+                                                                     {"group # 1 > out", "failed"},
+                                                                     {"later", "skipped"},
+                                                                     {"learns", "pending"},
+                                                                     {"all > of it", "pending"},
+                                                                     {"test 6", "skipped"}}));
+}
+
+TEST_F(CommandTest, PartsOfAFileCannotBeHad) {
+  const Project project = prepare("command", R"("sh", "{file}")", "tap");
+  const FinishedRun run = cluster().run(project, {"checks/passes.sh:2", "-e", "one", "-t", "slow"});
+  EXPECT_EQ(run.exit_code, 1);
+  const string errors = run.report.unit("checks/passes.sh")->errors;
+  for (const char* what : {":2: a test command runs whole files", "-e: ", "-t: "})
+    EXPECT_NE(errors.find(what), string::npos) << errors;
+  EXPECT_TRUE(run.report.cases.empty());
+}
+
+TEST_F(CommandTest, ARetryRunsTheWholeFile) {
+  const Project project = prepare("", R"("sh", "{file}")", "tap", R"(, "retries": {"count": 1})");
+  project.write("checks/a", R"(echo 1..2
+echo 'ok 1 - first'
+[ "$GORGON_ATTEMPT" = 1 ] && { echo 'not ok 2 - second'; exit 1; }
+echo 'ok 2 - second'
+)");
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(names(run), (std::map<string, string>{{"first", "passed"}, {"second", "passed"}}));
+  EXPECT_EQ(run.report.unit("checks/a")->verdict, "passed");
+}
+
+TEST_F(CommandTest, ACommandThatIsNotThereIsSaid) {
+  const Project project = prepare("command", R"("no-such-program", "{file}")", "tap");
+  const FinishedRun run = cluster().run(project, {"checks/passes.sh"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.report.unit("checks/passes.sh")->errors.find("no-such-program"), string::npos);
+}
+
+}  // namespace
+}  // namespace gorgon::test
