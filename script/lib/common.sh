@@ -13,7 +13,7 @@ test_packages=(
   rabbitmq-server openssh-server openssl git bundler python3 python3-networkx python3-toolz
   puppet-module-puppetlabs-haproxy ruby-rspec-puppet ruby-rspec-puppet-facts ruby-puppetlabs-spec-helper
   ruby-parallel-tests iproute2 iptables tmux procps faketime libxml2-utils chromium perl
-  zsh fish
+  zsh fish nodejs
 )
 check_packages=(clang-format-19 clang-tidy-19 shellcheck)
 fuzz_packages=(clang-19 libclang-rt-19-dev)

@@ -8,12 +8,14 @@
 #include "command_host/junit.h"
 
 #include <expat.h>
+#include <expat_external.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <limits>
 #include <map>
 #include <memory>

@@ -1,7 +1,6 @@
 #include "command_host/reading.h"
 
 #include <cstddef>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -270,10 +270,10 @@ const Table<TestCommand>& test_command_keys() {
 }
 
 Setter<ProjectConfig> runner() {
-  return {R"("rspec", "minitest", "test_unit", "pytest" or "command")",
+  return {R"("rspec", "minitest", "test_unit", "pytest", "node" or "command")",
           [](ProjectConfig& out, const Value& value, const Place& place) {
-            static constexpr std::array<std::string_view, 5> kWords = {
-                "rspec", "minitest", "test_unit", "pytest", "command"};
+            static constexpr std::array<std::string_view, 6> kWords = {
+                "rspec", "minitest", "test_unit", "pytest", "node", "command"};
             const auto read = read_word(value, place, kWords);
             if (read) out.runner = kWords[*read];
           }};
@@ -295,8 +295,8 @@ const Table<ProjectConfig>& project_keys() {
        "`spec/**/*_spec.rb`, `test/**/*_test.rb`; when there are none, what pytest would find.",
        texts(&Config::files)},
       {{"runner"},
-       "The test framework; \"command\": `test_command`. Default: \"pytest\" when all files are "
-       "`.py`, else one of Ruby's, found out for each file.",
+       "The test framework; \"node\": Node's test runner; \"command\": `test_command`. Default: "
+       "\"pytest\" when all files are `.py`, else one of Ruby's, found out for each file.",
        runner()},
       {{"runner_arguments"},
        "Further arguments of the framework's command line.",
@@ -394,6 +394,8 @@ class CrossChecks {
     if (config.runner != "command") {
       if (root_.find("test_command") != nullptr)
         reject({"test_command"}, "needs \"runner\": \"command\" beside it");
+      if (config.runner == "node" && !config.job.preload.empty())
+        reject({"job", "preload"}, "is not for node: give it \"--import\" in runner_arguments");
       return;
     }
     if (command.run.empty()) {

@@ -185,7 +185,7 @@ TEST_F(ProjectConfigTest, EveryMistakeOfAFileIsReportedAtOnce) {
 gorgon.json:3: files: expected an array of strings, found a string: put it in brackets, ["…"]
 gorgon.json:4: timeouts.unit: expected a duration of at most 24 h (seconds as a number, or "90s", "15m", "1h30m"), found "5 minutes"
 gorgon.json:4: timeouts.start: expected a duration of at most 24 h (seconds as a number, or "90s", "15m", "1h30m"), found "-1"
-gorgon.json:5: runner: expected one of "rspec", "minitest", "test_unit", "pytest", "command", found "rspecs": did you mean "rspec"?
+gorgon.json:5: runner: expected one of "rspec", "minitest", "test_unit", "pytest", "node", "command", found "rspecs": did you mean "rspec"?
 gorgon.json:6: connection.port: expected an integer from 1 to 65535, found a string: write it without quotes
 gorgon.json:6: connection.user: expected a string, found a number: put it in double quotes
 gorgon.json:6: connection: unknown key "vhots": did you mean "vhost"?

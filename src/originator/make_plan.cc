@@ -44,6 +44,7 @@ std::filesystem::path runtime_file(const StartOptions& options) {
 
 plan::Language language_of(const config::ProjectConfig& config) {
   if (config.runner == "pytest") return plan::Language::kPython;
+  if (config.runner == "node") return plan::Language::kNode;
   if (config.runner == "command") return plan::Language::kOther;
   const bool is_unknown = config.runner.empty() && config.runner_command.empty();
   return is_unknown ? plan::Language::kUnknown : plan::Language::kRuby;
@@ -73,6 +74,12 @@ std::vector<std::string> top_folders(const std::vector<results::Unit>& units) {
   return {folders.begin(), folders.end()};
 }
 
+/// Node's test runner is a command like another.
+config::TestCommand node_command() {
+  return {.run = {"node", "--test", "--test-reporter=tap", "{arguments}", "{file}"},
+          .results = config::ResultFormat::kTap};
+}
+
 }  // namespace
 
 config::RunnerSettings runner_settings(const config::ProjectConfig& config,
@@ -90,6 +97,10 @@ config::RunnerSettings runner_settings(const config::ProjectConfig& config,
       std::ranges::all_of(units,
                           [](const results::Unit& unit) { return plan::is_python(unit.file); })) {
     settings.framework = "pytest";
+  }
+  if (settings.framework == "node") {
+    settings.framework = "command";
+    settings.test_command = node_command();
   }
   if (settings.framework == "pytest") settings.folders = top_folders(units);
   return settings;

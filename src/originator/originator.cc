@@ -70,10 +70,11 @@ double unix_time(std::chrono::steady_clock::time_point when) {
 results::JobState::Retries retries_of(const config::ProjectConfig& config, std::size_t units) {
   constexpr std::size_t kLeastBudget = 10;
   constexpr std::size_t kUnitsPerRetry = 10;
+  const bool is_command = config.runner == "command" || config.runner == "node";
   return {.per_unit = config.retries.count,
           .budget = config.retries.budget.value_or(std::max(kLeastBudget, units / kUnitsPerRetry)),
           // A host of the project's own may not know single cases; a command never does.
-          .can_run_cases = config.runner_command.empty() && config.runner != "command"};
+          .can_run_cases = config.runner_command.empty() && !is_command};
 }
 
 }  // namespace

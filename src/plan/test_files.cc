@@ -111,6 +111,7 @@ Result<std::vector<std::string>> find_by_default(const Selection& selection) {
     return find_matching(globs, selection);
   };
   if (selection.language == Language::kOther) return std::vector<std::string>();
+  if (selection.language == Language::kNode) return find(node_globs());
   if (selection.language != Language::kPython) {
     auto found = find(default_globs());
     const bool is_final = selection.language == Language::kRuby || !found || !found->empty() ||
@@ -130,7 +131,7 @@ Result<std::vector<std::string>> find_configured(const Selection& selection) {
 /// The names by which test files are known anywhere.
 std::vector<std::string_view> usual_names(Language language) {
   std::vector<std::string_view> names;
-  if (language == Language::kOther) return names;
+  if (language == Language::kOther || language == Language::kNode) return names;
   if (language != Language::kPython) names = {"*_spec.rb", "*_test.rb"};
   if (language != Language::kRuby) names.insert(names.end(), {"test_*.py", "*_test.py"});
   return names;
@@ -316,6 +317,11 @@ Result<std::vector<std::string>> find_arguments(const Selection& selection) {
   return collection.paths();
 }
 
+std::vector<std::string> defaults_of(const Selection& selection) {
+  if (selection.language == Language::kPython) return pytest_globs(selection.project);
+  return selection.language == Language::kNode ? node_globs() : default_globs();
+}
+
 std::string nothing_matches(const Selection& selection) {
   if (selection.language == Language::kOther && selection.globs.empty()) {
     return fmt::format(
@@ -323,9 +329,7 @@ std::string nothing_matches(const Selection& selection) {
         "test command has none by default",
         selection.config_name);
   }
-  const auto defaults =
-      selection.language == Language::kPython ? pytest_globs(selection.project) : default_globs();
-  const auto& globs = selection.globs.empty() ? defaults : selection.globs;
+  const auto& globs = selection.globs.empty() ? defaults_of(selection) : selection.globs;
   return fmt::format("no test file matches {} in {}: name the project's with \"files\" in {}",
                      fmt::join(globs, ", "), selection.project.string(), selection.config_name);
 }
@@ -334,6 +338,15 @@ std::string nothing_matches(const Selection& selection) {
 
 const std::vector<std::string>& default_globs() {
   static const std::vector<std::string> globs = {"spec/**/*_spec.rb", "test/**/*_test.rb"};
+  return globs;
+}
+
+const std::vector<std::string>& node_globs() {
+  // https://nodejs.org/api/test.html#running-tests-from-the-command-line
+  static const std::vector<std::string> globs = {
+      "**/*[._-]test.js", "**/*[._-]test.[cm]js", "**/test-*.js",
+      "**/test-*.[cm]js", "**/test.js",           "**/test.[cm]js",
+      "**/test/**/*.js",  "**/test/**/*.[cm]js",  "!**/node_modules"};
   return globs;
 }
 

@@ -24,6 +24,7 @@ enum class Language {
   kUnknown,
   kRuby,
   kPython,
+  kNode,   ///< JavaScript, for Node's test runner.
   kOther,  ///< Anything that a test command runs; it has no defaults.
 };
 
@@ -37,8 +38,12 @@ struct Selection {
   std::filesystem::path working_directory;  ///< Absolute: what `arguments` start from.
 };
 
-/// Those of Ruby: "spec/**/*_spec.rb" and "test/**/*_test.rb". Of Python: pytest_globs().
+/// Those of Ruby: "spec/**/*_spec.rb" and "test/**/*_test.rb". Of Python: pytest_globs(). Of
+/// Node: node_globs().
 [[nodiscard]] const std::vector<std::string>& default_globs();
+
+/// Those that `node --test` takes by default.
+[[nodiscard]] const std::vector<std::string>& node_globs();
 
 /// Whether `file` is one of Python, by its name.
 [[nodiscard]] bool is_python(std::string_view file);

@@ -19,6 +19,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 using Strings = std::vector<std::string>;
 
 class TestFilesTest : public ::testing::Test {
@@ -186,6 +187,29 @@ TEST_F(TestFilesTest, StrangeNamesAreKeptAndNoTextIsRefused) {
   EXPECT_EQ(error.kind, ErrorKind::kUsage);
   EXPECT_THAT(error.message, HasSubstr("is not UTF-8"));
   EXPECT_THAT(select({"!spec/?_spec.rb"}, {}), ElementsAre("spec/a b\n\xC3\xB6_spec.rb"));
+}
+
+TEST_F(TestFilesTest, NodesDefaultsAreThoseOfNodeAndACommandHasNone) {
+  for (const char* file : {"a.test.js", "lib/b-test.mjs", "lib/c_test.cjs", "test-d.js", "test.js",
+                           "lib/test/e.js", "lib/f.js", "latest.js", "test/g.ts",
+                           "node_modules/h/test/h.test.js", "lib/node_modules/i.test.js"})
+    touch(file);
+  Selection selection{.project = root_.path(),
+                      .config_name = "team.json",
+                      .language = Language::kNode,
+                      .globs = {},
+                      .arguments = {},
+                      .working_directory = root_.path()};
+  const auto files = select_test_files(selection);
+  ASSERT_TRUE(files);
+  Strings paths;
+  for (const TestFile& file : *files) paths.push_back(file.path);
+  EXPECT_THAT(paths, UnorderedElementsAre("a.test.js", "lib/b-test.mjs", "lib/c_test.cjs",
+                                          "test-d.js", "test.js", "lib/test/e.js"));
+  selection.language = Language::kOther;
+  const auto none = select_test_files(selection);
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().message, HasSubstr("a test command has none by default"));
 }
 
 }  // namespace

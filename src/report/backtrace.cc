@@ -46,10 +46,12 @@ bool is_in_ruby_library(std::string_view path) {
 }
 
 bool is_foreign(std::string_view path) {
-  constexpr std::array<std::string_view, 8> kParts = {
-      "/gems/", "/rubygems",   "/bundler/",       "/gorgon/ruby/",
-      "/bin/",  "/lib/python", "/site-packages/", "/dist-packages/"};
-  if (path.starts_with("<internal:") || path.starts_with("<frozen ")) return true;
+  constexpr std::array<std::string_view, 9> kParts = {
+      "/gems/",      "/rubygems",       "/bundler/",       "/gorgon/ruby/", "/bin/",
+      "/lib/python", "/site-packages/", "/dist-packages/", "/node_modules/"};
+  constexpr std::array<std::string_view, 3> kBuiltIn = {"<internal:", "<frozen ", "node:"};
+  if (std::ranges::any_of(kBuiltIn, [&](std::string_view mark) { return path.starts_with(mark); }))
+    return true;
   return is_in_ruby_library(path) || std::ranges::any_of(kParts, [&](std::string_view part) {
            return path.find(part) != std::string_view::npos;
          });
@@ -59,6 +61,7 @@ bool is_foreign(std::string_view path) {
 /// environments do not.
 bool is_bundled(std::string_view relative) {
   if (relative.find("/site-packages/") != std::string_view::npos) return true;
+  if (relative.find("node_modules/") != std::string_view::npos) return true;
   const bool has_gems = relative.find("/gems/") != std::string_view::npos;
   return has_gems && (relative.starts_with("vendor/") || relative.starts_with(".bundle/") ||
                       relative.find("/ruby/") != std::string_view::npos);

@@ -45,6 +45,13 @@ TEST(CutToProjectTest, PythonsLibraryAndVirtualEnvironmentsAreForeign) {
   EXPECT_EQ(cut.left_out, 4U);
 }
 
+TEST(CutToProjectTest, NodesOwnFramesAndPackagesAreForeign) {
+  const CutBacktrace cut = cut_to_project(
+      {"node_modules/chai/chai.js:1", "test/a.test.js:3:in fails", "node:internal/test:5"},
+      "test/a.test.js", "/p");
+  EXPECT_THAT(cut.lines, ElementsAre("test/a.test.js:3:in fails"));
+}
+
 TEST(CutToProjectTest, KeepsTheFirstFramesWhenNoneIsOfTheProject) {
   const CutBacktrace cut = cut_to_project(
       {"/g/gems/a/a.rb:1", "/g/gems/a/b.rb:1", "/g/gems/a/c.rb:1", "/g/gems/a/d.rb:1"},
