@@ -77,7 +77,8 @@ CutBacktrace cut_to_project(const std::vector<std::string>& backtrace, std::stri
     std::string_view path = frame;
     if (!root.empty() && path.starts_with(root)) path.remove_prefix(root.size());
     if (path.starts_with("./")) path.remove_prefix(2);
-    const bool is_absolute = path.starts_with('/') || path.starts_with('<');
+    const bool is_absolute =
+        path.starts_with('/') || path.starts_with('<') || path.starts_with("node:");
     if (is_absolute ? is_foreign(path) : is_bundled(path)) {
       ++cut.left_out;
     } else {
