@@ -74,7 +74,7 @@ def evaluate(term, item, case_id, name):
     return {
         "name": lambda text: text in name,
         "name_is": lambda text: text == name,
-        "word": lambda text: text in name.lower(),
+        "word": lambda text: text.lower() in name.lower(),
         "tag": lambda tag: has_tag(item, tag),
         "ids": lambda ids: case_id in ids,
     }[word](rest[0])

@@ -64,7 +64,7 @@ module Gorgon
       when 'not' then !selects?(id, name, rest.first, &tagged)
       when 'name' then name.include?(rest.first)
       when 'name_is' then name == rest.first
-      when 'word' then name.downcase.include?(rest.first)
+      when 'word' then name.downcase.include?(rest.first.downcase)
       when 'tag' then tagged.call(rest.first)
       when 'ids' then rest.first.include?(id)
       end

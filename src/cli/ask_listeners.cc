@@ -1,5 +1,6 @@
 #include "cli/ask_listeners.h"
 
+#include <algorithm>
 #include <chrono>
 #include <expected>
 #include <memory>
@@ -65,7 +66,10 @@ Task<Result<void>> ask_listeners(Question question) {
   GORGON_CO_TRY(co_await connection->publish(std::move(messages)));
 
   const auto wait = std::chrono::duration_cast<Clock::duration>(question.wait);
-  while (auto delivery = co_await answers->pop_until(Clock::now() + wait)) {
+  // Whoever keeps talking does not keep us from ending.
+  constexpr int kMostWaits = 10;
+  const auto end = Clock::now() + kMostWaits * wait;
+  while (auto delivery = co_await answers->pop_until(std::min(Clock::now() + wait, end))) {
     (void)connection->ack(delivery->tag);
     const auto answer = protocol::decode(delivery->body);
     if (answer && question.answered(*answer)) break;

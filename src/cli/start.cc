@@ -92,10 +92,17 @@ Result<void> settle_rerun(StartCommand& command, const fs::path& project) {
   if (!command.rerun_of) return {};
   GORGON_TRY_ASSIGN(auto store, history::Store::open(project, false));
   GORGON_TRY_ASSIGN(const auto run, store.find(*command.rerun_of));
+  if (!run.exit_code) {
+    return fail(
+        ErrorKind::kUsage,
+        fmt::format("run {} has not come to its end; if its gorgon has died: gorgon resume {}",
+                    run.number, run.job));
+  }
   const std::string number = std::to_string(run.number);
   std::vector<std::string>& words = command.arguments;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    if (words[i - 1] == "--rerun") words[i] = number;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0 && words[i - 1] == "--rerun") words[i] = number;
+    if (words[i].starts_with("--rerun=")) words[i] = "--rerun=" + number;
   }
   command.rerun_of = number;
   return {};
@@ -107,7 +114,8 @@ Result<plan::Outstanding> outstanding_of(const fs::path& project, const std::str
   return history::outstanding_of(store, found.number);
 }
 
-Result<originator::StartOptions> settle(const StartCommand& command) {
+/// `is_start`: of a run that begins; not of one that is taken up.
+Result<originator::StartOptions> settle(const StartCommand& command, bool is_start) {
   originator::StartOptions options;
   GORGON_TRY_ASSIGN(options.config, load_project(command.config_file, command.config_is_required));
   options.project = fs::absolute(command.config_file).parent_path().lexically_normal();
@@ -123,7 +131,11 @@ Result<originator::StartOptions> settle(const StartCommand& command) {
   options.failed_first = command.failed_first;
   options.record_of = record_of(options.project);
   if (command.rerun_of) {
-    GORGON_TRY_ASSIGN(options.outstanding, outstanding_of(options.project, *command.rerun_of));
+    auto left = outstanding_of(options.project, *command.rerun_of);
+    // Of a run that is taken up, the other may have left the record meanwhile.
+    if (!left && (is_start || left.error().kind != ErrorKind::kNotFound))
+      return std::unexpected(std::move(left).error());
+    if (left) options.outstanding = *std::move(left);
   }
   options.max_failures = command.max_failures;
   if (command.retries) options.config.retries.count = *command.retries;
@@ -389,7 +401,7 @@ int start(StartCommand command) {
     return refuse(command, named_report_files(command), settled.error(),
                   code_if_not_found(settled.error()));
   }
-  auto options = settle(command);
+  auto options = settle(command, true);
   if (!options) return refuse(command, named_report_files(command), options.error());
   ReportFiles files = report_files(command, options->project, options->config.reports);
   files.html_context = page_context(*options, std::nullopt);
@@ -437,7 +449,7 @@ int resume(
   if (given->config_is_required && !command.config_is_required)
     start.config_file = project / given->config_file.filename();
   start.config_is_required = command.config_is_required || given->config_is_required;
-  auto options = settle(start);
+  auto options = settle(start, false);
   if (!options) return refuse(start, named_report_files(start), options.error());
   ReportFiles files = report_files(start, options->project, options->config.reports);
   files.html_context = page_context(*options, journal->head().job);

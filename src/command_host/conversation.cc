@@ -64,6 +64,8 @@ Result<Request> parse_request(std::string_view line) {
       .except = in.texts("except"),
       .filter = {
           .places = in.texts("places"), .names = in.texts("names"), .tags = in.texts("tags")}};
+  if (json.contains("expression"))
+    request.unit.filter.expression = dump_json(json.at("expression"));
   request.attempt =
       static_cast<std::uint32_t>(in.integer_or("attempt", 1, {.least = 1, .most = 1'000'000}));
   GORGON_TRY(in.status());

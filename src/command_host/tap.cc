@@ -178,8 +178,12 @@ bool TapReader::read_point(std::size_t depth, std::string_view text) {
   Point point{.depth = depth, .line = std::string(text)};
   point.is_ok = !text.starts_with("not ");
   if (!point.is_ok) text.remove_prefix(4);
-  if (text != "ok" && !text.starts_with("ok ")) return false;
+  if (!text.starts_with("ok")) return false;
   text.remove_prefix(2);
+  const bool is_another_word =
+      !text.empty() &&
+      (std::isalnum(static_cast<unsigned char>(text.front())) != 0 || text.front() == '_');
+  if (is_another_word) return false;
   if (!open_level(depth)) return false;
   trim(text);
   const auto number = take_number(text);

@@ -88,6 +88,7 @@ std::vector<results::Failure> refused_selection(const results::Unit& unit) {
   refuse(!filter.places.empty(), filter.places.empty() ? "" : filter.places.front());
   refuse(!filter.names.empty(), "-e");
   refuse(!filter.tags.empty(), "-t");
+  refuse(!filter.expression.empty(), "-E and -k over cases");
   refuse(!unit.only.empty() || !unit.except.empty(), "single cases");
   return errors;
 }

@@ -477,6 +477,10 @@ std::optional<ResultFormat> result_format_named(std::string_view name) {
   return static_cast<ResultFormat>(found - kResultFormats.begin());
 }
 
+bool can_run_cases(const ProjectConfig& config) {
+  return config.runner_command.empty() && config.runner != "command" && config.runner != "node";
+}
+
 std::vector<KeyRow> project_config_rows() { return rows_of(project_keys()); }
 
 }  // namespace gorgon::config

@@ -144,6 +144,10 @@ struct ProjectConfig {
   std::uint32_t history_runs = 100;  ///< How many runs stay recorded; 0: none is.
 };
 
+/// Its runner can run single cases of a file. A command never can, and a host of the project's own
+/// may not.
+[[nodiscard]] bool can_run_cases(const ProjectConfig& config);
+
 /// Reads `file` (gorgon.json) and gorgon_secret.json beside it, deep-merged over it. A missing
 /// `file` gives the defaults when `required` is false, kUsage otherwise. Without
 /// "rsync_transport" a file server means kSsh, as it always did; a broker without one kDirect; no

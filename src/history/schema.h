@@ -12,6 +12,8 @@ namespace gorgon::history {
 /// Of a row of units: nobody had asked for a part of the file.
 inline constexpr const char* kIsWholeFile =
     "only_cases = '[]' AND except_cases = '[]' AND places = '[]' AND names = '[]' "
-    "AND tags = '[]' AND expression = ''";
+    "AND tags = '[]' AND expression = '' "
+    // Arguments of the framework may be filters.
+    "AND NOT EXISTS (SELECT 1 FROM runs WHERE number = units.run AND arguments LIKE '%\"--\"%')";
 
 }  // namespace gorgon::history

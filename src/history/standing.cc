@@ -21,10 +21,14 @@ namespace {
 
 bool is_bad(const std::string& status) { return status == "failed" || status == "error"; }
 
-/// Something went wrong outside of its cases.
-constexpr const char* kHasErrors =
-    "EXISTS (SELECT 1 FROM failures WHERE failures.run = units.run AND "
-    "failures.unit = units.position AND case_position < 0 AND try = 0)";
+/// Of a row of units: it ran, and nothing went wrong outside of its cases. One that failed without
+/// saying which of them did not.
+constexpr const char* kCameToItsEnd =
+    "(verdict = 'passed' OR (verdict = 'failed' AND "
+    "NOT EXISTS (SELECT 1 FROM failures WHERE failures.run = units.run AND "
+    "failures.unit = units.position AND case_position < 0 AND try = 0) AND "
+    "EXISTS (SELECT 1 FROM cases WHERE cases.run = units.run AND cases.unit = units.position AND "
+    "status IN ('failed', 'error'))))";
 
 /// How the last runs of a file ended.
 struct FileCourse {
@@ -36,7 +40,7 @@ Result<FileCourse> course_of(Store& store, const std::string& file) {
   GORGON_TRY_ASSIGN(
       Statement rows,
       store.database().prepare(std::string("SELECT run, verdict, ") + kIsWholeFile + ", " +
-                               kHasErrors + " FROM units WHERE file = ? ORDER BY run DESC"));
+                               kCameToItsEnd + " FROM units WHERE file = ? ORDER BY run DESC"));
   rows.bind(1, file);
   FileCourse course;
   for (;;) {
@@ -44,9 +48,7 @@ Result<FileCourse> course_of(Store& store, const std::string& file) {
     if (!has_row) return course;
     const std::string verdict = rows.text(1);
     if (verdict == "cancelled" || verdict == "lost") continue;
-    const bool came_to_its_end =
-        verdict == "passed" || (verdict == "failed" && rows.integer(3) == 0);
-    if (!came_to_its_end) {
+    if (rows.integer(3) == 0) {
       course.has_failed_as_a_whole = true;
       return course;
     }
@@ -58,27 +60,23 @@ Result<FileCourse> course_of(Store& store, const std::string& file) {
 
 struct UnitRow {
   std::int64_t position = 0;
-  std::string file;
-  std::string verdict;
-  bool is_whole_file = false;
-  bool has_errors = false;
+  plan::Progress progress;
 };
 
 Result<std::vector<UnitRow>> units_of(Store& store, std::int64_t run) {
   GORGON_TRY_ASSIGN(
       Statement rows,
-      store.database().prepare(std::string("SELECT position, file, verdict, ") + kIsWholeFile +
-                               ", " + kHasErrors + " FROM units WHERE run = ? ORDER BY position"));
+      store.database().prepare(std::string("SELECT position, file, ") + kIsWholeFile + ", " +
+                               kCameToItsEnd + " FROM units WHERE run = ? ORDER BY position"));
   rows.bind(1, run);
   std::vector<UnitRow> units;
   for (;;) {
     GORGON_TRY_ASSIGN(const bool has_row, rows.step());
     if (!has_row) return units;
     units.push_back({.position = rows.integer(0),
-                     .file = rows.text(1),
-                     .verdict = rows.text(2),
-                     .is_whole_file = rows.integer(3) != 0,
-                     .has_errors = rows.integer(4) != 0});
+                     .progress = {.file = rows.text(1),
+                                  .is_whole_file = rows.integer(2) != 0,
+                                  .came_to_its_end = rows.integer(3) != 0}});
   }
 }
 
@@ -93,39 +91,16 @@ Result<std::map<std::string, bool>> passes_of(Statement& cases, std::int64_t run
   }
 }
 
-/// Takes what one unit came to into what was left before.
-void take(plan::Outstanding& left, const UnitRow& unit, const std::map<std::string, bool>& passes) {
-  const bool came_to_its_end =
-      unit.verdict == "passed" || (unit.verdict == "failed" && !unit.has_errors);
-  if (!came_to_its_end) {
-    left[unit.file].clear();
-    return;
-  }
-  std::set<std::string> cases;
-  if (const auto before = left.find(unit.file); before != left.end() && !unit.is_whole_file) {
-    // Of a file that has not run to its end, some cases say nothing of the others.
-    if (before->second.empty()) return;
-    cases = before->second;
-  }
-  for (const auto& [id, has_passed] : passes) {
-    if (has_passed) {
-      cases.erase(id);
-    } else {
-      cases.insert(id);
-    }
-  }
-  if (cases.empty()) {
-    left.erase(unit.file);
-  } else {
-    left[unit.file] = std::move(cases);
-  }
-}
-
 Result<std::optional<std::int64_t>> taken_up_by(Store& store, std::int64_t run) {
   GORGON_TRY_ASSIGN(Statement row,
                     store.database().prepare("SELECT rerun_of FROM runs WHERE number = ?"));
   GORGON_TRY_ASSIGN(const bool is_there, row.bind(1, run).step());
-  if (!is_there || row.is_null(0)) return std::nullopt;
+  if (!is_there) {
+    return fail(ErrorKind::kNotFound,
+                "run " + std::to_string(run) +
+                    ", whose failures were taken up, is recorded no more: run the suite anew");
+  }
+  if (row.is_null(0)) return std::nullopt;
   return row.integer(0);
 }
 
@@ -167,10 +142,10 @@ Result<plan::Outstanding> outstanding_of(Store& store, std::int64_t run) {
                                              "JOIN tests ON test = id WHERE run = ? AND unit = ?"));
   plan::Outstanding left;
   for (; !runs.empty(); runs.pop_back()) {
-    GORGON_TRY_ASSIGN(const auto units, units_of(store, runs.back()));
-    for (const UnitRow& unit : units) {
-      GORGON_TRY_ASSIGN(const auto passes, passes_of(cases, runs.back(), unit.position));
-      take(left, unit, passes);
+    GORGON_TRY_ASSIGN(auto units, units_of(store, runs.back()));
+    for (UnitRow& unit : units) {
+      GORGON_TRY_ASSIGN(unit.progress.passes, passes_of(cases, runs.back(), unit.position));
+      plan::take(left, unit.progress);
     }
   }
   return left;

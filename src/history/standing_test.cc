@@ -41,7 +41,8 @@ class StandingTest : public ::testing::Test {
                       const std::string& expression = {},
                       std::optional<std::int64_t> rerun_of = std::nullopt) {
     const auto recorder =
-        Recorder::make(store(), RunOrigin{.arguments = {}, .rerun_of = rerun_of}, 100).value();
+        Recorder::make(store(), RunOrigin{.arguments = arguments_, .rerun_of = rerun_of}, 100)
+            .value();
     SyntheticRun run(*recorder);
     run.add_unit(kFile);
     run.unit(0).filter.expression = expression;
@@ -61,6 +62,7 @@ class StandingTest : public ::testing::Test {
   }
 
   TempDir folder_ = TempDir::make("gorgon-standing-").value();
+  std::vector<std::string> arguments_;
   int runs_ = 0;
 };
 
@@ -98,7 +100,7 @@ TEST_F(StandingTest, WhatARunHasLeftIsWhatDidNotPass) {
               ElementsAre(Pair(kFile, ElementsAre(failed_case("b").id))));
   for (const Verdict verdict : {Verdict::kCrashed, Verdict::kTimedOut, Verdict::kLost,
                                 Verdict::kCancelled, Verdict::kFailed}) {
-    EXPECT_THAT(left_of(record(verdict, {})).empty(), verdict == Verdict::kFailed);
+    EXPECT_THAT(left_of(record(verdict, {})), ElementsAre(Pair(kFile, IsEmpty())));
   }
 }
 
@@ -118,6 +120,23 @@ TEST_F(StandingTest, CrashInARerunLeavesTheWholeFile) {
   const auto first = record(Verdict::kFailed, {failed_case("a"), passed_case("c")});
   const auto second = record(Verdict::kCrashed, {}, "part", first);
   EXPECT_THAT(left_of(second), ElementsAre(Pair(kFile, IsEmpty())));
+}
+
+TEST_F(StandingTest, RunWithArgumentsOfTheFrameworkSaysNothingOfOtherCases) {
+  record(Verdict::kFailed, {failed_case("a"), passed_case("b")});
+  arguments_ = {"spec", "--", "--tag", "x"};
+  record(Verdict::kPassed, {passed_case("b")});
+  EXPECT_THAT(file_record().failed, ElementsAre(failed_case("a").id));
+}
+
+TEST_F(StandingTest, RerunOfARunThatIsGoneIsRefused) {
+  const auto first = record(Verdict::kFailed, {failed_case("a"), failed_case("b")});
+  const auto second = record(Verdict::kPassed, {passed_case("a")}, "part", first);
+  Store opened = store();
+  ASSERT_TRUE(opened.prune(1));
+  const auto left = outstanding_of(opened, second);
+  ASSERT_FALSE(left);
+  EXPECT_EQ(left.error().kind, ErrorKind::kNotFound);
 }
 
 TEST_F(StandingTest, RecordOfAnEarlierVersionIsRead) {

@@ -280,6 +280,7 @@ void Originator::accept(results::UnitResult result, const std::string& run,
   for (const results::TestCase& test_case : recorded.cases)
     reporter_.on(results::CaseFinished{.unit = unit, .result = &recorded, .test_case = &test_case});
   reporter_.on(results::UnitFinished{.unit = unit, .result = &recorded, .at = run_clock()});
+  if (options_.outstanding) take_off(*unit, recorded, options_);
   count_failures(recorded);
 }
 

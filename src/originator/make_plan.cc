@@ -23,6 +23,7 @@
 #include "config/runner_settings.h"
 #include "plan/failed_files.h"
 #include "plan/filterset.h"
+#include "plan/outstanding.h"
 #include "plan/partition.h"
 #include "plan/runtimes.h"
 #include "plan/schedule.h"
@@ -123,13 +124,17 @@ Result<std::optional<std::string>> expression_for(const std::string& file,
   if (options.outstanding) {
     const auto left = options.outstanding->find(file);
     if (left == options.outstanding->end()) return std::nullopt;
-    if (!left->second.empty()) parts.push_back(plan::Filterset::of_cases(left->second));
+    if (!left->second.empty() && config::can_run_cases(options.config))
+      parts.push_back(plan::Filterset::of_cases(left->second));
   }
   if (options.filterset) parts.push_back(*options.filterset);
   const plan::Filterset all = plan::all_of(std::move(parts));
   plan::FileRecord record;
   if (all.asks_the_record()) {
     GORGON_TRY_ASSIGN(record, record_of(file, options));
+    // Whoever runs whole files runs those with a failure.
+    if (!config::can_run_cases(options.config) && !record.failed.empty())
+      record.has_failed_as_a_whole = true;
   }
   return all.applied_to(file, record);
 }
@@ -149,18 +154,6 @@ Result<Expressions> take_filterset(std::vector<plan::TestFile>& files,
   files = std::move(taken);
   if (!files.empty()) return expressions;
   return fail(ErrorKind::kNotFound, "no file has a case that is wanted: nothing to run");
-}
-
-/// Files that are gone cannot pass any more.
-std::size_t left_out_failures(const std::vector<plan::TestFile>& files,
-                              const StartOptions& options) {
-  if (!options.outstanding) return 0;
-  return static_cast<std::size_t>(
-      std::ranges::count_if(*options.outstanding, [&](const auto& left) {
-        std::error_code ignored;
-        return std::ranges::find(files, left.first, &plan::TestFile::path) == files.end() &&
-               std::filesystem::exists(options.project / left.first, ignored);
-      }));
 }
 
 /// Otherwise in their order.
@@ -190,7 +183,6 @@ Result<Plan> make_plan(const StartOptions& options) {
   Plan plan;
   plan.selected_files = files.size();
   if (options.partition) files = plan::take_partition(std::move(files), *options.partition);
-  plan.left_out_failures = left_out_failures(files, options);
   plan.files = plan::longest_first(files, plan::load_runtimes(runtime_file(options)));
   if (options.failed_first) GORGON_TRY(put_failed_first(plan.files, options));
   double expected = 0;
@@ -210,6 +202,31 @@ Result<Plan> make_plan(const StartOptions& options) {
   }
   if (is_known) plan.expected_seconds = expected;
   return plan;
+}
+
+void take_off(const results::Unit& unit, const results::UnitResult& result, StartOptions& options) {
+  using results::Verdict;
+  const bool has_failed_case = std::ranges::any_of(
+      result.cases, [](const results::TestCase& one) { return is_bad(one.status); });
+  plan::Progress progress{
+      .file = unit.file,
+      // Of a file that is left as a whole, all was wanted.
+      .is_whole_file = unit.is_whole_file() && options.framework_arguments.empty(),
+      .came_to_its_end =
+          result.verdict == Verdict::kPassed ||
+          (result.verdict == Verdict::kFailed && result.errors.empty() && has_failed_case)};
+  for (const results::TestCase& one : result.cases) progress.passes[one.id] = !is_bad(one.status);
+  plan::take(*options.outstanding, progress);
+}
+
+std::size_t files_left(const StartOptions& options) {
+  if (!options.outstanding) return 0;
+  // Files that are gone cannot pass any more.
+  return static_cast<std::size_t>(
+      std::ranges::count_if(*options.outstanding, [&](const auto& left) {
+        std::error_code ignored;
+        return std::filesystem::exists(options.project / left.first, ignored);
+      }));
 }
 
 std::size_t local_slots(const StartOptions& options) {

@@ -54,7 +54,6 @@ struct Plan {
   std::vector<results::Unit> units;
   std::vector<plan::PlannedFile> files;    ///< Beside `units`.
   std::size_t selected_files = 0;          ///< Before the partition was taken.
-  std::size_t left_out_failures = 0;       ///< Files of StartOptions::outstanding that are not run.
   std::optional<double> expected_seconds;  ///< Sum over all units; nullopt when one is not even
                                            ///< estimated, or not the whole of its file.
 };
@@ -66,6 +65,11 @@ struct Plan {
 /// all of their files are Python.
 [[nodiscard]] config::RunnerSettings runner_settings(const config::ProjectConfig& config,
                                                      const std::vector<results::Unit>& units);
+
+/// Takes what a unit has come to into `options.outstanding`, which is there.
+void take_off(const results::Unit& unit, const results::UnitResult& result, StartOptions& options);
+/// How many files of `options.outstanding` have something left; 0 without it.
+[[nodiscard]] std::size_t files_left(const StartOptions& options);
 
 /// The worker slots of a run on the embedded broker.
 [[nodiscard]] std::size_t local_slots(const StartOptions& options);

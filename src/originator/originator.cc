@@ -70,11 +70,14 @@ double unix_time(std::chrono::steady_clock::time_point when) {
 results::JobState::Retries retries_of(const config::ProjectConfig& config, std::size_t units) {
   constexpr std::size_t kLeastBudget = 10;
   constexpr std::size_t kUnitsPerRetry = 10;
-  const bool is_command = config.runner == "command" || config.runner == "node";
   return {.per_unit = config.retries.count,
           .budget = config.retries.budget.value_or(std::max(kLeastBudget, units / kUnitsPerRetry)),
-          // A host of the project's own may not know single cases; a command never does.
-          .can_run_cases = config.runner_command.empty() && !is_command};
+          .can_run_cases = config::can_run_cases(config)};
+}
+
+results::JobState ledger_of(std::vector<results::Unit> units, const config::ProjectConfig& config) {
+  const auto retries = retries_of(config, units.size());
+  return results::JobState(std::move(units), config.max_attempts, retries);
 }
 
 }  // namespace
@@ -85,13 +88,11 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
       options_(std::move(options)),
       reporter_(reporter),
       expected_seconds_(plan.expected_seconds),
-      state_(std::move(plan.units), options_.config.max_attempts,
-             retries_of(options_.config, plan.units.size())),
+      state_(ledger_of(std::move(plan.units), options_.config)),
       job_(random_id(12)),
       inputs_(executor),
       ended_(executor),
-      alive_(std::make_shared<Originator*>(this)),
-      left_out_failures_(plan.left_out_failures) {}
+      alive_(std::make_shared<Originator*>(this)) {}
 
 Originator::Originator(const asio::any_io_executor& executor, StartOptions options, Journal journal,
                        report::Reporter& reporter)
@@ -326,7 +327,7 @@ Task<Result<void>> Originator::replay_journal() {
     if (!state_.outcome(result.unit)) give_up(std::move(result));
   }
   for (const auto& [id, unit] : returned_units) {
-    if (!state_.outcome(id)) to_republish_.push_back(unit);
+    if (!state_.outcome(id) && !winding_down_) to_republish_.push_back(unit);
   }
   notice(Notice::Level::kInfo, fmt::format("the run {} is taken up: {} of {} had a verdict", job_,
                                            state_.units().size() - state_.remaining(),
@@ -388,10 +389,9 @@ Task<int> Originator::finish() {
     // What was meant to be tested was not, and nobody would notice.
     finished.exit_code = results::kNothingSelected;
     finished.reason = "no test case matches " + filter;
-  } else if (left_out_failures_ > 0) {
+  } else if (const std::size_t files = files_left(options_); files > 0) {
     finished.exit_code = results::kFailuresLeft;
-    finished.reason =
-        "the earlier run has failures left in " + count_of(left_out_failures_, "other file");
+    finished.reason = "the earlier run has failures left in " + count_of(files, "file");
   }
   reporter_.on(finished);
   co_return finished.exit_code;

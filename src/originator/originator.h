@@ -217,7 +217,6 @@ class Originator {
   std::vector<const results::Unit*> to_republish_;  ///< Those that are to be tried once more.
   std::map<std::string, results::UnitResult>
       cut_off_;  ///< By unit: those that ran when the run's limit was reached.
-  std::size_t left_out_failures_ = 0;   ///< Plan::left_out_failures
   std::size_t errors_after_units_ = 0;  ///< after_complete and suite hooks that failed.
 };
 

@@ -28,15 +28,9 @@ Failure failure_of(TestCase test_case) {
 
 TestCase with_earlier_tries(TestCase last, TestCase earlier) {
   std::vector<Failure> failures = std::exchange(earlier.earlier_failures, {});
-  if (is_bad(earlier.status)) {
-    failures.push_back(failure_of(std::move(earlier)));
-    put_before(last.earlier_failures, std::move(failures));
-    return last;
-  }
-  // It ran again beside one that had failed.
-  if (is_bad(last.status)) failures.push_back(failure_of(std::move(last)));
-  earlier.earlier_failures = std::move(failures);
-  return earlier;
+  if (is_bad(earlier.status)) failures.push_back(failure_of(std::move(earlier)));
+  put_before(last.earlier_failures, std::move(failures));
+  return last;
 }
 
 }  // namespace

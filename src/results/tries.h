@@ -14,9 +14,9 @@ namespace gorgon::results {
 [[nodiscard]] std::vector<std::string> cases_to_try_again(const UnitResult& result);
 
 /// The result of a unit that was tried before, with `earlier` as the result of all tries until
-/// then. A case that passed in any of them has passed; how it failed otherwise is in its
-/// earlier_failures. Cases that the last try did not run keep what they came to before, and seconds
-/// add up. A last try without a verdict (cancelled, lost) takes none away that was there.
+/// then. Of each case the last try that ran it decides; how it failed before is in its
+/// earlier_failures. Seconds add up. A last try without a verdict (cancelled, lost) takes none away
+/// that was there.
 [[nodiscard]] UnitResult with_earlier_tries(UnitResult last, UnitResult earlier);
 
 }  // namespace gorgon::results

@@ -76,7 +76,7 @@ TEST(TriesTest, FailureThatTheLastTryDidNotMeetStands) {
   EXPECT_EQ(all.verdict, Verdict::kFailed) << "nobody has seen it pass";
 }
 
-TEST(TriesTest, CaseThatPassedOnceHasPassed) {
+TEST(TriesTest, LastTryOfACaseDecides) {
   // The whole file ran again, for its hook had failed.
   UnitResult first = result_with(Verdict::kFailed, {test_case("one", CaseStatus::kPassed)});
   first.errors.push_back({.message = "after(:all)"});
@@ -84,8 +84,9 @@ TEST(TriesTest, CaseThatPassedOnceHasPassed) {
       result_with(Verdict::kFailed, {test_case("one", CaseStatus::kFailed, "now"),
                                      test_case("two", CaseStatus::kPassed)}),
       first);
-  EXPECT_EQ(all.verdict, Verdict::kPassed);
-  EXPECT_TRUE(is_flaky(all.cases[0]));
+  EXPECT_EQ(all.verdict, Verdict::kFailed) << "no run of the file was ever green";
+  EXPECT_EQ(all.cases[0].status, CaseStatus::kFailed);
+  EXPECT_EQ(cases_to_try_again(all), std::vector<std::string>{"one"});
   EXPECT_EQ(all.earlier_errors[0].message, "after(:all)");
 }
 

@@ -102,7 +102,7 @@ struct UnitResult {
 
 /// Failed, or an error.
 [[nodiscard]] bool is_bad(CaseStatus status);
-/// Passed, in one try, and failed in another.
+/// Passed, after a try in which it failed.
 [[nodiscard]] bool is_flaky(const TestCase& test_case);
 /// It passed in the end, and something of it had not in an earlier try.
 [[nodiscard]] bool has_flaky_part(const UnitResult& result);

@@ -399,7 +399,8 @@ Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
     (void)broker_->give_back(delivery.tag, broker::GiveBack::kFailed);
     co_return std::nullopt;
   }
-  const bool is_declined = unit->avoid_host == settings_.host;
+  // One that is handed out again may still run elsewhere: that is more to tell.
+  const bool is_declined = delivery.attempt == 1 && unit->avoid_host == settings_.host;
   if (delivery.attempt > 1 || is_declined) {
     std::string id = unit->unit.id;
     co_return co_await return_unit(std::move(id), delivery.tag, is_declined);
@@ -481,6 +482,8 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(protocol::Un
     const auto turn = co_await take_turn(work.runs_alone || host_deaths > 0);
     if (is_stopping_) co_return std::unexpected(kJobComplete);
     if (const auto end = co_await renew_runner()) co_return std::unexpected(*end);
+    // While it had to wait, the job may have ended.
+    if (was_told_to_leave_) co_return std::unexpected(kJobComplete);
     const protocol::UnitStarted started{.job = settings_.job.id,
                                         .unit = work.unit.id,
                                         .attempt = work.attempt,

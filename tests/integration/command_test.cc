@@ -110,10 +110,11 @@ done_testing;
 
 TEST_F(CommandTest, PartsOfAFileCannotBeHad) {
   const Project project = prepare("command", R"("sh", "{file}")", "tap");
-  const FinishedRun run = cluster().run(project, {"checks/passes.sh:2", "-e", "one", "-t", "slow"});
+  const FinishedRun run =
+      cluster().run(project, {"checks/passes.sh:2", "-e", "one", "-t", "slow", "-E", "test(x)"});
   EXPECT_EQ(run.exit_code, 1);
   const string errors = run.report.unit("checks/passes.sh")->errors;
-  for (const char* what : {":2: a test command runs whole files", "-e: ", "-t: "})
+  for (const char* what : {":2: a test command runs whole files", "-e: ", "-t: ", "-E and -k"})
     EXPECT_NE(errors.find(what), string::npos) << errors;
   EXPECT_TRUE(run.report.cases.empty());
 }
@@ -129,6 +130,19 @@ echo 'ok 2 - second'
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(names(run), (std::map<string, string>{{"first", "passed"}, {"second", "passed"}}));
   EXPECT_EQ(run.report.unit("checks/a")->verdict, "passed");
+}
+
+TEST_F(CommandTest, WhatFailedIsRunAgainAsAWhole) {
+  const Project project = prepare("", R"("sh", "{file}")", "tap");
+  project.write("checks/a", "echo 1..1; echo ok 1 - good\n");
+  project.write("checks/b",
+                "echo 1..2; echo ok 1 - first; [ -e fixed ] || echo -n 'not '; echo ok 2 - "
+                "second; [ -e fixed ]\n");
+  EXPECT_EQ(cluster().run(project).exit_code, 1);
+  project.write("fixed", "");
+  const std::map<string, string> both = {{"first", "passed"}, {"second", "passed"}};
+  EXPECT_EQ(names(cluster().run(project, {"--rerun", "1"})), both);
+  EXPECT_EQ(cluster().run(project, {"--only-failures"}).exit_code, 4);
 }
 
 TEST_F(CommandTest, ACommandThatIsNotThereIsSaid) {

@@ -48,8 +48,9 @@ TEST_F(NodeTest, CasesAndStatusesAreThoseOfNodeItself) {
   EXPECT_EQ(run.report.unit("test/load_error.test.mjs")->verdict, "failed");
   EXPECT_EQ(run.exit_code, 1);
   for (const ReportedCase& one : run.report.cases) {
-    if (one.name == "fails")
+    if (one.name == "fails") {
       EXPECT_EQ(one.message, "Expected values to be strictly equal:\n\n1 !== 2");
+    }
   }
 }
 

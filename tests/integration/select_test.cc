@@ -288,6 +288,16 @@ TEST_F(SelectTest, FailuresAreRunAgainUntilNoneIsLeft) {
   EXPECT_EQ(run({"--only-failures"}).exit_code, 4);
 }
 
+TEST_F(SelectTest, CasesThatWereNotSelectedAreLeft) {
+  project().write("spec/b_spec.rb",
+                  "RSpec.describe('b') { %w[x y].each { |n| it(n) { fail unless "
+                  "File.exist?('fixed') } } }");
+  EXPECT_EQ(run({"spec/b_spec.rb"}).exit_code, 1);
+  project().write("fixed", "");
+  EXPECT_EQ(run({"--rerun", "1", "-e", "b x"}).exit_code, 5);
+  EXPECT_EQ(run({"--rerun", "2"}).exit_code, 0);
+}
+
 TEST_F(SelectTest, ExpressionsSelectInAllFrameworks) {
   EXPECT_EQ(cases_of(run({"-E", "tag(slow) or (file(test) and test(two))"})),
             (Cases{{"spec/a_spec.rb a one", "passed"},
