@@ -5,6 +5,7 @@
 #   ruby real_suite.rb prepare NAME FOLDER     makes the project in FOLDER (new)
 #   ruby real_suite.rb alone NAME FOLDER       runs it without Gorgon; prints a JSON array of cases, each an array of texts
 #   ruby real_suite.rb ours NAME EVENTS        the same rows from the JSON events of a run of Gorgon
+#   ruby real_suite.rb junit FILE              name and status of each case in a report of Gorgon
 #
 # haproxy   RSpec      puppet-module-puppetlabs-haproxy, ruby-rspec-puppet-facts, ruby-puppetlabs-spec-helper
 # minitest  Minitest   libruby3.1: the tests of minitest itself that need no Rakefile
@@ -14,6 +15,7 @@
 require 'fileutils'
 require 'json'
 require 'open3'
+require 'rexml/document'
 
 module RealSuite
   GEMS = '/usr/lib/ruby/gems/3.1.0/gems'
@@ -89,6 +91,14 @@ module RealSuite
     rows.reject { |_, method, _| HELPERS.include?(method) }
   end
 
+  # What a report in JUnit XML says of the cases of an RSpec suite: name and status.
+  def junit(file)
+    REXML::XPath.match(REXML::Document.new(File.read(file)), '//testcase').map do |item|
+      status = { 'failure' => 'failed', 'error' => 'failed', 'skipped' => 'pending' }.find { |element, _| item.elements[element] }
+      [item.attributes['name'], status ? status.last : 'passed']
+    end
+  end
+
   def rspec_row(item)
     [item['id'], item['name'], item['status'], item.dig('failure', 'message').to_s]
   end
@@ -101,5 +111,6 @@ end
 case ARGV
 in ['prepare', name, folder] then RealSuite.prepare(name, folder)
 in ['alone', name, folder] then puts JSON.generate(RealSuite.alone(name, folder))
+in ['junit', file] then puts JSON.generate(RealSuite.junit(file))
 in ['ours', name, events] then puts JSON.generate(RealSuite.ours(name, events))
 end

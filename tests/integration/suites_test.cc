@@ -83,7 +83,14 @@ using LocalSuiteTest = SuiteTest<LocalTest>;
 using RabbitSuiteTest = SuiteTest<RabbitTest>;
 
 TEST_F(LocalSuiteTest, HaproxyOnTheEmbeddedBroker) {
-  expect_own_verdicts("haproxy", prepare("haproxy"));
+  const Project project = prepare("haproxy");
+  expect_own_verdicts("haproxy", project, {}, R"(, "reports": {"junit": "junit.xml"})");
+  const FinishedRun junit = cluster().other_program(
+      {"ruby", kProgram, "junit", (project.folder() / "junit.xml").string()}, cluster().folder());
+  std::vector<CaseRow> own;
+  for (const CaseRow& row : own_verdicts(cluster(), "haproxy", project))
+    own.push_back({row.at(1), row.at(2)});
+  EXPECT_EQ(differences(own, read_rows(junit.output)), "");
 }
 
 TEST_F(LocalSuiteTest, MinitestsOwnTestsOnTheEmbeddedBroker) {
