@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <expected>
 #include <filesystem>
 #include <functional>
 #include <iterator>
@@ -139,7 +140,7 @@ Result<originator::StartOptions> settle(const StartCommand& command, bool is_sta
   }
   options.max_failures = command.max_failures;
   if (command.retries) options.config.retries.count = *command.retries;
-  if (command.retry_budget) options.config.retries.budget = *command.retry_budget;
+  if (command.retry_budget) options.config.retries.budget = command.retry_budget;
   options.arguments = command.arguments;
   options.folder = command.folder.empty() ? fs::current_path() : command.folder;
   options.slots = command.slots;

@@ -23,6 +23,7 @@
 #include "originator/journal.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
+#include "originator/make_plan.h"
 #include "originator/originator.h"
 #include "protocol/codec.h"
 #include "protocol/envelope.h"

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
+#include <cstddef>
 #include <expected>
 #include <functional>
 #include <iterator>
@@ -32,6 +33,7 @@
 #include "protocol/messages.h"
 #include "report/reporter.h"
 #include "results/exit_code.h"
+#include "results/job_state.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
 #include "runner/callbacks.h"

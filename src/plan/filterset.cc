@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cstddef>
+#include <expected>
 #include <nlohmann/json.hpp>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -111,12 +112,13 @@ class Parser {
   Result<Node> parse_chain(Kind kind, std::string_view word, Term part) {
     GORGON_TRY_ASSIGN(Node first, (this->*part)());
     Node chain{.kind = kind};
+    chain.children.push_back(std::move(first));
     while (takes_word(word)) {
-      if (chain.children.empty()) chain.children.push_back(std::move(first));
       GORGON_TRY_ASSIGN(Node next, (this->*part)());
       chain.children.push_back(std::move(next));
     }
-    return chain.children.empty() ? std::move(first) : std::move(chain);
+    if (chain.children.size() == 1) return std::move(chain.children.front());
+    return chain;
   }
 
   Result<Node> parse_not() {

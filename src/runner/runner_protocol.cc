@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "base/subprocess.h"
+#include "config/project_config.h"
 #include "config/runner_settings.h"
 #include "results/verdict.h"
 
