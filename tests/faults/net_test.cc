@@ -95,6 +95,7 @@ TEST_F(NetFaultTest, AKilledOriginatorIsResumedWhileAMachineIsCutOff) {
   start_listeners();
   const Sample sample = add_sample(cluster());
   Program& run = start_run(sample);
+  wait_until_busy(run, "two");
   run.signal(SIGKILL);
   ASSERT_TRUE(run.wait(10s));
   net().cut("two");
