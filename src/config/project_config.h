@@ -125,8 +125,9 @@ struct ProjectConfig {
   std::string cluster;                   ///< Empty: the default cluster.
   FileServer file_server;
   std::vector<std::string>
-      files;           ///< Globs; "!glob" takes away. Empty: the defaults of plan/test_files.
-  std::string runner;  ///< "rspec", "minitest", "test_unit", "pytest", "command"; empty: found out.
+      files;  ///< Globs; "!glob" takes away. Empty: the defaults of plan/test_files.
+  std::string
+      runner;  ///< "rspec", "minitest", "test_unit", "pytest", "node", "command"; empty: found out.
   std::vector<std::string> runner_arguments;
   std::vector<std::string> runner_command;  ///< A runner host of the project's own; empty: ours.
   TestCommand test_command;  ///< Not empty with the runner "command", and there alone.

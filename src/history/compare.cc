@@ -29,8 +29,6 @@ struct State {
   double seconds = 0;
 };
 
-bool has_failed(const std::string& status) { return status == "failed" || status == "error"; }
-
 Result<std::map<Name, State>> cases_of(Store& store, std::int64_t run) {
   GORGON_TRY_ASSIGN(Statement rows,
                     store.database().prepare("SELECT file, name, status, seconds FROM cases "
@@ -42,7 +40,7 @@ Result<std::map<Name, State>> cases_of(Store& store, std::int64_t run) {
     if (!has_row) return cases;
     // Of several with one name the worst counts.
     State& state = cases[{rows.text(0), rows.text(1)}];
-    if (!has_failed(state.status)) state = {.status = rows.text(2), .seconds = rows.real(3)};
+    if (!is_bad_status(state.status)) state = {.status = rows.text(2), .seconds = rows.real(3)};
   }
 }
 
@@ -63,8 +61,8 @@ Result<std::vector<std::string>> files_of(Store& store, std::int64_t run) {
 
 std::optional<CaseChange::Kind> kind_of(const State& before, const State& after) {
   using Kind = CaseChange::Kind;
-  if (has_failed(before.status) != has_failed(after.status))
-    return has_failed(after.status) ? Kind::kBroken : Kind::kFixed;
+  if (is_bad_status(before.status) != is_bad_status(after.status))
+    return is_bad_status(after.status) ? Kind::kBroken : Kind::kFixed;
   if (before.status != "passed" || after.status != "passed") return std::nullopt;
   constexpr double kLeastSeconds = 0.1;
   constexpr double kFactor = 2;
@@ -118,8 +116,8 @@ Result<std::vector<CaseChange>> changes_between(Store& store, std::int64_t befor
     if (old == old_cases.end()) {
       // NOLINTNEXTLINE(misc-include-cleaner): <algorithm> is there.
       if (std::ranges::binary_search(old_files, name.first))
-        add(has_failed(state.status) ? CaseChange::Kind::kBroken : CaseChange::Kind::kNew, name, {},
-            state);
+        add(is_bad_status(state.status) ? CaseChange::Kind::kBroken : CaseChange::Kind::kNew, name,
+            {}, state);
     } else if (const auto kind = kind_of(old->second, state)) {
       add(*kind, name, old->second, state);
     }
@@ -166,7 +164,7 @@ Result<std::vector<Flakiness>> flaky_cases(Store& store, std::size_t runs) {
     GORGON_TRY_ASSIGN(const bool has_row, rows.step());
     if (!has_row) break;
     Course& course = courses[{rows.text(0), rows.text(1)}];
-    const bool failed = has_failed(rows.text(2));
+    const bool failed = is_bad_status(rows.text(2));
     ++course.sum.runs;
     if (rows.integer(4) != 0) ++course.sum.flaky;
     if (course.failed && *course.failed != failed) ++course.sum.changes;

@@ -75,11 +75,8 @@ class Courses {
           .status = results::case_status_named(rows_.text(2)).value_or(results::CaseStatus::kError),
           .is_flaky = rows_.integer(3) != 0};
       // Of several with one name the worst counts.
-      if (!past || !has_failed(past->status)) past = status;
+      if (!past || !is_bad(past->status)) past = status;
     }
-  }
-  static bool has_failed(results::CaseStatus status) {
-    return status == results::CaseStatus::kFailed || status == results::CaseStatus::kError;
   }
 
   Store store_;

@@ -5,9 +5,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/result.h"
 #include "history/database.h"
+#include "results/verdict.h"
 
 namespace gorgon::history {
 
@@ -138,6 +140,11 @@ Result<void> prepare_tables(Database& database) {
   if (version < kVersion)
     GORGON_TRY(database.execute(fmt::format("PRAGMA user_version = {}", kVersion).c_str()));
   return database.execute("COMMIT");
+}
+
+bool is_bad_status(std::string_view status) {
+  const auto known = results::case_status_named(status);
+  return known && results::is_bad(*known);
 }
 
 }  // namespace gorgon::history

@@ -1,6 +1,8 @@
 // The tables of the record of runs.
 #pragma once
 
+#include <string_view>
+
 #include "base/result.h"
 #include "history/database.h"
 
@@ -15,5 +17,8 @@ inline constexpr const char* kIsWholeFile =
     "AND tags = '[]' AND expression = '' "
     // Arguments of the framework may be filters.
     "AND NOT EXISTS (SELECT 1 FROM runs WHERE number = units.run AND arguments LIKE '%\"--\"%')";
+
+/// Of a case's status as it is recorded: failed, or an error. A word of a later gorgon is neither.
+[[nodiscard]] bool is_bad_status(std::string_view status);
 
 }  // namespace gorgon::history

@@ -19,8 +19,6 @@ namespace gorgon::history {
 
 namespace {
 
-bool is_bad(const std::string& status) { return status == "failed" || status == "error"; }
-
 /// Of a row of units: it ran, and nothing went wrong outside of its cases. One that failed without
 /// saying which of them did not.
 constexpr const char* kCameToItsEnd =
@@ -87,7 +85,7 @@ Result<std::map<std::string, bool>> passes_of(Statement& cases, std::int64_t run
   for (;;) {
     GORGON_TRY_ASSIGN(const bool has_row, cases.step());
     if (!has_row) return passes;
-    passes[cases.text(0)] = !is_bad(cases.text(1));
+    passes[cases.text(0)] = !is_bad_status(cases.text(1));
   }
 }
 
@@ -125,7 +123,7 @@ Result<plan::FileRecord> record_of(Store& store, const std::string& file) {
     const bool is_gone = course.last_whole_run && rows.integer(1) < *course.last_whole_run;
     if (!is_latest || is_gone) continue;
     record.seconds[id] = rows.real(3);
-    if (is_bad(rows.text(2))) record.failed.insert(id);
+    if (is_bad_status(rows.text(2))) record.failed.insert(id);
   }
 }
 

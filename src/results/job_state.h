@@ -119,8 +119,6 @@ class JobState {
   /// No unit is tried again from now on.
   void stop_retries() { retries_left_ = 0; }
   [[nodiscard]] std::size_t retries_left() const { return retries_left_; }
-  /// Whether what fails now may be tried again, but for the budget.
-  [[nodiscard]] bool wants_retries() const { return retries_.per_unit > 0; }
   /// It is under suspicion: an attempt of it has ended with its worker or machine.
   [[nodiscard]] bool runs_alone(std::string_view unit) const;
   /// Decides about the returned units that no living worker has any more; the others wait, for a
