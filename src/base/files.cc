@@ -127,7 +127,9 @@ bool remove_tree(const fs::path& path) {
         fs::permissions(it->path(), fs::perms::owner_all, fs::perm_options::add, ignored);
       }
     }
-    fs::permissions(path, fs::perms::owner_all, fs::perm_options::add, ignored);
+    // What a link leads to is none of ours.
+    if (fs::symlink_status(path, ignored).type() == fs::file_type::directory)
+      fs::permissions(path, fs::perms::owner_all, fs::perm_options::add, ignored);
     fs::remove_all(path, error);
   }
   if (error) log::warning("cannot remove {}: {}", path.string(), error.message());

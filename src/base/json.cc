@@ -151,6 +151,11 @@ std::int64_t ObjectReader::integer(std::string_view key, IntegerRange range) {
   return integer_or(key, 0, range);
 }
 
+std::optional<std::int64_t> ObjectReader::optional_integer(std::string_view key) {
+  if (find(key) == nullptr) return std::nullopt;
+  return integer_or(key, 0);
+}
+
 std::int64_t ObjectReader::integer_or(std::string_view key, std::int64_t fallback,
                                       IntegerRange range) {
   const Json* found = find(key);
@@ -171,6 +176,10 @@ std::int64_t ObjectReader::integer_or(std::string_view key, std::int64_t fallbac
     return fallback;
   }
   return value;
+}
+
+double ObjectReader::measured_seconds_or(std::string_view key, double fallback) {
+  return find(key) == nullptr ? fallback : measured_seconds(key);
 }
 
 double ObjectReader::measured_seconds(std::string_view key) {

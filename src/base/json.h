@@ -50,9 +50,11 @@ class ObjectReader {
                                      IntegerRange range = IntegerRange());  ///< Required.
   [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t fallback,
                                         IntegerRange range = IntegerRange());
+  [[nodiscard]] std::optional<std::int64_t> optional_integer(std::string_view key);
   /// How long something took, absent: 0. A clock that was set back must not cost a result, nor a
   /// made-up number overflow a clock of ours: always from 0 to kMaxSeconds.
   [[nodiscard]] double measured_seconds(std::string_view key);
+  [[nodiscard]] double measured_seconds_or(std::string_view key, double fallback);
   /// How long something may take: anything but 0 to kMaxSeconds is an error.
   [[nodiscard]] std::chrono::duration<double> limit_or(std::string_view key,
                                                        std::chrono::duration<double> fallback);

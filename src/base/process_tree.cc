@@ -11,13 +11,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <unordered_set>
 #include <utility>
@@ -127,6 +130,19 @@ bool is_populated(const fs::path& cgroup) {
 }
 
 }  // namespace
+
+bool catches_signal(pid_t pid, int signal) {
+  // "SigCgt:" and a bit for each signal, in hexadecimal (man 5 proc).
+  const auto text = read_file("/proc/" + std::to_string(pid) + "/status", 16384);
+  if (!text) return false;
+  constexpr std::string_view kField = "\nSigCgt:\t";
+  const std::size_t at = text->find(kField);
+  if (at == std::string::npos) return false;
+  const char* const begin = text->data() + at + kField.size();
+  std::uint64_t caught = 0;
+  const auto [end, error] = std::from_chars(begin, text->data() + text->size(), caught, 16);
+  return error == std::errc() && signal > 0 && (caught >> (signal - 1) & 1U) != 0;
+}
 
 std::vector<pid_t> descendants_of(pid_t root) { return tree_below(root, /*with_session=*/false); }
 

@@ -18,6 +18,10 @@ namespace gorgon {
 /// snapshot: processes come and go.
 [[nodiscard]] std::vector<pid_t> descendants_of(pid_t root);
 
+/// Whether process `pid` has a handler for `signal`, as /proc shows it now: it then does not end of
+/// it.
+[[nodiscard]] bool catches_signal(pid_t pid, int signal);
+
 /// Kills `root`, its session's members and all their descendants, walking again until nothing new
 /// appears (a fork may race the walk). Processes that had already been orphaned out of the tree are
 /// not found: that takes a cgroup, or a root that adopts orphans. Does not reap. Takes a few
