@@ -1,9 +1,9 @@
 # What `cmake --install` puts where. The Ruby side is inside the program.
 install(TARGETS gorgon RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES docs/man/gorgon.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES README.md ARCHITECTURE.md CONTRIBUTING.md CHANGELOG.md SECURITY.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs FILES_MATCHING PATTERN "*.md" PATTERN man EXCLUDE)
 if(NOT CMAKE_CROSSCOMPILING)
+  install(FILES ${CMAKE_BINARY_DIR}/gorgon.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${CMAKE_BINARY_DIR}/gorgon.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gorgon)
   install(FILES ${CMAKE_BINARY_DIR}/gorgon.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _gorgon)
   install(FILES ${CMAKE_BINARY_DIR}/gorgon.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

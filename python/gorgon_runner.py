@@ -72,10 +72,9 @@ class Conversation:
 
         def obey(_, frame):
             if self.channel.is_own_process():
-                tell_stacks(frame)
-                # SIGTERM comes next. Up to here it was as in any Python: processes that tests fork and terminate must
-                # end by it.
+                # SIGTERM may come as soon as the stacks are told.
                 signal.signal(signal.SIGTERM, self.interrupt)
+                tell_stacks(frame)
 
         signal.signal(STACKS_SIGNAL, obey)
         self.channel.tell(type="ready", pid=os.getpid(), stacks_signal=STACKS_SIGNAL)
@@ -89,7 +88,12 @@ class Conversation:
                 return message
 
     def interrupt(self, *_):
-        """The worker wants an end, whatever the unit does. Fixtures clean up; nobody reads the report any more."""
+        """The worker wants an end, whatever the unit does. Fixtures clean up; nobody reads the report any more. Processes
+        that tests fork and terminate end by it as anywhere."""
+        if not self.channel.is_own_process():
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         self.is_interrupted = True
         raise KeyboardInterrupt
 

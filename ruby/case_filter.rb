@@ -19,12 +19,12 @@ module Gorgon
 
     # {":12" => 12}
     def lines
-      places.grep(/\A:\d+\z/).to_h { |place| [place, Integer(place.delete_prefix(':'), 10)] }
+      @lines ||= places.grep(/\A:\d+\z/).to_h { |place| [place, Integer(place.delete_prefix(':'), 10)] }
     end
 
     # {"[1:2]" => "1:2"}
     def ids
-      places.grep(/\A\[[\d:]+\]\z/).to_h { |place| [place, place[1..-2]] }
+      @ids ||= places.grep(/\A\[[\d:]+\]\z/).to_h { |place| [place, place[1..-2]] }
     end
 
     # Places that are neither, from a newer Gorgon.

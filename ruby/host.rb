@@ -39,9 +39,10 @@ module Gorgon
     def prepare(init)
       @pid = Process.pid
       started = Wire.now
-      Process.setproctitle("gorgon host: job #{init['job']}")
+      take_job(init['job'])
       @settings = Settings.new(workspace: Dir.pwd, framework: init['framework'], arguments: init['arguments'] || [],
-                               seed: init['seed'], rss_growth_kb: init['rss_growth_kb'])
+                               seed: init['seed'], order: init['order'],
+                               rss_growth_kb: init['rss_growth_kb'])
       set_environment(init)
       step('preload') { preload(init['preload'] || []) }
       step('callbacks_class_file') { Gorgon.load_callbacks(init['callbacks_class_file']) } if
@@ -50,11 +51,29 @@ module Gorgon
       Frameworks.disarm
       settle_memory
       tell('ready', 'pid' => @pid, 'language' => "ruby #{RUBY_VERSION}", 'threads' => Thread.list.size,
-                    'seconds' => Wire.now - started)
+                    'seconds' => Wire.now - started, 'inputs' => write_inputs(init['inputs']))
+    end
+
+    # Those of a job are told its id when they are forked.
+    def take_job(job)
+      ENV['GORGON_JOB_ID'] = job.to_s
+      Process.setproctitle(job ? "gorgon host: job #{job}" : 'gorgon host: waits for a job')
+    end
+
+    # What this process is made of, for the listener to see whether it would be the same again. Folders count for what
+    # comes and goes in them: a gem of another version, a file that would be found before another one.
+    def write_inputs(file)
+      return '' unless file
+
+      gems = defined?(Gem::Specification) ? Gem::Specification.dirs : []
+      paths = [RbConfig.ruby, *$LOADED_FEATURES, *$LOAD_PATH, *gems].map(&:to_s).select { |path| path.start_with?('/') }
+      File.binwrite(file, paths.uniq.map { |path| "#{path}\0".b }.join)
+      file
+    rescue SystemCallError
+      '' # a full disk: this host will not be kept, and is as good otherwise
     end
 
     def set_environment(init)
-      ENV['GORGON_JOB_ID'] = init['job'].to_s
       ENV['GORGON_HOST'] = init['host'].to_s
       ENV['GORGON_WORKSPACE'] = Dir.pwd
     end
@@ -103,6 +122,7 @@ module Gorgon
     def obey(message, descriptors)
       case message['type']
       when 'fork' then fork_runner(message, descriptors)
+      when 'job' then take_job(message['job'])
       when 'finish' then finish
       end
     ensure

@@ -30,6 +30,19 @@ module Gorgon
         end
         Minitest::Runnable.singleton_class.prepend(MethodRecorder)
       end
+
+      # Minitest does not keep in which order methods were defined: by name is the other order that it has.
+      def order_by_name
+        return if @by_name
+
+        @by_name = true
+        Minitest::Test.singleton_class.prepend(Module.new do
+          def test_order
+            order = super
+            order == :random ? :alpha : order
+          end
+        end)
+      end
     end
 
     def initialize(settings)
@@ -70,8 +83,9 @@ module Gorgon
       prepare(unit)
       reporter = self.class.reporter_class.new(report, @settings.workspace)
       wanted = select(tests, unit, reporter, filter)
-      # As Minitest orders them: classes shuffled, those that run in threads last.
-      parallel, serial = wanted.shuffle.partition { |test_class, _| reporter.parallel?(test_class) }
+      # As Minitest orders them: classes shuffled (`--order defined`: as they stand in the file), those that run in threads last.
+      wanted = wanted.shuffle unless @settings.order == 'defined'
+      parallel, serial = wanted.partition { |test_class, _| reporter.parallel?(test_class) }
       executor = Minitest.parallel_executor
       executor.start if executor.respond_to?(:start)
       begin
@@ -94,6 +108,7 @@ module Gorgon
 
     def prepare(unit)
       @options ||= options
+      self.class.order_by_name if @settings.order == 'defined'
       unit.seed = @options[:seed] if @seed_given
       set_seed(unit.seed)
       srand(unit.seed)

@@ -76,6 +76,8 @@ module Gorgon
     # The file, or a helper it requires, speaks of Minitest, and none of them of RSpec.
     def minitest_spec?(file)
       text = read(file)
+      return false if text.match?(/rspec/i)
+
       texts = [text, *helpers_of(file, text).map { |helper| read(helper) }]
       texts.any? { |one| one.match?(MINITEST) } && texts.none? { |one| one.match?(/rspec/i) }
     end

@@ -34,6 +34,7 @@ module Gorgon
       def load_core
         require 'rspec/core'
         RSpec::Core::Runner.disable_autorun!
+        @configuration = RSpec.configuration
         FocusFilters.install(RSpec.configuration)
         DeprecationStream.install(RSpec.configuration)
         RSpec::Support.require_rspec_core 'formatters/base_formatter'
@@ -41,10 +42,11 @@ module Gorgon
         RSpec::Support.require_rspec_core 'formatters/deprecation_formatter'
       end
 
+      # After each file: what there is to do is done already, unless a file has put another configuration in place.
       def disarm
         return unless defined?(::RSpec::Core::Runner)
 
-        load_core
+        load_core unless @configuration.equal?(RSpec.configuration)
         # The hook of rspec/autorun is in place already when it was loaded before us.
         RSpec::Core::Runner.define_singleton_method(:perform_at_exit) {} if RSpec::Core::Runner.installed_at_exit?
       end
@@ -219,7 +221,8 @@ module Gorgon
     def options_for(filter)
       @options[[filter.names, filter.tags]] ||= begin
         more = filter.names.flat_map { |text| ['--example', text] } + filter.tags.flat_map { |tag| ['--tag', tag] }
-        options = RSpec::Core::ConfigurationOptions.new(@settings.arguments + more)
+        order = @settings.order ? ['--order', @settings.order] : [] # arguments behind it win
+        options = RSpec::Core::ConfigurationOptions.new(order + @settings.arguments + more)
         NOT_OURS.each { |name| options.options.delete(name) }
         options
       end
@@ -295,6 +298,8 @@ module Gorgon
     # A place at which nothing is would be no filter that matches nothing, but a slip of the fingers. RSpec runs nothing
     # then, and is content.
     def report_empty_places(unit)
+      return if unit.filter.empty?
+
       applies = ->(key, filter) do
         @world.all_examples.any? { |example| RSpec::Core::MetadataFilter.filter_applies?(key, filter, example.metadata) }
       end

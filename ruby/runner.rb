@@ -10,8 +10,9 @@ require_relative 'unit_report'
 # One runner: the conversation with a worker, from `ready` to `stopped`. Lives in a process of its own, forked by the
 # host. What a test file is and how it runs is the business of frameworks.rb and the adapters.
 module Gorgon
-  # What `init` said, the same for all runners of a host. `seed` is nil when each unit may draw its own.
-  Settings = Struct.new(:workspace, :framework, :arguments, :seed, :rss_growth_kb, keyword_init: true)
+  # What `init` said, the same for all runners of a host. `seed` is nil when each unit may draw its own, `order` ("random",
+  # "defined") when the framework and its arguments decide.
+  Settings = Struct.new(:workspace, :framework, :arguments, :seed, :order, :rss_growth_kb, keyword_init: true)
 
   class Runner
     # A runner that has grown by this much since it was ready is replaced: a fork costs about 20 ms, a machine that swaps
@@ -65,7 +66,7 @@ module Gorgon
 
     def run_unit(message)
       started = Wire.now
-      unit = Unit.new(message, @settings.seed || Random.new_seed % SEEDS)
+      unit = Unit.new(message, message['seed'] || @settings.seed || Random.new_seed % SEEDS)
       report = UnitReport.new(@channel, @output, unit.file)
       replace = unit.inside? ? prepare_and_run(unit, report) : refuse(unit, report)
       @channel.tell('unit_finished', 'unit' => unit.id, 'verdict' => report.verdict, 'errors' => report.errors,
@@ -148,7 +149,7 @@ module Gorgon
 
     # Whether the file can only be one of the workspace, links in it aside.
     def inside?
-      !file.empty? && !file.start_with?('/') && !file.include?("\0") && !file.split('/').include?('..')
+      !file.empty? && !file.start_with?('/') && !file.include?("\0") && !file.match?(%r{(?:\A|/)\.\.(?:/|\z)})
     end
 
     # As far as case ids say.

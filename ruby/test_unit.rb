@@ -114,6 +114,7 @@ module Gorgon
       runner.prepare
       runner.process_args(@settings.arguments.dup)
       @filters = runner.filters
+      Test::Unit::TestCase.test_order = @settings.order.to_sym if @settings.order # a class may have its own
       @started = true
       Test::Unit.run_at_start_hooks
     end

@@ -34,16 +34,38 @@ module Gorgon
     # One JSON value without line breaks. Never raises for hashes, arrays, numbers and strings; what is none of these is
     # written as its to_s.
     def generate(value)
+      add(+'', value)
+    end
+
+    # Adds it to `json`, which is given back.
+    def add(json, value)
       case value
-      when String then quote(text(value))
-      when Integer then value.to_s
-      when Float then value.finite? ? value.round(6).to_s : 'null'
-      when true, false then value.to_s
-      when nil then 'null'
-      when Hash then "{#{value.map { |key, item| "#{quote(text(key.to_s))}:#{generate(item)}" }.join(',')}}"
-      when Array then "[#{value.map { |item| generate(item) }.join(',')}]"
-      else quote(text(value.to_s))
+      when String then add_string(json, text(value))
+      when Integer then json << value.to_s
+      when Float then json << (value.finite? ? value.round(6).to_s : 'null')
+      when true, false then json << value.to_s
+      when nil then json << 'null'
+      when Hash then add_hash(json, value)
+      when Array then add_array(json, value)
+      else add_string(json, text(value.to_s))
       end
+    end
+
+    def add_hash(json, hash)
+      json << '{'
+      separator = ''
+      hash.each do |key, item|
+        add_string(json << separator, text(key.to_s))
+        add(json << ':', item)
+        separator = ','
+      end
+      json << '}'
+    end
+
+    def add_array(json, items)
+      json << '['
+      items.each_with_index { |item, index| add(index.zero? ? json : json << ',', item) }
+      json << ']'
     end
 
     # Strict enough for a peer we trust: raises ParseError for anything that is not exactly one JSON value, or nests
@@ -123,10 +145,11 @@ module Gorgon
       string.b.force_encoding(Encoding::UTF_8).scrub("\uFFFD")
     end
 
-    def quote(string)
-      return "\"#{string}\"" unless string.match?(NEEDS_ESCAPE)
-
-      "\"#{string.gsub(NEEDS_ESCAPE) { |char| ESCAPES[char] || format('\u%04x', char.ord) }}\""
+    def add_string(json, string)
+      if string.match?(NEEDS_ESCAPE)
+        string = string.gsub(NEEDS_ESCAPE) { |char| ESCAPES[char] || format('\u%04x', char.ord) }
+      end
+      json << '"' << string << '"'
     end
 
     def read_value(tokens, index, level = 0)

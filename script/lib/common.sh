@@ -10,11 +10,13 @@ build_packages=(
 run_packages=(rsync openssh-client ruby)
 framework_packages=(ruby-rspec ruby-minitest ruby-test-unit python3-pytest)
 test_packages=(
-  rabbitmq-server openssh-server openssl git bundler python3 python3-networkx python3-toolz
+  rabbitmq-server openssh-server openssl git bundler python3 python3-networkx python3-numpy python3-toolz
   puppet-module-puppetlabs-haproxy ruby-rspec-puppet ruby-rspec-puppet-facts ruby-puppetlabs-spec-helper
   ruby-parallel-tests iproute2 iptables tmux procps faketime libxml2-utils chromium perl
-  zsh fish nodejs
+  zsh fish nodejs ruby-simplecov python3-coverage
 )
+# Of npm: packages that ship their tests, and what these need beside them.
+npm_packages=(find-my-way@9.10.2 rfdc@1.4.1 proxyquire@2.1.3 minimist@1.2.8 tape@4.17.0)
 check_packages=(clang-format-19 clang-tidy-19 shellcheck)
 fuzz_packages=(clang-19 libclang-rt-19-dev)
 
@@ -63,6 +65,22 @@ install_packages() {
   release_services
   keep_out_of_boot "${missing[@]}"
   rm -f "$log"
+}
+
+# install_npm_packages NAME@VERSION…: into build/npm, once.
+install_npm_packages() {
+  local folder="$root/build/npm" log
+  [ "$(cat "$folder/installed" 2>/dev/null)" != "$*" ] || return 0
+  command -v npm >/dev/null || install_packages npm
+  mkdir -p "$folder"
+  log="$folder/install.log"
+  say "installing ${#} packages of npm: $*"
+  if ! npm install --ignore-scripts --no-audit --no-fund --no-save --no-package-lock --prefix "$folder" "$@" \
+    >"$log" 2>&1 </dev/null; then
+    show_end_of "$log"
+    die "could not install packages of npm"
+  fi
+  printf '%s' "$*" >"$folder/installed"
 }
 
 apt_get() {

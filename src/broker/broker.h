@@ -127,6 +127,9 @@ class Connection {
   virtual Result<void> ack(std::uint64_t tag) = 0;
   virtual Result<void> give_back(std::uint64_t tag, GiveBack how) = 0;
 
+  /// What the broker calls itself: "RabbitMQ 3.10.8", "the embedded broker". Of bytes that came
+  /// from there.
+  [[nodiscard]] virtual std::string product() const = 0;
   /// Nullopt when the broker takes messages; otherwise why it holds them back (memory or disk
   /// alarm).
   [[nodiscard]] virtual std::optional<std::string> blocked_reason() const = 0;

@@ -18,6 +18,9 @@
 
 namespace gorgon::cli {
 
+/// For the first answers: who is there at all.
+inline constexpr std::chrono::duration<double> kPingWait{1.5};
+
 struct Question {
   config::ProjectConfig config;
   std::optional<PrivateKey> signing_key = {};

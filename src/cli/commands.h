@@ -37,7 +37,12 @@ struct StartCommand {
   std::optional<std::string> keywords;           ///< -k
   bool only_failures = false;
   bool failed_first = false;
-  std::optional<std::string> rerun_of;  ///< A run, as history::Store::find() takes it.
+  bool in_order = false;                    ///< --in-order
+  std::optional<std::string> changed;       ///< Since this revision; "true": the last commit.
+  std::optional<std::uint32_t> seed;        ///< --seed
+  std::string order;                        ///< --order
+  std::optional<std::size_t> stress_count;  ///< --stress-count
+  std::optional<std::string> rerun_of;      ///< A run, as history::Store::find() takes it.
   std::optional<plan::Partition> partition;
   std::optional<std::size_t> max_failures;
   std::optional<std::uint32_t> retries;
@@ -55,8 +60,9 @@ struct StartCommand {
   std::optional<std::filesystem::path> tap;
   std::optional<std::filesystem::path> trace;
   Presentation presentation;
-  bool no_github = false;  ///< --no-github
-  bool dry_run = false;    ///< Show the plan alone.
+  bool no_capture = false;  ///< --no-capture
+  bool no_github = false;   ///< --no-github
+  bool dry_run = false;     ///< Show the plan alone.
 };
 int start(StartCommand command);
 
@@ -86,6 +92,35 @@ struct RunsCommand {
 /// The record of a project's runs.
 int runs(const RunsCommand& command);
 
+/// Reads the arguments of a `gorgon start`; nullopt: it does not know them.
+using ParseStart = std::function<std::optional<StartCommand>(const std::vector<std::string>&)>;
+
+struct ReplayWorkerCommand {
+  std::string run;                   ///< As history::Store::find() takes it.
+  std::string worker;                ///< HOST:N
+  std::optional<std::string> up_to;  ///< A file; else up to the first that failed.
+  bool all = false;
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;  ///< --config was given.
+  Presentation presentation;
+};
+/// Runs what one worker of a recorded run has run, in its order.
+int replay_worker(const ReplayWorkerCommand& command, const ParseStart& parse);
+
+struct BisectCommand {
+  std::string run;
+  std::string test_case;
+  std::optional<std::size_t> slots;  ///< -j
+  std::optional<std::string> cluster;
+  std::size_t max_candidates = 500;
+  std::size_t tries = 3;        ///< Of what the search begins and ends with.
+  std::optional<double> limit;  ///< Seconds, --global-timeout
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;  ///< --config was given.
+};
+/// Finds the smallest set of files, and of cases, behind which a case fails.
+int bisect(const BisectCommand& command, const ParseStart& parse);
+
 struct ReportCommand {
   std::string run = "latest";  ///< As history::Store::find() takes it.
   std::optional<std::filesystem::path> junit;
@@ -98,6 +133,15 @@ struct ReportCommand {
 };
 /// Writes the reports of a run that is recorded.
 int report(const ReportCommand& command);
+
+struct QuarantineCommand {
+  enum class Action { kList, kCheck };
+  Action action = Action::kList;
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;
+};
+/// The tests whose failures do not decide. kCheck: 1 when an entry has expired or its file is gone.
+int quarantine(const QuarantineCommand& command);
 
 struct ListenCommand {
   std::optional<std::filesystem::path> config_file;
@@ -145,6 +189,26 @@ struct StatusCommand {
 };
 /// What runs now, and where.
 int status(const StatusCommand& command);
+
+struct DoctorCommand {
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;
+  std::optional<std::string> cluster;
+  bool json = false;
+  double wait_seconds = 15;  ///< How long machines may take to say what they are like.
+};
+/// Checks the project, its broker, its transport and each machine. 0: no problem; 1: one or more;
+/// 3: the broker cannot be used, and no machine was asked; 64: the configuration cannot be used.
+int doctor(const DoctorCommand& command);
+
+struct WebCommand {
+  std::filesystem::path config_file = "gorgon.json";
+  bool config_is_required = false;
+  std::optional<std::string> cluster;
+  std::uint16_t port = 0;  ///< 0: one that is free.
+};
+/// Serves the project's runs and machines to browsers of this machine, until it is interrupted.
+int web(const WebCommand& command);
 
 struct GemCommand {
   std::filesystem::path config_file = "gorgon.json";

@@ -22,7 +22,6 @@ namespace gorgon::cli {
 
 namespace {
 
-constexpr std::chrono::duration<double> kPingWait{1.5};
 /// Installing a gem with extensions takes minutes.
 constexpr std::chrono::duration<double> kGemWait{600};
 

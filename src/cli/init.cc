@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -13,26 +14,64 @@
 
 #include "base/files.h"
 #include "base/result.h"
+#include "config/project_config.h"
+#include "plan/detection.h"
 #include "plan/glob.h"
-#include "plan/pytest_files.h"
 
 namespace gorgon::cli {
 
 namespace {
 
+using Globs = std::vector<std::string>;
+
+constexpr std::string_view kPytestRunner = R"(
+  "runner": "pytest",
+)";
+constexpr std::string_view kNodeRunner = R"(
+  // node --test, which finds these by itself, too.
+  "runner": "node",
+)";
+constexpr std::string_view kGoogleTestRunner = R"(
+  // Programs of GoogleTest, built before. Other machines get what git does not ignore: let them
+  // build in "after_sync".
+  "runner": "googletest",
+)";
+constexpr std::string_view kCTestRunner = R"(
+  // What ctest knows in "build", the patterns above by name. Other machines get what git does not
+  // ignore: let them build in "after_sync". "googletest" is the runner that sees single cases.
+  "runner": "ctest",
+)";
+constexpr std::string_view kCommandRunner = R"(
+  // One run of this for each file. docs/languages.md says what stands in braces, and for what else.
+  "runner": "command",
+  "test_command": {{"run": ["{}"], "results": "{}"}},
+)";
+
+/// The members "runner" and what belongs to it, as text.
+std::string runner_text(const plan::Detected& detected) {
+  if (detected.runner == "pytest") return std::string(kPytestRunner);
+  if (detected.runner == "node") return std::string(kNodeRunner);
+  if (detected.runner == "googletest") return std::string(kGoogleTestRunner);
+  if (detected.runner == "ctest") return std::string(kCTestRunner);
+  return fmt::format(kCommandRunner, fmt::join(detected.test_command.run, R"(", ")"),
+                     config::name_of(detected.test_command.results));
+}
+
 /// What the project has already, as far as the texts depend on it.
-struct Findings {
+struct Inventory {
   bool has_specs = false;
   bool has_tests = false;
-  std::vector<std::string> test_globs;    ///< For the folder test/; empty without it.
-  std::vector<std::string> pytest_globs;  ///< Of a project without Ruby's test files; else empty.
+  Globs test_globs;                     ///< For the folder test/; empty without it.
+  std::optional<plan::Detected> other;  ///< Of a project without Ruby's test files.
 
-  [[nodiscard]] bool is_pytest() const { return !pytest_globs.empty(); }
   [[nodiscard]] std::string files() const {
-    std::vector<std::string> globs = is_pytest() ? pytest_globs : test_globs;
-    if (globs.empty() || (has_specs && !is_pytest()))
-      globs.insert(globs.begin(), "spec/**/*_spec.rb");
+    Globs globs = other ? other->files : test_globs;
+    if (!other && (globs.empty() || has_specs)) globs.insert(globs.begin(), "spec/**/*_spec.rb");
     return fmt::format(R"("{}")", fmt::join(globs, R"(", ")"));
+  }
+  [[nodiscard]] std::string runner() const { return other ? runner_text(*other) : ""; }
+  [[nodiscard]] std::string install() const {
+    return other ? other->install : "bundle install --quiet";
   }
   [[nodiscard]] std::string_view callbacks_folder() const {
     if (has_specs) return "spec";
@@ -52,16 +91,13 @@ std::vector<std::string> test_globs(const fs::path& project) {
   return {"test/**/test_*.rb", "!test/**/test_helper.rb"};
 }
 
-Findings look_at(const fs::path& project) {
+Inventory look_at(const fs::path& project) {
   std::error_code ignored;
-  Findings found{.has_specs = fs::is_directory(project / "spec", ignored),
-                 .has_tests = fs::is_directory(project / "test", ignored),
-                 .test_globs = {}};
+  Inventory found{.has_specs = fs::is_directory(project / "spec", ignored),
+                  .has_tests = fs::is_directory(project / "test", ignored),
+                  .test_globs = {},
+                  .other = plan::detect_tests(project)};
   if (found.has_tests) found.test_globs = test_globs(project);
-  const bool has_ruby = !plan::find_files(project, "spec/**/*_spec.rb").empty() ||
-                        !plan::find_files(project, "test/**/*.rb").empty();
-  if (!has_ruby && plan::is_python_project(project))
-    found.pytest_globs = plan::pytest_globs(project);
   return found;
 }
 
@@ -76,15 +112,7 @@ constexpr std::string_view kProjectHead =
 
   // The test files. "!glob" takes away.
   "files": [@FILES@],
-@RUNNER@
-  // Recorded seconds per file, so that the longest start first, and the files to look at next.
-  "runtime_file": "tmp/gorgon-runtimes.json",
-  "failed_files": "tmp/gorgon-failed-files.json",
-)";
-
-constexpr std::string_view kPytestRunner = R"(
-  "runner": "pytest",
-)";
+@RUNNER@)";
 
 constexpr std::string_view kSimpleJob = R"(
   "job": {
@@ -205,16 +233,14 @@ Result<void> write_unless_there(const fs::path& project, const fs::path& file,
 }  // namespace
 
 Result<InitReport> write_initial_files(const fs::path& project, InitKind kind) {
-  const Findings found = look_at(project);
+  const Inventory found = look_at(project);
   const fs::path callbacks =
       fs::path(found.callbacks_folder()) / "gorgon_callbacks/gorgon_callbacks.rb";
   const bool is_rails = kind == InitKind::kRails;
   std::string configuration = replaced(std::string(kProjectHead), "@FILES@", found.files());
-  configuration =
-      replaced(std::move(configuration), "@RUNNER@", found.is_pytest() ? kPytestRunner : "");
+  configuration = replaced(std::move(configuration), "@RUNNER@", found.runner());
   configuration += is_rails ? kRailsJob : kSimpleJob;
-  configuration = replaced(std::move(configuration), "@INSTALL@",
-                           found.is_pytest() ? "uv sync --quiet" : "bundle install --quiet");
+  configuration = replaced(std::move(configuration), "@INSTALL@", found.install());
 
   InitReport report;
   // The callbacks come first: gorgon.json names them and would not load without.

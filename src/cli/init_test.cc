@@ -52,6 +52,36 @@ TEST_F(InitTest, SimpleFilesLoadAndRunLocally) {
   EXPECT_EQ(listener->worker_slots, 0U);
 }
 
+TEST_F(InitTest, ProgramsOfGoogleTestAreKnownByWhatIsInThem) {
+  make_folder("build");
+  const fs::path program = project_.path() / "build/cart_test";
+  ASSERT_TRUE(write_file(program,
+                         "\x7f"
+                         "ELF and --gtest_list_tests",
+                         0755));
+  init(InitKind::kSimple);
+  EXPECT_EQ(load().runner, "googletest");
+  EXPECT_THAT(load().files, ::testing::Contains("build/**/*[_-]test"));
+}
+
+TEST_F(InitTest, OtherProgramsAreNot) {
+  make_folder("build");
+  ASSERT_TRUE(write_file(project_.path() / "build/cart_test",
+                         "\x7f"
+                         "ELF",
+                         0755));
+  init(InitKind::kSimple);
+  EXPECT_EQ(load().runner, "");
+}
+
+TEST_F(InitTest, ABuiltFolderOfCMakeIsForCTest) {
+  make_folder("build");
+  ASSERT_TRUE(write_file(project_.path() / "build/CTestTestfile.cmake", ""));
+  init(InitKind::kSimple);
+  EXPECT_EQ(load().runner, "ctest");
+  EXPECT_THAT(load().files, ElementsAre("*"));
+}
+
 TEST_F(InitTest, NamesOfTheTestFilesDecideOnTheGlobs) {
   const auto touch = [&](const char* path) { ASSERT_TRUE(write_file(project_.path() / path, "")); };
   touch("test/test_helper.rb");
@@ -87,6 +117,55 @@ TEST_F(InitTest, AProjectOfPythonRunsPytest) {
   ASSERT_TRUE(write_file(project_.path() / "test/a_test.rb", ""));
   init(InitKind::kSimple);
   EXPECT_EQ(load().runner, "") << "Ruby goes first, as it does without a configuration";
+}
+
+TEST_F(InitTest, AProjectOfNodeRunsItsOwnTestRunner) {
+  ASSERT_TRUE(
+      write_file(project_.path() / "package.json", R"({"scripts": {"test": "node --test"}})"));
+  ASSERT_TRUE(write_file(project_.path() / "test/cart.test.js", ""));
+  init(InitKind::kSimple);
+  EXPECT_EQ(load().runner, "node");
+  EXPECT_THAT(load().files, IsSupersetOf({"**/*[._-]test.js", "!**/node_modules"}));
+}
+
+TEST_F(InitTest, AToolWhoseNameIsInPackageJsonIsRunAsACommand) {
+  using config::ResultFormat;
+  for (const auto& [tool, results] :
+       {std::pair("vitest", ResultFormat::kJunit), std::pair("jest", ResultFormat::kExitCode),
+        std::pair("mocha", ResultFormat::kTap), std::pair("tape", ResultFormat::kTap)}) {
+    fs::remove(project_.path() / "gorgon.json");
+    ASSERT_TRUE(write_file(project_.path() / "package.json",
+                           R"({"devDependencies": {")" + std::string(tool) + R"(": "^3"}})"));
+    init(InitKind::kSimple);
+    const config::ProjectConfig config = load();
+    EXPECT_EQ(config.runner, "command") << tool;
+    EXPECT_THAT(config.test_command.run, ::testing::Contains(tool));
+    EXPECT_EQ(config.test_command.results, results) << tool;
+    EXPECT_FALSE(config.files.empty());
+  }
+}
+
+TEST_F(InitTest, FilesOfOtherToolsAreRunByThese) {
+  for (const auto& [file, program] : {std::pair("t/a.t", "perl"), std::pair("test/a.bats", "bats"),
+                                      std::pair("tests/unit/CartTest.php", "vendor/bin/phpunit")}) {
+    ASSERT_TRUE(write_file(project_.path() / file, ""));
+    init(InitKind::kSimple);
+    const config::ProjectConfig config = load();
+    EXPECT_EQ(config.runner, "command") << file;
+    ASSERT_FALSE(config.test_command.run.empty()) << file;
+    EXPECT_EQ(config.test_command.run.front(), program);
+    fs::remove(project_.path() / file);
+    fs::remove(project_.path() / "gorgon.json");
+  }
+}
+
+TEST_F(InitTest, FilesOfRubyGoBeforeWhatIsInPackageJson) {
+  ASSERT_TRUE(
+      write_file(project_.path() / "package.json", R"({"devDependencies": {"jest": "1"}})"));
+  ASSERT_TRUE(write_file(project_.path() / "spec/models/cart_spec.rb", ""));
+  init(InitKind::kSimple);
+  EXPECT_EQ(load().runner, "");
+  EXPECT_THAT(load().files, ElementsAre("spec/**/*_spec.rb"));
 }
 
 TEST_F(InitTest, RailsFilesNameTheirCallbacks) {

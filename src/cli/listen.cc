@@ -161,7 +161,7 @@ int serve(listener::ListenerOptions options, listener::GateOptions trust, bool t
           const std::function<void(const Result<void>&)>& connected) {
   asio::io_context io(1);
   Cgroup::remove_abandoned();
-  auto workspaces = listener::Workspaces::open(options.workspace_dir);
+  auto workspaces = listener::Workspaces::open(options.workspace_dir, options.keep_trees);
   if (!workspaces) {
     connected(std::unexpected(workspaces.error()));
     return complain(workspaces.error());
@@ -255,6 +255,7 @@ int listen(const ListenCommand& command) {
                                     .slots = settled->slots,
                                     .limits = config.worker_limits,
                                     .workspace_dir = config.workspace_dir,
+                                    .keep_trees = config.keep_trees,
                                     .log_file = log_file,
                                     .once = command.once,
                                     .allow_gem_command = config.allow_gem_command,

@@ -5,6 +5,9 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <system_error>
+
+#include "base/result.h"
 
 namespace gorgon::cli {
 
@@ -21,6 +24,13 @@ fs::path home() {
 }  // namespace
 
 fs::path state_directory() { return home() / ".gorgon"; }
+
+Result<fs::path> project_folder(const fs::path& config_file, bool config_is_required) {
+  std::error_code ignored;
+  if (config_is_required && fs::status(config_file, ignored).type() == fs::file_type::not_found)
+    return fail(ErrorKind::kUsage, "the configuration " + config_file.string() + " does not exist");
+  return fs::absolute(config_file).parent_path().lexically_normal();
+}
 
 fs::path default_key_file() {
   // The XDG base directory specification: a relative value is to be ignored.

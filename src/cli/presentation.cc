@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,7 @@
 
 #include "base/result.h"
 #include "cli/commands.h"
+#include "cli/watching.h"
 #include "history/past.h"
 #include "history/store.h"
 #include "report/github.h"
@@ -70,6 +72,12 @@ std::string folder_below(const std::filesystem::path& top, const std::filesystem
   return below == "." || *below.begin() == ".." ? std::string() : below.string();
 }
 
+/// As far as it is there; empty when nobody can say.
+std::filesystem::path real_path(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::weakly_canonical(path, error);
+}
+
 /// `path` may be empty: nothing is added.
 template <class FileReporter>
 Result<void> add_report(report::Reporters& reporters, const std::filesystem::path& path) {
@@ -82,7 +90,29 @@ Result<void> add_report(report::Reporters& reporters, const std::filesystem::pat
 Result<void> add_page(report::Reporters& reporters, const ReportFiles& files) {
   if (files.html.empty()) return {};
   GORGON_TRY_ASSIGN(auto file, report::SpooledFile::make(files.html));
-  reporters.add_file(std::make_unique<report::HtmlReporter>(std::move(file), files.html_context()));
+  report::HtmlContext context = files.html_context();
+  // Either may be named by way of a link.
+  context.project = real_path(context.project);
+  context.page_folder = real_path(std::filesystem::absolute(files.html).parent_path());
+  reporters.add_file(std::make_unique<report::HtmlReporter>(std::move(file), std::move(context)));
+  return {};
+}
+
+/// By which two paths of one file are the same, whether or not it is there.
+std::filesystem::path place_of(const std::filesystem::path& file) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(file).lexically_normal();
+  const auto folder = std::filesystem::weakly_canonical(absolute.parent_path(), error);
+  return error ? absolute : folder / absolute.filename();
+}
+
+/// The report that would be written last would be the only one.
+Result<void> require_files_of_their_own(const ReportFiles& files) {
+  std::set<std::filesystem::path> places;
+  for (const auto& file : {files.junit, files.html, files.tap, files.trace}) {
+    if (!file.empty() && !places.insert(place_of(file)).second)
+      return fail(ErrorKind::kUsage, "two reports cannot be one file: " + file.string());
+  }
   return {};
 }
 
@@ -97,12 +127,14 @@ std::unique_ptr<report::Reporter> make_reporter(const Presentation& presentation
                                                 : report::Verbosity::kNormal;
   auto terminal =
       report::terminal_options(STDOUT_FILENO, presentation.color, verbosity, &std::getenv);
+  terminal.look.has_keys = has_keys();
   terminal.look.project_root = std::move(project.root);
   terminal.look.rerun = std::move(project.rerun);
   return std::make_unique<report::TerminalReporter>(STDOUT_FILENO, std::move(terminal));
 }
 
 Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files) {
+  GORGON_TRY(require_files_of_their_own(files));
   Result<void> added;
   const auto note = [&](Result<void> one) {
     if (added) added = std::move(one);
@@ -124,7 +156,7 @@ report::GithubOptions github_options(const std::filesystem::path& project) {
 report::HtmlContext html_context(const std::filesystem::path& project,
                                  std::vector<std::string> arguments,
                                  const std::optional<std::string>& run) {
-  report::HtmlContext context{.arguments = std::move(arguments), .past = {}};
+  report::HtmlContext context{.arguments = std::move(arguments), .project = project};
   auto past = past_before(project, run);
   if (past) {
     context.past = *std::move(past);

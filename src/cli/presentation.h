@@ -45,7 +45,7 @@ struct ReportFiles {
                                                std::vector<std::string> arguments,
                                                const std::optional<std::string>& run);
 /// Adds what writes them, when RunFinished comes. kIo, kUsage: one of them cannot be made; the
-/// others are added all the same.
+/// others are added all the same. kUsage, and none is: two of them are one file.
 [[nodiscard]] Result<void> add_reports(report::Reporters& reporters, const ReportFiles& files);
 
 /// Whether GitHub Actions runs this.

@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <ctime>
 #include <expected>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,7 +17,9 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/places.h"
 #include "cli/presentation.h"
+#include "cli/record_lines.h"
 #include "history/compare.h"
 #include "history/store.h"
 #include "report/display_text.h"
@@ -84,15 +85,26 @@ std::string words(const std::vector<std::string>& arguments) {
   return text;
 }
 
+bool is_for_programs(const RunsCommand& command) {
+  return command.presentation.format == MessageFormat::kJson;
+}
+
+template <class T>
+Result<void> print_lines(const std::vector<T>& all) {
+  for (const T& one : all) print(json_line(one));
+  return {};
+}
+
 Result<void> list(history::Store& store, const RunsCommand& command) {
   GORGON_TRY_ASSIGN(const auto runs, store.runs(command.count.value_or(kUsualCount)));
+  if (is_for_programs(command)) return print_lines(runs);
   Table table(
       {"RUN", "STARTED", "RESULT", "FILES", "CASES", "FAILED", "FLAKY", "TIME", "ARGUMENTS"});
   for (const history::RunSummary& run : runs) {
     table.add({std::to_string(run.number), local_time(run.started_at), result_text(run),
-               std::to_string(run.units), std::to_string(run.cases),
-               std::to_string(run.cases_failed), std::to_string(run.cases_flaky),
-               run.seconds ? report::seconds_text(*run.seconds) : "-", words(run.arguments)});
+               std::to_string(run.files), std::to_string(run.cases), std::to_string(run.failures),
+               std::to_string(run.flaky), run.seconds ? report::seconds_text(*run.seconds) : "-",
+               words(run.arguments)});
   }
   print(table.text());
   return {};
@@ -117,6 +129,7 @@ Result<void> show(history::Store& store, const RunsCommand& command) {
   if (presentation.format == MessageFormat::kHuman) {
     print(fmt::format("run {}, {}{}{}\n", run.number, local_time(run.started_at),
                       run.arguments.empty() ? "" : ": gorgon start ", words(run.arguments)));
+    if (!run.tree.empty()) print("tree " + report::safe_line(run.tree) + "\n");
     (void)std::fflush(stdout);
     presentation.quiet = !presentation.verbose;
   }
@@ -126,24 +139,6 @@ Result<void> show(history::Store& store, const RunsCommand& command) {
 Result<void> export_events(history::Store& store, const RunsCommand& command) {
   GORGON_TRY_ASSIGN(const auto run, named_run(store, command));
   return replay(store, run.number, make_reporter({.format = MessageFormat::kJson}, {}));
-}
-
-std::string_view title_of(CaseChange::Kind kind) {
-  switch (kind) {
-    case CaseChange::Kind::kBroken:
-      return "broken";
-    case CaseChange::Kind::kFixed:
-      return "fixed";
-    case CaseChange::Kind::kNew:
-      return "new";
-    case CaseChange::Kind::kGone:
-      return "gone";
-    case CaseChange::Kind::kSlower:
-      return "slower";
-    case CaseChange::Kind::kFaster:
-      return "faster";
-  }
-  return "";
 }
 
 std::string detail_of(const CaseChange& change) {
@@ -172,13 +167,17 @@ Result<void> diff(history::Store& store, const RunsCommand& command) {
   GORGON_TRY_ASSIGN(const auto new_run, store.find(after));
   GORGON_TRY_ASSIGN(const auto changes,
                     history::changes_between(store, old_run.number, new_run.number));
+  if (is_for_programs(command)) {
+    print(json_line_of_diff(old_run.number, new_run.number, changes.size()));
+    return print_lines(changes);
+  }
   print(fmt::format(
       "run {} -> run {}: {}\n", old_run.number, new_run.number,
       changes.empty() ? "no case changed" : count_of(changes.size(), "case") + " changed"));
   Table table({});
   for (const CaseChange& change : changes) {
-    table.add({std::string(title_of(change.kind)), detail_of(change),
-               report::safe_line(change.file), report::safe_line(change.name)});
+    table.add({std::string(name_of(change.kind)), detail_of(change), report::safe_line(change.file),
+               report::safe_line(change.name)});
   }
   if (!changes.empty()) print(table.text().substr(1));
   return {};
@@ -187,6 +186,7 @@ Result<void> diff(history::Store& store, const RunsCommand& command) {
 Result<void> slow(history::Store& store, const RunsCommand& command) {
   GORGON_TRY_ASSIGN(const auto slowest, history::slowest(store, command.count.value_or(kUsualCount),
                                                          command.files, kSlowestShown));
+  if (is_for_programs(command)) return print_lines(slowest);
   Table table({"MEDIAN", "MOST", "RUNS", "FILE", "CASE"});
   for (const history::Slowness& one : slowest) {
     table.add({report::seconds_text(one.median_seconds), report::seconds_text(one.most_seconds),
@@ -199,6 +199,7 @@ Result<void> slow(history::Store& store, const RunsCommand& command) {
 Result<void> flaky(history::Store& store, const RunsCommand& command) {
   GORGON_TRY_ASSIGN(const auto cases,
                     history::flaky_cases(store, command.count.value_or(kUsualCount)));
+  if (is_for_programs(command)) return print_lines(cases);
   if (cases.empty()) {
     print("no case was flaky, or changed its mind more than once\n");
     return {};
@@ -215,12 +216,17 @@ Result<void> flaky(history::Store& store, const RunsCommand& command) {
 Result<void> prune(history::Store& store, const RunsCommand& command) {
   if (!command.count) return fail(ErrorKind::kUsage, "prune needs -n N: how many runs stay");
   GORGON_TRY_ASSIGN(const auto gone, store.prune(static_cast<std::int64_t>(*command.count)));
-  print(count_of(static_cast<std::size_t>(gone), "run") + " removed\n");
+  print(is_for_programs(command) ? json_line_of_prune(gone)
+                                 : count_of(static_cast<std::size_t>(gone), "run") + " removed\n");
   return {};
 }
 
 Result<void> act(history::Store& store, const RunsCommand& command) {
   using Action = RunsCommand::Action;
+  const bool takes_runs = command.action == Action::kShow || command.action == Action::kExport ||
+                          command.action == Action::kDiff;
+  if (!takes_runs && !command.runs.empty())
+    return fail(ErrorKind::kUsage, "only show, export and diff take a RUN: " + words(command.runs));
   switch (command.action) {
     case Action::kList:
       return list(store, command);
@@ -240,12 +246,11 @@ Result<void> act(history::Store& store, const RunsCommand& command) {
   return {};
 }
 
-std::filesystem::path project_of(const std::filesystem::path& config_file) {
-  return std::filesystem::absolute(config_file).parent_path().lexically_normal();
-}
-
-Result<history::Store> store_of(const std::filesystem::path& config_file) {
-  return history::Store::open(project_of(config_file), false);
+Result<void> open_and_act(const RunsCommand& command) {
+  GORGON_TRY_ASSIGN(const auto project,
+                    project_folder(command.config_file, command.config_is_required));
+  GORGON_TRY_ASSIGN(history::Store store, history::Store::open(project, false));
+  return act(store, command);
 }
 
 /// Like complain(); of what the user has named, there is nothing.
@@ -263,15 +268,15 @@ Result<int> write_reports(const ReportCommand& command) {
     return fail(ErrorKind::kUsage,
                 "which report? --junit FILE, --html FILE, --tap FILE, --trace FILE, --github");
   }
-  GORGON_TRY_ASSIGN(history::Store store, store_of(command.config_file));
+  GORGON_TRY_ASSIGN(const auto project,
+                    project_folder(command.config_file, command.config_is_required));
+  GORGON_TRY_ASSIGN(history::Store store, history::Store::open(project, false));
   GORGON_TRY_ASSIGN(const auto run, store.find(command.run));
-  files.html_context = [&] {
-    return html_context(project_of(command.config_file), run.arguments, run.job);
-  };
+  files.html_context = [&] { return html_context(project, run.arguments, run.job); };
   report::Reporters reporters;
   GORGON_TRY(add_reports(reporters, files));
   if (command.github) {
-    report::GithubOptions options = github_options(project_of(command.config_file));
+    report::GithubOptions options = github_options(project);
     options.annotations = stdout;
     reporters.add(std::make_unique<report::GithubReporter>(std::move(options)));
   }
@@ -287,8 +292,7 @@ int report(const ReportCommand& command) {
 }
 
 int runs(const RunsCommand& command) {
-  auto store = store_of(command.config_file);
-  const auto done = store ? act(*store, command) : Result<void>(std::unexpected(store.error()));
+  const auto done = open_and_act(command);
   return done ? static_cast<int>(results::kAllPassed) : complain_of_record(done.error());
 }
 

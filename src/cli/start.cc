@@ -1,4 +1,4 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -16,6 +16,8 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <ranges>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,10 +29,15 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/detect_runner.h"
+#include "cli/places.h"
 #include "cli/presentation.h"
+#include "cli/run.h"
 #include "cli/secrets.h"
 #include "cli/signing_key.h"
+#include "cli/watching.h"
 #include "config/project_config.h"
+#include "config/quarantine_file.h"
 #include "history/recorder.h"
 #include "history/run_writer.h"
 #include "history/standing.h"
@@ -38,10 +45,14 @@
 #include "originator/journal.h"
 #include "originator/make_plan.h"
 #include "originator/originator.h"
+#include "originator/unit_rules.h"
+#include "plan/detection.h"
 #include "plan/filterset.h"
 #include "plan/outstanding.h"
 #include "plan/partition.h"
+#include "plan/pytest_files.h"
 #include "plan/schedule.h"
+#include "plan/test_files.h"
 #include "report/display_text.h"
 #include "report/github.h"
 #include "report/html.h"
@@ -49,10 +60,14 @@
 #include "report/look.h"
 #include "report/reporter.h"
 #include "results/exit_code.h"
+#include "results/quarantine.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
+#include "sync/git_files.h"
 
 namespace gorgon::cli {
+
+using results::Notice;
 
 namespace {
 
@@ -74,6 +89,16 @@ Result<std::optional<plan::Filterset>> filterset_of(const StartCommand& command)
   return plan::all_of(std::move(parts));
 }
 
+/// The options of filterset_of(), as they can be given again.
+std::vector<std::string> filterset_options(const StartCommand& command) {
+  std::vector<std::string> words;
+  for (const std::string& filterset : command.filtersets)
+    words.insert(words.end(), {"-E", filterset});
+  if (command.keywords) words.insert(words.end(), {"-k", *command.keywords});
+  if (command.only_failures) words.emplace_back("--only-failures");
+  return words;
+}
+
 /// Opens the record when it is first asked. Where nothing is recorded, nothing is known of a file.
 std::function<Result<plan::FileRecord>(const std::string&)> record_of(const fs::path& project) {
   auto store = std::make_shared<std::optional<history::Store>>();
@@ -88,16 +113,31 @@ std::function<Result<plan::FileRecord>(const std::string&)> record_of(const fs::
   };
 }
 
+/// What stood behind "--" in a run stands there in its rerun, in front of what is new, and in what
+/// `gorgon resume` and the record know of it.
+void inherit(StartCommand& command, const std::vector<std::string>& framework_arguments) {
+  if (framework_arguments.empty()) return;
+  std::vector<std::string>& words = command.arguments;
+  if (std::ranges::find(words, "--") == words.end()) words.emplace_back("--");
+  words.insert(std::ranges::find(words, "--") + 1, framework_arguments.begin(),
+               framework_arguments.end());
+  command.framework_arguments.insert(command.framework_arguments.begin(),
+                                     framework_arguments.begin(), framework_arguments.end());
+}
+
 /// "latest" becomes a number, also in what `gorgon resume` will read: by then it would be another.
 Result<void> settle_rerun(StartCommand& command, const fs::path& project) {
   if (!command.rerun_of) return {};
   GORGON_TRY_ASSIGN(auto store, history::Store::open(project, false));
   GORGON_TRY_ASSIGN(const auto run, store.find(*command.rerun_of));
   if (!run.exit_code) {
-    return fail(
-        ErrorKind::kUsage,
-        fmt::format("run {} has not come to its end; if its gorgon has died: gorgon resume {}",
-                    run.number, run.job));
+    // Which files it had not come to, nobody knows but its journal.
+    const std::string remedy =
+        originator::has_journal(project, run.job)
+            ? "if its gorgon has died: gorgon resume " + run.job
+            : "if its gorgon has died, run the suite anew: it has left no journal";
+    return fail(ErrorKind::kUsage,
+                fmt::format("run {} has not come to its end; {}", run.number, remedy));
   }
   const std::string number = std::to_string(run.number);
   std::vector<std::string>& words = command.arguments;
@@ -106,6 +146,8 @@ Result<void> settle_rerun(StartCommand& command, const fs::path& project) {
     if (words[i].starts_with("--rerun=")) words[i] = "--rerun=" + number;
   }
   command.rerun_of = number;
+  GORGON_TRY_ASSIGN(const auto arguments, history::framework_arguments_of(store, run.number));
+  inherit(command, arguments);
   return {};
 }
 
@@ -115,13 +157,109 @@ Result<plan::Outstanding> outstanding_of(const fs::path& project, const std::str
   return history::outstanding_of(store, found.number);
 }
 
-/// `is_start`: of a run that begins; not of one that is taken up.
+/// What git says of the project's folder, by its own paths.
+Result<void> take_changed(originator::StartOptions& options, const StartCommand& command) {
+  if (!command.changed) return {};
+  // What CLI11 makes of an option that may have a value and has none.
+  const std::string revision = *command.changed == "true" ? "HEAD" : *command.changed;
+  asio::io_context io(1);
+  GORGON_TRY_ASSIGN(const auto files,
+                    run_to_completion(io, sync::changed_git_files(options.project, revision)));
+  options.changed.emplace(files.begin(), files.end());
+  return {};
+}
+
+/// What has changed beside the tests that run may concern any test: nobody knows which.
+void warn_of_other_changes(originator::StartOptions& options, const originator::Plan& plan) {
+  if (!options.changed) return;
+  constexpr std::size_t kNamed = 3;
+  std::set<std::string> others = *options.changed;
+  for (const plan::PlannedFile& file : plan.files) others.erase(file.path);
+  if (others.empty()) return;
+  std::string names;
+  for (const std::string& name : others | std::views::take(kNamed))
+    names += (names.empty() ? "" : ", ") + report::safe_line(name);
+  if (others.size() > kNamed) names += fmt::format(" and {} more", others.size() - kNamed);
+  options.notices.push_back(
+      {Notice::Level::kWarning,
+       fmt::format("{} no test{} that run{}: {}",
+                   count_of(others.size(), "changed file") + (others.size() == 1 ? " is" : " are"),
+                   others.size() == 1 ? "" : "s", others.size() == 1 ? "s" : "", names)});
+}
+
+/// An entry that has expired protects its test no more: a run says so, and the test decides again.
+Result<void> take_quarantine(originator::StartOptions& options) {
+  GORGON_TRY_ASSIGN(const auto entries, config::load_quarantine(options.project));
+  const auto today = config::local_date();
+  std::vector<results::Quarantine::Entry> valid;
+  for (const config::QuarantineEntry& entry : entries) {
+    const std::string last_day = config::text_of(entry.expires);
+    if (config::is_expired(entry, today)) {
+      options.notices.push_back(
+          {Notice::Level::kWarning,
+           fmt::format("{}:{}: the quarantine of {} ended on {}: it decides again, ask {}",
+                       config::kQuarantineFile, entry.line, title_of(entry), last_day,
+                       entry.owner)});
+    } else {
+      valid.push_back(
+          {.file = entry.file,
+           .test_case = entry.test_case,
+           .why = fmt::format("{} ({}, until {})", entry.reason, entry.owner, last_day)});
+    }
+  }
+  options.quarantine = results::Quarantine(std::move(valid));
+  return {};
+}
+
+/// A file of Ruby or Python that is named says enough.
+void take_detected(originator::StartOptions& options) {
+  const bool is_named = std::ranges::any_of(options.selection, [](const std::string& argument) {
+    return argument.contains(".rb") || argument.contains(".py");
+  });
+  if (is_named) return;
+  if (!detect_runner(options.config, options.project)) return;
+  const auto& words = options.config.test_command.run;
+  const std::string how = words.empty() ? fmt::format("\"runner\": \"{}\"", options.config.runner)
+                                        : fmt::format("`{}`", fmt::join(words, " "));
+  options.notices.push_back(
+      {Notice::Level::kInfo,
+       fmt::format("the tests run by {}, as far as the project shows; `gorgon init` writes it down",
+                   how)});
+}
+
+/// Where nothing is configured or named, Ruby's tests run, and a green run would be taken for one
+/// of pytest's, too.
+void mention_pytest(originator::StartOptions& options) {
+  if (!options.selection.empty() || !config::leaves_tests_open(options.config)) return;
+  if (!plan::is_python_project(options.project) || plan::detect_tests(options.project)) return;
+  const auto files = plan::select_test_files({.project = options.project,
+                                              .language = plan::Language::kPython,
+                                              .working_directory = fs::current_path()});
+  if (!files || files->empty()) return;
+  const bool is_one = files->size() == 1;
+  options.notices.push_back(
+      {Notice::Level::kInfo,
+       fmt::format("{} not run, since a run is of one language, here Ruby: `gorgon {}{}` runs {}",
+                   count_of(files->size(), "pytest file") + (is_one ? " is" : " are"),
+                   report::safe_line(files->front().path), is_one ? "" : " ...",
+                   is_one ? "it" : "them")});
+}
+
+}  // namespace
+
 Result<originator::StartOptions> settle(const StartCommand& command, bool is_start) {
   originator::StartOptions options;
+  if (is_start && command.no_capture && command.presentation.format == MessageFormat::kJson) {
+    return fail(ErrorKind::kUsage,
+                "--no-capture: JSON events have the output of each case in its event; leave one of "
+                "the two out");
+  }
   GORGON_TRY_ASSIGN(options.config, load_project(command.config_file, command.config_is_required));
   options.project = fs::absolute(command.config_file).parent_path().lexically_normal();
   options.config_name = command.config_file.string();
   options.selection = command.selection;
+  take_detected(options);
+  mention_pytest(options);
   options.names = command.names;
   options.tags = command.tags;
   options.framework_arguments = command.framework_arguments;
@@ -129,6 +267,7 @@ Result<originator::StartOptions> settle(const StartCommand& command, bool is_sta
                     std::back_inserter(options.config.runner_arguments));
   options.partition = command.partition;
   GORGON_TRY_ASSIGN(options.filterset, filterset_of(command));
+  options.filterset_options = filterset_options(command);
   options.failed_first = command.failed_first;
   options.record_of = record_of(options.project);
   if (command.rerun_of) {
@@ -138,7 +277,19 @@ Result<originator::StartOptions> settle(const StartCommand& command, bool is_sta
       return std::unexpected(std::move(left).error());
     if (left) options.outstanding = *std::move(left);
   }
+  GORGON_TRY(take_quarantine(options));
+  if (is_start) GORGON_TRY(take_changed(options, command));
+  options.seed = command.seed;
+  options.order = command.order;
+  // What runs in an order that was given is to be repeated as it was.
+  if (options.seed && options.order.empty() && !command.in_order) options.order = "random";
+  options.iterations = command.stress_count.value_or(1);
+  if (options.iterations > 1 && command.rerun_of)
+    return fail(ErrorKind::kUsage,
+                "a rerun ends when each case has passed once: without --stress-count, or with "
+                "--only-failures instead");
   options.max_failures = command.max_failures;
+  options.shows_output = command.no_capture && command.presentation.format == MessageFormat::kHuman;
   if (command.retries) options.config.retries.count = *command.retries;
   if (command.retry_budget) options.config.retries.budget = command.retry_budget;
   options.arguments = command.arguments;
@@ -153,9 +304,18 @@ Result<originator::StartOptions> settle(const StartCommand& command, bool is_sta
     options.config.timeouts.test_case = std::chrono::duration<double>(*command.case_timeout);
   if (command.run_timeout)
     options.config.timeouts.run = std::chrono::duration<double>(*command.run_timeout);
+  GORGON_TRY_ASSIGN(options.rules, originator::RuleBook::make(options.config));
+  if (command.in_order) {
+    if (command.slots.value_or(1) > 1)
+      return fail(ErrorKind::kUsage, "--in-order is for one slot: leave -j out");
+    options.in_order = true;
+    options.slots = 1;
+  }
   GORGON_TRY_ASSIGN(options.signing_key, signing_key(options.config, command.config_file));
   return options;
 }
+
+namespace {
 
 report::Rerun how_to_rerun(const StartCommand& command, const originator::StartOptions& options) {
   report::Rerun rerun;
@@ -171,6 +331,9 @@ report::Rerun how_to_rerun(const StartCommand& command, const originator::StartO
   for (const std::string& filterset : command.filtersets)
     rerun.options.insert(rerun.options.end(), {"-E", filterset});
   if (command.keywords) rerun.options.insert(rerun.options.end(), {"-k", *command.keywords});
+  if (command.seed)
+    rerun.options.insert(rerun.options.end(), {"--seed", std::to_string(*command.seed)});
+  if (!command.order.empty()) rerun.options.insert(rerun.options.end(), {"--order", command.order});
   rerun.selection = command.selection;
   if (command.partition)
     rerun.selection.insert(rerun.selection.begin(),
@@ -266,7 +429,22 @@ int refuse(const StartCommand& command, const ReportFiles& files, const Error& e
                           {.exit_code = exit_code.value_or(usual_code), .reason = error.message});
 }
 
-int show_plan_as_events(const originator::Plan& plan) {
+/// Nullopt: it takes what the listeners offer, and nobody knows that before they answer.
+std::optional<std::size_t> planned_slots(const originator::StartOptions& options) {
+  if (!options.slots && options.config.connection) return std::nullopt;
+  return originator::local_slots(options);
+}
+
+report::PlannedMakespan makespan_of(const originator::Plan& plan,
+                                    const originator::StartOptions& options) {
+  report::PlannedMakespan makespan{.slots = planned_slots(options), .seconds = {}};
+  if (!makespan.slots) return makespan;
+  if (const auto expected = plan::estimated_makespan(plan.files, *makespan.slots))
+    makespan.seconds = expected->count();
+  return makespan;
+}
+
+int show_plan_as_events(const originator::Plan& plan, const originator::StartOptions& options) {
   std::vector<report::PlannedUnit> units;
   for (std::size_t i = 0; i < plan.units.size(); ++i) {
     const plan::PlannedFile& file = plan.files[i];
@@ -274,7 +452,7 @@ int show_plan_as_events(const originator::Plan& plan) {
     if (file.expected) units.back().expected_seconds = file.expected->count();
   }
   report::JsonEventsReporter reporter(STDOUT_FILENO);
-  reporter.show_plan(units);
+  reporter.show_plan(units, makespan_of(plan, options));
   return end_report(reporter, results::kAllPassed);
 }
 
@@ -314,12 +492,11 @@ std::string total_of(const originator::Plan& plan, const originator::StartOption
       plan.units, [](const results::Unit& unit) { return !unit.filter.is_empty(); });
   const bool is_recorded = std::ranges::all_of(plan.files, &plan::PlannedFile::is_recorded);
   total += fmt::format(", {}{} in all", reservation(has_parts, is_recorded), human_duration(*sum));
-  // How many slots the listeners have, nobody knows before they answer.
-  if (!options.slots && options.config.connection) return total;
-  const std::size_t slots = originator::local_slots(options);
-  const auto makespan = plan::estimated_makespan(plan.files, slots).value_or(*sum);
+  const auto slots = planned_slots(options);
+  if (!slots) return total;
+  const auto makespan = plan::estimated_makespan(plan.files, *slots).value_or(*sum);
   return total + fmt::format(", {}{} on {}", reservation(has_parts, false),
-                             human_duration(makespan), count_of(slots, "slot"));
+                             human_duration(makespan), count_of(*slots, "slot"));
 }
 
 /// One line a file, in the order of handing out, and what is known of the whole.
@@ -339,37 +516,53 @@ int end_without_files(const StartCommand& command, const ReportFiles& files,
   return end_before_start(command, files, {.exit_code = results::kAllPassed, .reason = reason});
 }
 
+Result<void> open_log(const originator::StartOptions& options) {
+  if (options.config.originator_log_file.empty()) return {};
+  return log::open(options.config.originator_log_file, log::Level::kInfo);
+}
+
+/// How long a slow reader may take, of whoever leaves at once.
+constexpr std::chrono::milliseconds kLastWords(200);
+
+}  // namespace
+
 /// As under nohup.
 bool is_ignored(int signal) {
   struct sigaction action{};
   return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-Result<void> open_log(const originator::StartOptions& options) {
-  if (options.config.originator_log_file.empty()) return {};
-  return log::open(options.config.originator_log_file, log::Level::kInfo);
-}
-
-/// To its end, or until signals have ended it.
-int run(asio::io_context& io, originator::Originator& originator, report::Reporter& reporter) {
+int run(asio::io_context& io, originator::Originator& originator, report::Reporter& reporter,
+        int* signal) {
   asio::signal_set signals(io, SIGINT, SIGTERM);
+  // A background job goes on, whatever `stty tostop` says of its lines. Children do not inherit it.
+  ::signal(SIGTTOU, SIG_IGN);
+  auto keys = take_keys(io.get_executor(), originator, reporter);
   if (!is_ignored(SIGHUP)) signals.add(SIGHUP);
   const std::function<void(const boost::system::error_code&, int)> take =
       [&](const boost::system::error_code& error, int number) {
         if (error) return;
+        if (signal != nullptr) *signal = number;
         if (originator.interrupt(number)) return signals.async_wait(take);
-        // Whoever asks once more does not want to wait for others. Children die with us, but not
-        // theirs.
+        // Whoever asks once more does not want to wait for others, nor, once again, for the disk.
+        signals.clear();
+        // Children die with us, but not theirs.
         kill_descendants(::getpid());
-        originator.remove_traces();
+        reporter.hide();
+        keys.reset();
+        originator.give_up(128 + number);
+        (void)reporter.flush(kLastWords);
         ::_exit(128 + number);
       };
   signals.async_wait(take);
   const int exit_code = run_to_completion(io, originator.run());
+  keys.reset();
   // A pager may be read for an hour; from here on Ctrl-C ends us as it ends any program.
   signals.clear();
   return end_report(reporter, exit_code);
 }
+
+namespace {
 
 /// Of what the user has named, there is nothing.
 std::optional<int> code_if_not_found(const Error& error) {
@@ -379,7 +572,7 @@ std::optional<int> code_if_not_found(const Error& error) {
 
 bool is_selective(const StartCommand& command) {
   return !command.selection.empty() || !command.filtersets.empty() || command.keywords ||
-         command.only_failures || command.rerun_of;
+         command.only_failures || command.rerun_of || command.changed;
 }
 
 /// Of the only job that was cut off, when `job` is empty.
@@ -397,8 +590,9 @@ Result<originator::Journal> open_journal(const fs::path& project, const std::str
 }  // namespace
 
 int start(StartCommand command) {
-  const fs::path project = fs::absolute(command.config_file).parent_path().lexically_normal();
-  if (const auto settled = settle_rerun(command, project); !settled) {
+  const auto project = project_folder(command.config_file, command.config_is_required);
+  if (!project) return refuse(command, named_report_files(command), project.error());
+  if (const auto settled = settle_rerun(command, *project); !settled) {
     return refuse(command, named_report_files(command), settled.error(),
                   code_if_not_found(settled.error()));
   }
@@ -414,11 +608,13 @@ int start(StartCommand command) {
                   is_selective(command) ? code_if_not_found(plan.error()) : std::nullopt);
   }
   if (command.dry_run) {
-    if (command.presentation.format == MessageFormat::kJson) return show_plan_as_events(*plan);
+    if (command.presentation.format == MessageFormat::kJson)
+      return show_plan_as_events(*plan, *options);
     show_plan(*plan, *options);
     return 0;
   }
   if (plan->units.empty()) return end_without_files(command, files, *plan);
+  warn_of_other_changes(*options, *plan);
   const auto reporter = reporters_of(command, *options, files);
   if (!reporter) return refuse(command, files, reporter.error());
   asio::io_context io(1);
@@ -430,10 +626,11 @@ int start(StartCommand command) {
 int resume(
     const ResumeCommand& command,
     const std::function<std::optional<StartCommand>(const std::vector<std::string>&)>& parse) {
-  const fs::path project = fs::absolute(command.config_file).parent_path().lexically_normal();
   StartCommand start;
   start.presentation = command.presentation;
-  auto journal = open_journal(project, command.job);
+  const auto project = project_folder(command.config_file, command.config_is_required);
+  if (!project) return refuse(start, {}, project.error());
+  auto journal = open_journal(*project, command.job);
   if (!journal) return refuse(start, {}, journal.error(), code_if_not_found(journal.error()));
   const auto given = parse(journal->head().arguments);
   if (!given) {
@@ -448,7 +645,7 @@ int resume(
   // The project is the folder of its configuration, from wherever that was named.
   start.config_file = command.config_file;
   if (given->config_is_required && !command.config_is_required)
-    start.config_file = project / given->config_file.filename();
+    start.config_file = *project / given->config_file.filename();
   start.config_is_required = command.config_is_required || given->config_is_required;
   auto options = settle(start, false);
   if (!options) return refuse(start, named_report_files(start), options.error());

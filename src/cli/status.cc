@@ -28,6 +28,7 @@
 #include "report/look.h"
 #include "report/terminal.h"
 #include "results/exit_code.h"
+#include "web/cluster_status.h"
 
 namespace gorgon::cli {
 
@@ -36,11 +37,11 @@ namespace {
 /// More machines than anybody has; whoever floods us with answers is not listened to for longer.
 constexpr std::size_t kMaxAnswers = 10'000;
 
-bool knows(const ClusterStatus& status, const std::string& job) {
+bool knows(const web::ClusterStatus& status, const std::string& job) {
   return std::ranges::find(status.jobs, job, &protocol::JobStatus::job) != status.jobs.end();
 }
 
-void take(ClusterStatus& status, const protocol::Message& answer) {
+void take(web::ClusterStatus& status, const protocol::Message& answer) {
   if (const auto* job = std::get_if<protocol::JobStatus>(&answer)) {
     if (!knows(status, job->job)) status.jobs.push_back(*job);
   } else if (const auto* machine = std::get_if<protocol::ListenerStatus>(&answer)) {
@@ -49,7 +50,7 @@ void take(ClusterStatus& status, const protocol::Message& answer) {
 }
 
 /// `status` is the caller's, and outlives the call. `most` answers are expected.
-Result<void> ask(ClusterStatus& status, Question question, std::size_t most) {
+Result<void> ask(web::ClusterStatus& status, Question question, std::size_t most) {
   question.topic = &protocol::status_topic;
   question.message = [](const std::string& queue) {
     return protocol::StatusRequest{.reply_queue = queue};
@@ -64,7 +65,7 @@ Result<void> ask(ClusterStatus& status, Question question, std::size_t most) {
 }
 
 /// The runs that have a broker of their own. One that ends meanwhile is no more to be shown.
-void ask_local_runs(ClusterStatus& status, config::ProjectConfig config,
+void ask_local_runs(web::ClusterStatus& status, config::ProjectConfig config,
                     const StatusCommand& command) {
   config.cluster.clear();
   const auto project = std::filesystem::absolute(command.config_file).parent_path();
@@ -78,9 +79,9 @@ void ask_local_runs(ClusterStatus& status, config::ProjectConfig config,
   }
 }
 
-void print(const ClusterStatus& status, bool as_json) {
+void print(const web::ClusterStatus& status, bool as_json) {
   if (as_json) {
-    std::printf("%s\n", status_json(status).c_str());
+    std::printf("%s\n", web::status_json(status).c_str());
     return;
   }
   const auto terminal = report::terminal_options(STDOUT_FILENO, report::Color::kAuto,
@@ -96,7 +97,7 @@ int status(const StatusCommand& command) {
   auto config = load_project(command.config_file, command.config_is_required);
   if (!config) return complain(config.error());
   if (command.cluster) config->cluster = *command.cluster;
-  ClusterStatus status;
+  web::ClusterStatus status;
   if (config->connection) {
     auto key = signing_key(*config, command.config_file);
     if (!key) return complain(key.error());

@@ -3,18 +3,16 @@
 #include <fmt/format.h>
 
 #include <cstddef>
-#include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/json.h"
 #include "base/text.h"
 #include "protocol/messages.h"
 #include "report/display_text.h"
 #include "report/look.h"
+#include "web/cluster_status.h"
 
 namespace gorgon::cli {
 
@@ -31,26 +29,6 @@ using report::Style;
 
 /// A case is shown when so much of its name can be.
 constexpr std::size_t kLeastCaseColumns = 12;
-
-/// Jobs that machines run, and whose originator has not answered; each once.
-std::vector<HostedJob> silent_jobs(const ClusterStatus& status) {
-  std::set<std::string> known;
-  for (const JobStatus& job : status.jobs) known.insert(job.job);
-  std::vector<HostedJob> silent;
-  for (const ListenerStatus& machine : status.machines) {
-    for (const HostedJob& job : machine.jobs) {
-      if (known.insert(job.job).second) silent.push_back(job);
-    }
-  }
-  return silent;
-}
-
-std::uint64_t sum(const std::vector<ListenerStatus>& machines,
-                  std::uint32_t ListenerStatus::* count) {
-  std::uint64_t total = 0;
-  for (const ListenerStatus& machine : machines) total += machine.*count;
-  return total;
-}
 
 class StatusWriter {
  public:
@@ -121,86 +99,21 @@ class StatusWriter {
   std::string text_;
 };
 
-Json json_of(const JobStatus& job) {
-  Json json = {{"job", job.job},        {"project", job.project}, {"originator", job.originator},
-               {"answers", true},       {"seconds", job.seconds}, {"files", job.units},
-               {"done", job.done},      {"failed", job.failed},   {"running", job.running},
-               {"waiting_for", nullptr}};
-  if (!job.waiting_for.empty()) json["waiting_for"] = job.waiting_for;
-  return json;
-}
-
-std::string_view word_of(HostedJob::State state) {
-  switch (state) {
-    case HostedJob::State::kPreparing:
-      return "preparing";
-    case HostedJob::State::kRunning:
-      return "running";
-    case HostedJob::State::kEnding:
-      return "ending";
-  }
-  return "";
-}
-
-Json json_of(const WorkerStatus& worker) {
-  Json json = {{"slot", worker.slot}, {"job", worker.job}, {"file", nullptr}};
-  if (worker.file.empty()) return json;
-  json["file"] = worker.file;
-  json["seconds"] = worker.seconds;
-  json["case"] = nullptr;
-  if (worker.running_case.empty()) return json;
-  json["case"] = worker.running_case;
-  json["case_seconds"] = worker.case_seconds;
-  return json;
-}
-
-Json json_of(const ListenerStatus& machine) {
-  Json json = {{"host", machine.host},
-               {"version", machine.version},
-               {"cluster", machine.cluster},
-               {"slots", machine.slots},
-               {"free_slots", machine.free_slots},
-               {"reserved", machine.is_reserved},
-               {"jobs", Json::array()},
-               {"workers", Json::array()}};
-  for (const HostedJob& job : machine.jobs)
-    json["jobs"].push_back({{"job", job.job}, {"state", word_of(job.state)}});
-  for (const WorkerStatus& worker : machine.workers) json["workers"].push_back(json_of(worker));
-  return json;
-}
-
 }  // namespace
 
-std::string status_text(const ClusterStatus& status, const report::Look& look,
+std::string status_text(const web::ClusterStatus& status, const report::Look& look,
                         std::size_t columns) {
   StatusWriter out(look, columns);
-  const auto silent = silent_jobs(status);
+  const auto silent = web::silent_jobs(status);
   const std::size_t jobs = status.jobs.size() + silent.size();
   for (const JobStatus& job : status.jobs) out.job(job);
   for (const HostedJob& job : silent) out.silent_job(job);
   for (const ListenerStatus& machine : status.machines) out.machine(machine, jobs > 1);
   out.line(fmt::format("{}; {}, {}, {} free", count_of(jobs, "job"),
                        count_of(status.machines.size(), "machine"),
-                       count_of(sum(status.machines, &ListenerStatus::slots), "slot"),
-                       sum(status.machines, &ListenerStatus::free_slots)));
+                       count_of(web::sum(status.machines, &ListenerStatus::slots), "slot"),
+                       web::sum(status.machines, &ListenerStatus::free_slots)));
   return out.take();
-}
-
-std::string status_json(const ClusterStatus& status) {
-  Json json = {{"jobs", Json::array()},
-               {"machines", Json::array()},
-               {"slots", sum(status.machines, &ListenerStatus::slots)},
-               {"free_slots", sum(status.machines, &ListenerStatus::free_slots)}};
-  for (const JobStatus& job : status.jobs) json["jobs"].push_back(json_of(job));
-  for (const HostedJob& job : silent_jobs(status)) {
-    json["jobs"].push_back({{"job", job.job},
-                            {"project", job.project},
-                            {"originator", job.originator},
-                            {"answers", false}});
-  }
-  for (const ListenerStatus& machine : status.machines)
-    json["machines"].push_back(json_of(machine));
-  return dump_json(json);
 }
 
 }  // namespace gorgon::cli

@@ -9,11 +9,12 @@
 #include "base/json.h"
 #include "protocol/messages.h"
 #include "report/display_text.h"
+#include "web/cluster_status.h"
 
 namespace gorgon::cli {
 namespace {
 
-ClusterStatus busy() {
+web::ClusterStatus busy() {
   return {.jobs = {{.job = "k2x9",
                     .project = "shop",
                     .originator = "ann@desk",
@@ -60,7 +61,7 @@ TEST(StatusTextTest, NoLineIsWiderThanItsTerminal) {
 }
 
 TEST(StatusTextTest, AJobWithoutItsOriginatorIsShownOnce) {
-  ClusterStatus status = busy();
+  web::ClusterStatus status = busy();
   status.jobs.clear();
   status.machines.push_back(status.machines.front());
   const std::string text = status_text(status, {}, 200);
@@ -68,14 +69,14 @@ TEST(StatusTextTest, AJobWithoutItsOriginatorIsShownOnce) {
             std::string::npos)
       << text;
   EXPECT_NE(text.find("1 job; 2 machines"), std::string::npos) << text;
-  EXPECT_EQ(parse_json(status_json(status)).value().at("jobs"),
+  EXPECT_EQ(parse_json(web::status_json(status)).value().at("jobs"),
             parse_json(R"([{"job":"k2x9","project":"shop","originator":"ann@desk",)"
                        R"("answers":false}])")
                 .value());
 }
 
 TEST(StatusTextTest, NamesOfOthersDoNotSpeakToTheTerminal) {
-  ClusterStatus status = busy();
+  web::ClusterStatus status = busy();
   const std::string evil = "\x1b[2J\x07\n";
   status.jobs[0].project = status.jobs[0].waiting_for = evil;
   auto& machine = status.machines[0];
@@ -86,10 +87,11 @@ TEST(StatusTextTest, NamesOfOthersDoNotSpeakToTheTerminal) {
 }
 
 TEST(StatusTextTest, AMachineThatKeepsItToItselfSaysSo) {
-  const ClusterStatus status{.machines = {{.host = "build1", .slots = 2, .is_reserved = true}}};
+  const web::ClusterStatus status{
+      .machines = {{.host = "build1", .slots = 2, .is_reserved = true}}};
   EXPECT_NE(status_text(status, {}, 200).find("  says only to trusted keys what it runs\n"),
             std::string::npos);
-  EXPECT_EQ(parse_json(status_json(status)).value().at("machines")[0].at("reserved"), true);
+  EXPECT_EQ(parse_json(web::status_json(status)).value().at("machines")[0].at("reserved"), true);
 }
 
 }  // namespace

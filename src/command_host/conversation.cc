@@ -96,6 +96,13 @@ void Conversation::tell(const std::string& json) {
 
 void Conversation::tell_ready() { tell(dump_json({{"type", "ready"}, {"pid", ::getpid()}})); }
 
+void Conversation::tell_started(const results::TestCase& test_case) {
+  tell(dump_json({{"type", "case_started"},
+                  {"id", test_case.id},
+                  {"name", test_case.name},
+                  {"location", test_case.location}}));
+}
+
 void Conversation::tell_case(const results::TestCase& test_case,
                              std::optional<OutputRange> output) {
   Json json = {{"type", "case"},

@@ -41,6 +41,7 @@ class Conversation {
 
   // Each is written before the function returns; when the worker is gone, the process ends.
   void tell_ready();
+  void tell_started(const results::TestCase& test_case);
   void tell_case(const results::TestCase& test_case, std::optional<OutputRange> output);
   void tell_finished(const std::string& unit, bool has_passed,
                      const std::vector<results::Failure>& errors, double seconds);

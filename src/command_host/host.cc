@@ -156,6 +156,9 @@ class Host {
     command_.workspace = std::filesystem::current_path();
     set_variable("GORGON_WORKSPACE", command_.workspace);
     command_.arguments = in.texts("arguments");
+    const std::string framework = in.text_or("framework", "");
+    if (framework == "googletest") command_.kind = UnitKind::kGoogleTest;
+    if (framework == "ctest") command_.kind = UnitKind::kCTest;
     in.object("test_command", [&](ObjectReader& command) {
       command_.command.run = command.texts("run");
       command_.command.results = config::result_format_named(command.text("results"))
@@ -163,12 +166,12 @@ class Host {
     });
     const std::string class_file = in.text_or("callbacks_class_file", "");
     GORGON_TRY(in.status());
-    if (command_.command.run.empty()) {
+    if (command_.kind != UnitKind::kGoogleTest && command_.command.run.empty()) {
       give_up("preload", "the job names no test_command");
     } else if (!class_file.empty()) {
       give_up("callbacks_class_file",
               class_file +
-                  " is Ruby, and this job runs a test command: write its hooks as shell "
+                  " is Ruby, and this job runs none: write its hooks as shell "
                   "commands, the other keys of job.callbacks");
     } else {
       const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;

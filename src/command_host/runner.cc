@@ -23,6 +23,8 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "command_host/conversation.h"
+#include "command_host/ctest_run.h"
+#include "command_host/googletest_run.h"
 #include "command_host/unit_run.h"
 #include "results/verdict.h"
 
@@ -82,12 +84,24 @@ class Runner {
     const auto started = std::chrono::steady_clock::now();
     ::setenv("GORGON_ATTEMPT", std::to_string(request.attempt).c_str(), 1);
     UnitEnd end;
-    const std::string problem = problem_of(request.unit.file);
+    // A test of ctest has a name, and no file.
+    const std::string problem =
+        command_.kind == UnitKind::kCTest ? "" : problem_of(request.unit.file);
     if (!problem.empty()) {
       end.errors.push_back({.stage = "load", .exception_class = "", .message = problem});
     } else {
-      end = co_await run_unit(command_, request.unit, conversation_,
-                              [this](pid_t pid) { running_ = pid; });
+      const auto on_start = [this](pid_t pid) { running_ = pid; };
+      switch (command_.kind) {
+        case UnitKind::kCommand:
+          end = co_await run_unit(command_, request.unit, conversation_, on_start);
+          break;
+        case UnitKind::kGoogleTest:
+          end = co_await run_googletest_unit(command_, request.unit, conversation_, on_start);
+          break;
+        case UnitKind::kCTest:
+          end = co_await run_ctest_unit(command_, request.unit, conversation_, on_start);
+          break;
+      }
     }
     running_ = 0;
     if (is_terminated_) end_at_once(kTerminatedCode);

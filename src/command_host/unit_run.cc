@@ -1,15 +1,13 @@
 #include "command_host/unit_run.h"
 
-#include <sys/stat.h>
+#include <fmt/core.h>
 #include <sys/types.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <cstddef>
-#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <functional>
@@ -23,12 +21,12 @@
 
 #include "base/asio.h"
 #include "base/files.h"
-#include "base/process_tree.h"
 #include "base/result.h"
 #include "base/subprocess.h"
 #include "base/unique_fd.h"
 #include "command_host/conversation.h"
 #include "command_host/junit.h"
+#include "command_host/output.h"
 #include "command_host/reading.h"
 #include "command_host/tap.h"
 #include "config/project_config.h"
@@ -56,21 +54,6 @@ bool names_output(const config::TestCommand& command) {
                              [](const std::string& word) { return word.contains(kOutput); });
 }
 
-/// To the output file of the slot, which is our standard output. What cannot be written there, on a
-/// full disk, is lost.
-void print(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (count <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-}
-
-std::int64_t output_size() {
-  struct stat status{};
-  return ::fstat(STDOUT_FILENO, &status) == 0 ? status.st_size : 0;
-}
-
 results::Failure at_stage(std::string stage, std::string message) {
   return {.stage = std::move(stage), .exception_class = "", .message = std::move(message)};
 }
@@ -91,12 +74,6 @@ std::vector<results::Failure> refused_selection(const results::Unit& unit) {
   refuse(!filter.expression.empty(), "-E and -k over cases");
   refuse(!unit.only.empty() || !unit.except.empty(), "single cases");
   return errors;
-}
-
-/// Kills what the command has left running: it is ours, since we adopt orphans.
-void kill_leftovers() {
-  kill_descendants(::getpid());
-  while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;
 }
 
 /// The cases of one unit, on their way from what the command has written to the worker.
@@ -134,15 +111,26 @@ class Results {
         if (end.status->code) take_whole(end.status->is_success(), describe(*end.status));
         break;
     }
-    if (end.status->code) {
-      const auto wrong = contradiction(*end.status->code, has_bad_, !errors_.empty());
+    // Without results of its own, the exit code is the one case's, whichever it is.
+    if (end.status->code && command_.command.results != ResultFormat::kExitCode) {
+      const auto wrong = contradiction({.exit_code = *end.status->code,
+                                        .has_bad_cases = bad_cases_ > 0,
+                                        .has_errors = !errors_.empty(),
+                                        .is_usual_code = is_usual(*end.status->code)});
       if (wrong) errors_.push_back(*wrong);
     }
     end.errors = std::move(errors_);
-    end.has_bad_cases = has_bad_;
+    end.has_bad_cases = bad_cases_ > 0;
   }
 
  private:
+  /// 1 of most tools, 2 of PHPUnit for errors, 101 of Rust's; Test::More and mocha count failures.
+  [[nodiscard]] bool is_usual(int exit_code) const {
+    return bad_cases_ > 0 && (exit_code == 1 || exit_code == 2 || exit_code == 101 ||
+                              std::cmp_equal(exit_code, bad_cases_) ||
+                              (exit_code >= 254 && std::cmp_less(exit_code, bad_cases_)));
+  }
+
   void take_line(std::string_view line, std::string_view line_end) {
     if (tap_.read(line)) return;
     print(line);
@@ -150,7 +138,7 @@ class Results {
   }
 
   void take(const results::TestCase& found, std::optional<OutputRange> output) {
-    has_bad_ |= results::is_bad(found.status);
+    if (results::is_bad(found.status)) ++bad_cases_;
     conversation_.tell_case(found, output);
   }
 
@@ -189,7 +177,7 @@ class Results {
   Conversation& conversation_;
   TapReader tap_;
   std::string text_;  ///< The beginning of a line.
-  bool has_bad_ = false;
+  std::size_t bad_cases_ = 0;
   std::vector<results::Failure> errors_;
 };
 
@@ -290,14 +278,13 @@ Task<UnitEnd> run_unit(const UnitCommand& command, results::Unit unit, Conversat
   co_return end;
 }
 
-std::optional<results::Failure> contradiction(int exit_code, bool has_bad_cases, bool has_errors) {
-  if (exit_code != 0 && !has_bad_cases && !has_errors) {
-    return at_stage("exit", "the command ended with exit code " + std::to_string(exit_code) +
-                                ", although no case failed");
-  }
-  if (exit_code == 0 && has_bad_cases)
-    return at_stage("exit", "the command ended with exit code 0, although a case failed");
-  return std::nullopt;
+std::optional<results::Failure> contradiction(const ProgramEnd& end) {
+  const std::string ended = fmt::format("the command ended with exit code {}", end.exit_code);
+  if (end.exit_code == 0 && end.has_bad_cases)
+    return at_stage("exit", ended + ", although a case failed");
+  if (end.exit_code == 0 || end.has_errors || end.is_usual_code) return std::nullopt;
+  return at_stage("exit", ended + (end.has_bad_cases ? ", which is more than that cases failed"
+                                                     : ", although no case failed"));
 }
 
 }  // namespace gorgon::command_host

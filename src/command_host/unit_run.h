@@ -1,6 +1,7 @@
 // One unit of a command: runs it, reads its results, and says whether they can be believed.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,11 +15,20 @@
 
 namespace gorgon::command_host {
 
+/// What runs the unit's file.
+enum class UnitKind : std::uint8_t {
+  kCommand,     ///< UnitCommand::command
+  kGoogleTest,  ///< The file itself: googletest_run.h
+  kCTest,       ///< ctest, in the folder that UnitCommand::command names: ctest_run.h
+};
+
 struct UnitCommand {
+  UnitKind kind = UnitKind::kCommand;
   config::TestCommand command;
   std::vector<std::string> arguments;  ///< Of the user.
   std::string workspace;
-  std::string output_file;  ///< What "{output}" stands for; removed before and after.
+  std::string output_file;  ///< What "{output}" stands for, where results are; removed before and
+                            ///< after.
 };
 
 /// How the command ended, and what was wrong outside its cases.
@@ -40,9 +50,15 @@ struct UnitEnd {
                                      Conversation& conversation,
                                      std::function<void(pid_t)> on_start);
 
-/// What is wrong with an end that says one thing and cases that say another. `has_errors`: the
-/// results are known to be bad beyond their cases.
-[[nodiscard]] std::optional<results::Failure> contradiction(int exit_code, bool has_bad_cases,
-                                                            bool has_errors);
+/// How a program ended, and what it told before.
+struct ProgramEnd {
+  int exit_code = 0;
+  bool has_bad_cases = false;
+  bool has_errors = false;     ///< Its results are known to be bad beyond their cases.
+  bool is_usual_code = false;  ///< `exit_code` is one that it has when cases fail.
+};
+/// What is wrong with an end that says one thing and cases that say another; and with one that says
+/// more than they do: a leak that was found at the end must not pass once its case is excused.
+[[nodiscard]] std::optional<results::Failure> contradiction(const ProgramEnd& end);
 
 }  // namespace gorgon::command_host

@@ -43,6 +43,19 @@ std::string remedy(const Value& value, std::string_view expected) {
   return "";
 }
 
+/// "512K", "50M", "4G": powers of 1024.
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  const std::size_t unit = std::string_view("KMGT").find(text.empty() ? ' ' : text.back());
+  if (unit == std::string_view::npos) return std::nullopt;
+  text.remove_suffix(1);
+  std::uint32_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  // 2^32 times 2^40 is too much.
+  if (unit == 3 && count > 1024 * 1024) return std::nullopt;
+  return std::uint64_t{count} << (10 * (unit + 1));
+}
+
 }  // namespace
 
 void Place::reject_type(const Value& value, std::string_view expected) const {
@@ -129,6 +142,15 @@ std::optional<Seconds> read_duration(const Value& value, const Place& place, Sec
   place.reject(value, fmt::format("expected a duration of at most {} h (seconds as a number, or "
                                   "\"90s\", \"15m\", \"1h30m\"), found {}",
                                   most / std::chrono::hours(1), found));
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> read_bytes(const Value& value, const Place& place) {
+  const auto text = read_text(value, place);
+  if (!text) return std::nullopt;
+  const auto read = parse_bytes(*text);
+  if (read && *read > 0) return read;
+  place.reject(value, "expected a size like \"512M\" or \"4G\"");
   return std::nullopt;
 }
 

@@ -70,6 +70,8 @@ using Table = std::vector<Key<T>>;
 /// Seconds as a number, or "90s", "15m", "1h30m", "500ms". Not negative, at most `most`.
 [[nodiscard]] std::optional<std::chrono::duration<double>> read_duration(
     const Value& value, const Place& place, std::chrono::duration<double> most);
+/// "512K", "50M", "4G": powers of 1024, not 0.
+[[nodiscard]] std::optional<std::uint64_t> read_bytes(const Value& value, const Place& place);
 /// One of `words`; the message names the nearest.
 [[nodiscard]] std::optional<std::size_t> read_word(const Value& value, const Place& place,
                                                    std::span<const std::string_view> words);

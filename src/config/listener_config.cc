@@ -1,6 +1,5 @@
 #include "config/listener_config.h"
 
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -59,25 +58,10 @@ Setter<ListenerConfig> account() {
           }};
 }
 
-/// "512M", "4G": powers of 1024.
-std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-  const std::size_t unit = std::string_view("KMGT").find(text.empty() ? ' ' : text.back());
-  if (unit == std::string_view::npos) return std::nullopt;
-  text.remove_suffix(1);
-  std::uint32_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  // 2^32 times 2^40 is too much.
-  if (unit == 3 && count > 1024 * 1024) return std::nullopt;
-  return std::uint64_t{count} << (10 * (unit + 1));
-}
-
 Setter<ResourceLimits> bytes(std::uint64_t ResourceLimits::* member) {
   return {R"("512M", "4G")", [member](ResourceLimits& out, const Value& value, const Place& place) {
-            const auto text = read_text(value, place);
-            if (!text) return;
-            const auto read = parse_bytes(*text);
-            if (!read) return place.reject(value, "expected a size like \"512M\" or \"4G\"");
+            const auto read = read_bytes(value, place);
+            if (!read) return;
             if (*read < kLeastMemory)
               return place.reject(value, "with less than 64M no runner can start");
             out.*member = *read;
@@ -121,6 +105,10 @@ const Table<ListenerConfig>& listener_keys() {
       {{"workspace_dir"},
        "Folder for one workspace per job. Default: `~/.gorgon/workspaces`.",
        local_path(&Config::workspace_dir)},
+      {{"keep_trees"},
+       "Of how many projects the tree of the last job is kept, so that the next one pulls what has "
+       "changed. Default: 4.",
+       count(&Config::keep_trees, 0, 64)},
       {{"log_file"}, "Default: `~/.gorgon/listener.log`.", local_path(&Config::log_file)},
       {{"pid_file"}, "Default: `~/.gorgon/listener.pid`.", local_path(&Config::pid_file)},
       {{"run_as"},
@@ -149,10 +137,12 @@ const Table<ListenerConfig>& listener_keys() {
 Result<ListenerConfig> load_listener_config(const fs::path& file) {
   ListenerConfig config;
   Problems problems;
-  GORGON_TRY_ASSIGN(const Value root, load_with_secret(file, listener_config_rows(),
-                                                       project_config_rows(), problems));
+  const auto root = load_with_secret(file, listener_config_rows(), project_config_rows(), problems);
+  if (!root && root.error().kind == ErrorKind::kNotFound)
+    return fail(ErrorKind::kUsage, "the configuration " + root.error().message);
+  if (!root) return std::unexpected(root.error());
   const fs::path folder = fs::absolute(file).parent_path();
-  read_object(root, listener_keys(), config, Place{.problems = problems, .folder = folder});
+  read_object(*root, listener_keys(), config, Place{.problems = problems, .folder = folder});
   if (!problems.is_empty()) return std::unexpected(problems.error());
   return config;
 }

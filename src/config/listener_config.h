@@ -24,6 +24,7 @@ struct ListenerConfig {
   std::string cluster_id;               ///< Empty: the default cluster.
   std::string host_name;                ///< Empty: the machine's name.
   std::filesystem::path workspace_dir;  ///< Empty: ~/.gorgon/workspaces. One folder a job below it.
+  std::size_t keep_trees = 4;           ///< Of so many projects, for their next jobs. At most 64.
   std::filesystem::path
       bin_gem_path;  ///< The gem program that `gorgon gem` uses. Empty: "gem" in PATH.
   std::filesystem::path trusted_keys;  ///< Empty: ~/.gorgon/trusted_keys, if there is one.
@@ -32,7 +33,8 @@ struct ListenerConfig {
   bool allow_gem_command = false;  ///< `gorgon gem` is refused otherwise.
 };
 
-/// Reads `file` and a gorgon_secret.json beside it. kUsage and kNotFound as load_project_config.
+/// Reads `file`, which has to be there, and a gorgon_secret.json beside it. kUsage as
+/// load_project_config.
 [[nodiscard]] Result<ListenerConfig> load_listener_config(const std::filesystem::path& file);
 /// The first that exists of ./gorgon_listener.json and ~/.gorgon/gorgon_listener.json. kNotFound
 /// names both.

@@ -98,8 +98,10 @@ TEST_F(ListenerConfigTest, ProjectsKeysInTheSharedSecretFileAreLeftAlone) {
   EXPECT_THAT(error_of(R"({"job": {}})"), HasSubstr("unknown key \"job\""));
 }
 
-TEST_F(ListenerConfigTest, MissingFileIsNotFound) {
-  EXPECT_EQ(load_listener_config(folder_.path() / "none.json").error().kind, ErrorKind::kNotFound);
+TEST_F(ListenerConfigTest, MissingFileIsAMistakeAsOfAProject) {
+  const auto none = load_listener_config(folder_.path() / "none.json");
+  EXPECT_EQ(none.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(none.error().message, HasSubstr("none.json does not exist"));
 }
 
 TEST_F(ListenerConfigTest, FoundHereFirstThenInTheHomeFolder) {

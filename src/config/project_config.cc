@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <initializer_list>
@@ -17,8 +19,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/artifacts.h"
 #include "config/connection_reader.h"
 #include "config/document.h"
+#include "config/groups.h"
 #include "config/key_row.h"
 #include "config/keys.h"
 #include "config/listener_config.h"
@@ -230,6 +234,75 @@ const Table<Retries>& retry_keys() {
   return table;
 }
 
+/// Like count(), for a member that may stay unset.
+Setter<Group> limit(std::optional<std::uint32_t> Group::* member) {
+  return count(member, 1, 1'000'000);
+}
+
+const Table<Group>& group_keys() {
+  static const Table<Group> table = {
+      {{"per_host"},
+       "At most so many of its files run at a time on one machine. Default: no limit.",
+       limit(&Group::per_host)},
+      {{"total"},
+       "At most so many run at a time in the whole run. Default: no limit.",
+       limit(&Group::total)},
+      {{"alone"},
+       "While one of them runs, nothing else of the run does on its machine. Default: false.",
+       boolean(&Group::alone)},
+  };
+  return table;
+}
+
+Setter<ProjectConfig> groups() {
+  std::vector<KeyRow> rows = rows_of(group_keys());
+  for (KeyRow& row : rows) row.path = "NAME." + row.path;
+  return {"object of objects",
+          [](ProjectConfig& out, const Value& value, const Place& place) {
+            if (!value.is(Kind::kObject)) return place.reject_type(value, "an object of objects");
+            for (const Member& member : value.members) {
+              const Place inner = place.inside(member.name);
+              if (!is_group_name(member.name))
+                inner.reject(member.value, "a group is called by 1 to 64 of a-z, A-Z, 0-9, _, -");
+              read_object(member.value, group_keys(), out.groups[member.name], inner);
+            }
+          },
+          std::move(rows)};
+}
+
+Setter<Override> limit(std::optional<std::chrono::duration<double>> Override::* member) {
+  return {"duration", [member](Override& out, const Value& value, const Place& place) {
+            if (const auto read = read_duration(value, place, std::chrono::hours(24)))
+              out.*member = *read;
+          }};
+}
+
+const Table<Override>& override_keys() {
+  static const Table<Override> table = {
+      {{"files"}, "Globs, as in `files`.", texts(&Override::files)},
+      {{"group"}, "The group that they are in.", text(&Override::group)},
+      {{"timeout"}, "In place of `timeouts.unit`.", limit(&Override::timeout)},
+      {{"case_timeout"}, "In place of `timeouts.case`.", limit(&Override::case_timeout)},
+  };
+  return table;
+}
+
+Setter<ProjectConfig> overrides() {
+  return {"array of objects",
+          [](ProjectConfig& out, const Value& value, const Place& place) {
+            if (!value.is(Kind::kArray)) return place.reject_type(value, "an array");
+            for (std::size_t i = 0; i < value.elements.size(); ++i) {
+              Override entry;
+              const Value& element = value.elements[i];
+              read_object(element, override_keys(), entry, place.element(i));
+              if (element.is(Kind::kObject) && entry.files.empty())
+                place.element(i).inside("files").reject(element, "is missing: which files?");
+              out.overrides.push_back(std::move(entry));
+            }
+          },
+          rows_of(override_keys())};
+}
+
 const Table<Reports>& report_keys() {
   static const Table<Reports> table = {
       {{"junit"}, "JUnit XML. Default: none.", project_path(&Reports::junit)},
@@ -270,13 +343,22 @@ const Table<TestCommand>& test_command_keys() {
 }
 
 Setter<ProjectConfig> runner() {
-  return {R"("rspec", "minitest", "test_unit", "pytest", "node" or "command")",
+  return {
+      R"("rspec", "minitest", "test_unit", "pytest", "node", "googletest", "ctest" or "command")",
+      [](ProjectConfig& out, const Value& value, const Place& place) {
+        static constexpr std::array<std::string_view, 8> kWords = {
+            "rspec", "minitest", "test_unit", "pytest", "node", "googletest", "ctest", "command"};
+        const auto read = read_word(value, place, kWords);
+        if (read) out.runner = kWords[*read];
+      }};
+}
+
+Setter<ProjectConfig> artifacts() {
+  return {"object",
           [](ProjectConfig& out, const Value& value, const Place& place) {
-            static constexpr std::array<std::string_view, 6> kWords = {
-                "rspec", "minitest", "test_unit", "pytest", "node", "command"};
-            const auto read = read_word(value, place, kWords);
-            if (read) out.runner = kWords[*read];
-          }};
+            read_object(value, artifact_keys(), out.artifacts.emplace(), place);
+          },
+          rows_of(artifact_keys())};
 }
 
 const Table<ProjectConfig>& project_keys() {
@@ -292,11 +374,15 @@ const Table<ProjectConfig>& project_keys() {
        object(&Config::file_server, file_server_keys())},
       {{"files"},
        "The test files: globs, relative to the project; \"!glob\" takes away. Default: "
-       "`spec/**/*_spec.rb`, `test/**/*_test.rb`; when there are none, what pytest would find.",
+       "`spec/**/*_spec.rb`, `test/**/*_test.rb`; when there are none, what pytest would find; "
+       "with \"googletest\", programs "
+       "below `build` with names of tests. With \"ctest\": patterns of tests' names; default: all.",
        texts(&Config::files)},
       {{"runner"},
-       "The test framework; \"node\": Node's test runner; \"command\": `test_command`. Default: "
-       "\"pytest\" when all files are `.py`, else one of Ruby's, found out for each file.",
+       "The test framework; \"node\": Node's test runner; \"googletest\": the test files are "
+       "programs; \"ctest\": what ctest knows; \"command\": `test_command`. Default: "
+       "\"pytest\" when all files are `.py`, else one of Ruby's, found out for each file; without "
+       "`files` too, [what the project shows](languages.md).",
        runner()},
       {{"runner_arguments"},
        "Further arguments of the framework's command line.",
@@ -304,12 +390,15 @@ const Table<ProjectConfig>& project_keys() {
       {{"runner_command"},
        "A runner host for another language, with its arguments: a program that speaks "
        "[the runner protocol](runner_protocol.md). A name with a `/` is relative to the project. "
-       "Default: Gorgon's own hosts, for Ruby, pytest and test commands.",
+       "Default: Gorgon's own hosts, for Ruby, pytest, GoogleTest, ctest and test commands.",
        texts(&Config::runner_command)},
       {{"test_command"},
        "With the runner \"command\": how one test file is run, and how that tells its results. "
        "[Languages](languages.md) has examples.",
        object(&Config::test_command, test_command_keys())},
+      {{"ctest_directory"},
+       "\"ctest\": the build folder, relative to the project. Default: `build`.",
+       text(&Config::ctest_directory)},
       {{"runner_python"},
        "pytest: the command that starts Python, `[\"uv\", \"run\", \"python\"]`. Default: "
        "`.venv/bin/python` when the project has it, else `python3`.",
@@ -323,6 +412,10 @@ const Table<ProjectConfig>& project_keys() {
       {{"reports"},
        "Files for CI, written at the end of each run.",
        object(&Config::reports, report_keys())},
+      {{"artifacts"},
+       "Files that tests write come back from the workers, see [artifacts](artifacts.md). Also "
+       "when empty: those in the folder GORGON_ARTIFACTS do. Default: none.",
+       artifacts()},
       {{"history_runs"},
        "How many runs stay recorded in `.gorgon/history.db`, for `gorgon runs`. 0: none. Default: "
        "100.",
@@ -335,6 +428,14 @@ const Table<ProjectConfig>& project_keys() {
        "Default: 2.",
        count(&Config::max_attempts, 1, 10)},
       {{"retries"}, "What did not pass is tried again.", object(&Config::retries, retry_keys())},
+      {{"groups"},
+       "Files that share something there is not enough of: a port, a browser, a licence. "
+       "[Groups](control.md#files-that-share-something) has examples.",
+       groups()},
+      {{"overrides"},
+       "Groups and limits of single files. Of several entries that match a file, the first that "
+       "says something counts.",
+       overrides()},
       {{"signing_key"},
        "The private key that signs your jobs, outside the project. Default: `~/.config/gorgon/key` "
        "if there is one, else they are not signed.",
@@ -353,6 +454,7 @@ class CrossChecks {
   void run(const ProjectConfig& config, const fs::path& project) {
     check_sync(config.job.sync, config);
     check_test_command(config);
+    check_groups(config);
     const std::string& class_file = config.job.callbacks.class_file;
     std::error_code ignored;
     if (!class_file.empty() && !fs::is_regular_file(project / class_file, ignored)) {
@@ -385,7 +487,23 @@ class CrossChecks {
     }
   }
 
+  /// Of GoogleTest or ctest.
+  void check_programs(const ProjectConfig& config) {
+    if (!config.job.preload.empty())
+      reject({"job", "preload"}, "a test program loads for itself what it needs: remove it");
+    if (!config.runner_command.empty()) {
+      reject(
+          {"runner_command"},
+          fmt::format("is another way to run tests than \"runner\": \"{}\": remove one of the two",
+                      config.runner));
+    }
+  }
+
   void check_test_command(const ProjectConfig& config) {
+    if (config.runner != "ctest" && root_.find("ctest_directory") != nullptr)
+      reject({"ctest_directory"}, "needs \"runner\": \"ctest\" beside it");
+    if (config.ctest_directory.empty())
+      reject({"ctest_directory"}, "expected the build folder, found an empty string");
     const TestCommand& command = config.test_command;
     const auto has = [&](std::string_view word) {
       return std::ranges::any_of(command.run,
@@ -396,6 +514,7 @@ class CrossChecks {
         reject({"test_command"}, "needs \"runner\": \"command\" beside it");
       if (config.runner == "node" && !config.job.preload.empty())
         reject({"job", "preload"}, "is not for node: give it \"--import\" in runner_arguments");
+      if (config.runner == "googletest" || config.runner == "ctest") check_programs(config);
       return;
     }
     if (command.run.empty()) {
@@ -414,6 +533,16 @@ class CrossChecks {
     }
     if (!config.job.preload.empty())
       reject({"job", "preload"}, "a test command loads for itself what it needs: remove it");
+  }
+
+  void check_groups(const ProjectConfig& config) {
+    for (std::size_t i = 0; i < config.overrides.size(); ++i) {
+      const std::string& group = config.overrides[i].group;
+      if (group.empty() || config.groups.contains(group)) continue;
+      const Value* list = root_.find("overrides");
+      problems_.add(list->elements[i], fmt::format("overrides[{}].group", i),
+                    fmt::format("there is no group {} in \"groups\"", in_quotes(group)));
+    }
   }
 
   /// Reports at the deepest part of the path that the file has.
@@ -461,6 +590,10 @@ Result<ProjectConfig> load_project_config(const fs::path& file, bool required) {
   if (!names_transport(*root)) config.job.sync.transport = default_transport(config);
   // The passwords stay on this machine, whatever the project excludes.
   config.job.sync.exclude.emplace_back("/gorgon_secret.json");
+  // What earlier runs have brought back is no part of the tree.
+  if (config.artifacts && config.artifacts->folder.is_relative())
+    config.job.sync.exclude.push_back(
+        "/" + (config.artifacts->folder / "").lexically_normal().generic_string());
   // With a key misread, these would complain about what the file does not say.
   if (problems.is_empty()) CrossChecks(*root, problems).run(config, project);
   if (!problems.is_empty()) return std::unexpected(problems.error());
@@ -478,7 +611,15 @@ std::optional<ResultFormat> result_format_named(std::string_view name) {
 }
 
 bool can_run_cases(const ProjectConfig& config) {
-  return config.runner_command.empty() && config.runner != "command" && config.runner != "node";
+  return config.runner_command.empty() && config.runner != "command" && config.runner != "node" &&
+         config.runner != "ctest";
+}
+
+bool leaves_tests_open(const ProjectConfig& config) {
+  const bool names_files =
+      std::ranges::any_of(config.files, [](const auto& glob) { return !glob.starts_with('!'); });
+  return !names_files && config.runner.empty() && config.runner_command.empty() &&
+         config.job.preload.empty() && config.job.callbacks.class_file.empty();
 }
 
 std::vector<KeyRow> project_config_rows() { return rows_of(project_keys()); }

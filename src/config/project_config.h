@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/artifacts.h"
 #include "config/connection.h"
+#include "config/groups.h"
 #include "config/key_row.h"
 
 namespace gorgon::config {
@@ -125,12 +127,13 @@ struct ProjectConfig {
   std::string cluster;                   ///< Empty: the default cluster.
   FileServer file_server;
   std::vector<std::string>
-      files;  ///< Globs; "!glob" takes away. Empty: the defaults of plan/test_files.
-  std::string
-      runner;  ///< "rspec", "minitest", "test_unit", "pytest", "node", "command"; empty: found out.
+      files;           ///< Globs; "!glob" takes away. Empty: the defaults of plan/test_files.
+  std::string runner;  ///< "rspec", "minitest", "test_unit", "pytest", "node", "googletest",
+                       ///< "ctest", "command"; empty: found out.
   std::vector<std::string> runner_arguments;
   std::vector<std::string> runner_command;  ///< A runner host of the project's own; empty: ours.
-  TestCommand test_command;  ///< Not empty with the runner "command", and there alone.
+  TestCommand test_command;               ///< Not empty with the runner "command", and there alone.
+  std::string ctest_directory = "build";  ///< Of the runner "ctest".
   std::vector<std::string> runner_python;  ///< Starts Python for pytest; empty: found out.
   // Relative paths are relative to the project's folder, the one that gorgon.json stands in.
   std::filesystem::path failed_files;         ///< Empty: not written.
@@ -140,14 +143,20 @@ struct ProjectConfig {
   Job job;
   std::uint32_t max_attempts = 2;  ///< At a unit that takes its worker or machine down.
   Retries retries;
+  Groups groups;
+  std::vector<Override> overrides;
   Timeouts timeouts;
-  Reports reports;                   ///< Relative to the project.
-  std::uint32_t history_runs = 100;  ///< How many runs stay recorded; 0: none is.
+  Reports reports;                     ///< Relative to the project.
+  std::optional<Artifacts> artifacts;  ///< Nullopt: nothing comes back from the workers.
+  std::uint32_t history_runs = 100;    ///< How many runs stay recorded; 0: none is.
 };
 
 /// Its runner can run single cases of a file. A command never can, and a host of the project's own
 /// may not.
 [[nodiscard]] bool can_run_cases(const ProjectConfig& config);
+
+/// It says nothing of how tests run, nor which files they are.
+[[nodiscard]] bool leaves_tests_open(const ProjectConfig& config);
 
 /// Reads `file` (gorgon.json) and gorgon_secret.json beside it, deep-merged over it. A missing
 /// `file` gives the defaults when `required` is false, kUsage otherwise. Without

@@ -185,7 +185,7 @@ TEST_F(ProjectConfigTest, EveryMistakeOfAFileIsReportedAtOnce) {
 gorgon.json:3: files: expected an array of strings, found a string: put it in brackets, ["…"]
 gorgon.json:4: timeouts.unit: expected a duration of at most 24 h (seconds as a number, or "90s", "15m", "1h30m"), found "5 minutes"
 gorgon.json:4: timeouts.start: expected a duration of at most 24 h (seconds as a number, or "90s", "15m", "1h30m"), found "-1"
-gorgon.json:5: runner: expected one of "rspec", "minitest", "test_unit", "pytest", "node", "command", found "rspecs": did you mean "rspec"?
+gorgon.json:5: runner: expected one of "rspec", "minitest", "test_unit", "pytest", "node", "googletest", "ctest", "command", found "rspecs": did you mean "rspec"?
 gorgon.json:6: connection.port: expected an integer from 1 to 65535, found a string: write it without quotes
 gorgon.json:6: connection.user: expected a string, found a number: put it in double quotes
 gorgon.json:6: connection: unknown key "vhots": did you mean "vhost"?
@@ -382,6 +382,30 @@ TEST_F(ProjectConfigTest, FolderOrHugeFileIsAnErrorAndNoCrash) {
   std::filesystem::remove(folder_.path() / "gorgon.json");
   std::filesystem::create_directory(folder_.path() / "gorgon.json");
   EXPECT_THAT(error(), HasSubstr("gorgon.json"));
+}
+
+TEST_F(ProjectConfigTest, GroupsAndOverrides) {
+  const ProjectConfig config = load_good(R"({
+    "groups": {"db": {"per_host": 1, "total": 3}, "clock": {"alone": true}},
+    "overrides": [{"files": ["spec/db"], "group": "db", "timeout": "2m", "case_timeout": 5}]
+  })");
+  EXPECT_EQ(config.groups.at("db"), (Group{.per_host = 1, .total = 3}));
+  EXPECT_TRUE(config.groups.at("clock").alone);
+  ASSERT_EQ(config.overrides.size(), 1U);
+  EXPECT_EQ(config.overrides[0].group, "db");
+  EXPECT_EQ(config.overrides[0].timeout, seconds(120));
+  EXPECT_EQ(config.overrides[0].case_timeout, seconds(5));
+}
+
+TEST_F(ProjectConfigTest, GroupsThatMakeNoSense) {
+  EXPECT_THAT(error_of(R"({"groups": {"../db": {}}})"), HasSubstr("a group is called by"));
+  EXPECT_THAT(error_of(R"({"groups": {"db": {"per_host": 0}}})"), HasSubstr("groups.db.per_host"));
+  EXPECT_THAT(error_of(R"({"groups": {"db": {"perhost": 1}}})"), HasSubstr("per_host"));
+  EXPECT_THAT(error_of(R"({"groups": []})"), HasSubstr("expected an object of objects"));
+  EXPECT_THAT(error_of(R"({"overrides": [{"group": "db"}]})"),
+              HasSubstr("overrides[0].files: is missing"));
+  EXPECT_THAT(error_of("{\n\"overrides\": [\n{\"files\": [\"a\"], \"group\": \"db\"}]}"),
+              HasSubstr("gorgon.json:3: overrides[0].group: there is no group \"db\""));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "config/key_row.h"
 #include "config/listener_config.h"
 #include "config/project_config.h"
+#include "config/quarantine_file.h"
 
 namespace gorgon::config {
 namespace {
@@ -26,8 +27,9 @@ std::string markdown_of(const KeyRow& row) {
 }
 
 /// The rows of all tables between the heading of `file` and the next heading of that level.
-std::vector<std::string> documented_rows(std::string_view file) {
-  const auto text = read_file(fs::path(GORGON_DOCS_DIR) / "configuration.md");
+std::vector<std::string> documented_rows(std::string_view file,
+                                         std::string_view document = "configuration.md") {
+  const auto text = read_file(fs::path(GORGON_DOCS_DIR) / document);
   EXPECT_TRUE(text);
   std::vector<std::string> rows;
   std::istringstream lines(text.value_or(""));
@@ -52,6 +54,12 @@ TEST(ConfigurationReferenceTest, EveryKeyOfGorgonListenerJsonIsDocumentedAndNoth
     if (!row.path.starts_with("connection.")) expected.push_back(markdown_of(row));
   }
   EXPECT_THAT(documented_rows("gorgon_listener.json"), ElementsAreArray(expected));
+}
+
+TEST(ConfigurationReferenceTest, EveryKeyOfTheQuarantineIsDocumentedAndNothingElse) {
+  std::vector<std::string> expected;
+  for (const KeyRow& row : quarantine_rows()) expected.push_back(markdown_of(row));
+  EXPECT_THAT(documented_rows("The file", "quarantine.md"), ElementsAreArray(expected));
 }
 
 }  // namespace

@@ -27,12 +27,16 @@ using Name = std::pair<std::string, std::string>;  ///< File and case.
 struct State {
   std::string status;
   double seconds = 0;
+  bool has_gone_wrong = false;
 };
 
 Result<std::map<Name, State>> cases_of(Store& store, std::int64_t run) {
-  GORGON_TRY_ASSIGN(Statement rows,
-                    store.database().prepare("SELECT file, name, status, seconds FROM cases "
-                                             "JOIN tests ON test = id WHERE run = ?"));
+  GORGON_TRY_ASSIGN(
+      Statement rows,
+      store.database().prepare(fmt::format(
+          "SELECT file, name, status, seconds, {0} FROM cases JOIN tests ON test = id "
+          "WHERE run = ?1 UNION ALL SELECT file, name, status, 0, {0} FROM {1} WHERE run = ?1",
+          kHasGoneWrong, cases_outside())));
   rows.bind(1, run);
   std::map<Name, State> cases;
   for (;;) {
@@ -40,16 +44,19 @@ Result<std::map<Name, State>> cases_of(Store& store, std::int64_t run) {
     if (!has_row) return cases;
     // Of several with one name the worst counts.
     State& state = cases[{rows.text(0), rows.text(1)}];
-    if (!is_bad_status(state.status)) state = {.status = rows.text(2), .seconds = rows.real(3)};
+    if (is_bad_status(state.status)) continue;
+    const bool has_gone_wrong = rows.integer(4) != 0;
+    if (state.has_gone_wrong && !has_gone_wrong) continue;
+    state = {.status = rows.text(2), .seconds = rows.real(3), .has_gone_wrong = has_gone_wrong};
   }
 }
 
+/// That ran whole and to their end.
 Result<std::vector<std::string>> files_of(Store& store, std::int64_t run) {
   GORGON_TRY_ASSIGN(Statement rows, store.database().prepare(fmt::format(
                                         "SELECT file FROM units WHERE run = ? GROUP BY file "
-                                        "HAVING min(verdict IN ('passed', 'failed') AND {}) "
-                                        "ORDER BY file",
-                                        kIsWholeFile)));
+                                        "HAVING min({} AND {}) ORDER BY file",
+                                        kCameToItsEnd, is_whole_file())));
   rows.bind(1, run);
   std::vector<std::string> files;
   for (;;) {
@@ -61,8 +68,8 @@ Result<std::vector<std::string>> files_of(Store& store, std::int64_t run) {
 
 std::optional<CaseChange::Kind> kind_of(const State& before, const State& after) {
   using Kind = CaseChange::Kind;
-  if (is_bad_status(before.status) != is_bad_status(after.status))
-    return is_bad_status(after.status) ? Kind::kBroken : Kind::kFixed;
+  if (before.has_gone_wrong != after.has_gone_wrong)
+    return after.has_gone_wrong ? Kind::kBroken : Kind::kFixed;
   if (before.status != "passed" || after.status != "passed") return std::nullopt;
   constexpr double kLeastSeconds = 0.1;
   constexpr double kFactor = 2;
@@ -72,16 +79,67 @@ std::optional<CaseChange::Kind> kind_of(const State& before, const State& after)
   return std::nullopt;
 }
 
-/// Rows of file, case, and what the newest `runs` runs say of it, a run after the other.
-constexpr const char* kCasesOfRuns =
-    "SELECT file, name, status, seconds, is_flaky FROM cases JOIN tests ON test = id "
-    "WHERE run IN (SELECT number FROM runs ORDER BY number DESC LIMIT ?) "
-    "ORDER BY file, name, run";
-constexpr const char* kFilesOfRuns =
-    "SELECT file, '', verdict, sum(seconds), 0 FROM units "
-    "WHERE run IN (SELECT number FROM runs ORDER BY number DESC LIMIT ?) "
-    "AND verdict IN ('passed', 'failed') AND {} "
+/// Of the newest runs; the first parameter says how many.
+constexpr const char* kNewestRuns = "(SELECT number FROM runs ORDER BY number DESC LIMIT ?1)";
+
+/// Rows of file, case and seconds.
+constexpr const char* kCaseTimes =
+    "SELECT file, name, seconds FROM cases JOIN tests ON test = id "
+    "WHERE run IN {} ORDER BY file, name, run";
+constexpr const char* kFileTimes =
+    "SELECT file, '', sum(seconds) FROM units "
+    "WHERE run IN {} AND verdict IN ('passed', 'failed') AND {} "
     "GROUP BY file, run ORDER BY file, run";
+
+/// Rows of file, case, run, unit and what that says of the case: whether it failed, and whether it
+/// was flaky. The oldest run first.
+std::string rows_of_courses() {
+  return fmt::format(
+      "SELECT file, name, run, unit, {0}, is_flaky FROM cases JOIN tests ON test = id "
+      "WHERE run IN {1} UNION ALL SELECT file, name, run, unit, {0}, is_flaky FROM {2} "
+      "WHERE run IN {1} ORDER BY file, name, run, unit",
+      kHasGoneWrong, kNewestRuns, cases_outside());
+}
+
+/// A case over several runs.
+class Course {
+ public:
+  struct Round {
+    std::int64_t run = 0;
+    std::int64_t unit = 0;
+    bool failed = false;
+    bool is_flaky = false;
+  };
+  /// Of several with one name in a unit the worst counts.
+  void take(const Round& round) {
+    if (!rounds_.empty() && rounds_.back().run != round.run) end_run();
+    if (rounds_.empty() || rounds_.back().unit != round.unit)
+      rounds_.push_back({.run = round.run, .unit = round.unit});
+    rounds_.back().failed |= round.failed;
+    rounds_.back().is_flaky |= round.is_flaky;
+  }
+  /// `name` is that of the case.
+  Flakiness end(const Name& name) {
+    end_run();
+    std::tie(sum_.file, sum_.name) = name;
+    return std::move(sum_);
+  }
+
+ private:
+  void end_run() {
+    const bool has_failed = std::ranges::any_of(rounds_, &Round::failed);
+    const bool has_passed = !std::ranges::all_of(rounds_, &Round::failed);
+    ++sum_.runs;
+    if ((has_failed && has_passed) || std::ranges::any_of(rounds_, &Round::is_flaky)) ++sum_.flaky;
+    if (failed_ && *failed_ != has_failed) ++sum_.changes;
+    failed_ = has_failed;
+    rounds_.clear();
+  }
+
+  Flakiness sum_;
+  std::optional<bool> failed_;  ///< In the run before.
+  std::vector<Round> rounds_;   ///< Of one run.
+};
 
 /// `seconds` is not empty.
 Slowness slowness_of(const Name& name, std::vector<double> seconds) {
@@ -116,8 +174,8 @@ Result<std::vector<CaseChange>> changes_between(Store& store, std::int64_t befor
     if (old == old_cases.end()) {
       // NOLINTNEXTLINE(misc-include-cleaner): <algorithm> is there.
       if (std::ranges::binary_search(old_files, name.first))
-        add(is_bad_status(state.status) ? CaseChange::Kind::kBroken : CaseChange::Kind::kNew, name,
-            {}, state);
+        add(state.has_gone_wrong ? CaseChange::Kind::kBroken : CaseChange::Kind::kNew, name, {},
+            state);
     } else if (const auto kind = kind_of(old->second, state)) {
       add(*kind, name, old->second, state);
     }
@@ -134,15 +192,16 @@ Result<std::vector<CaseChange>> changes_between(Store& store, std::int64_t befor
 
 Result<std::vector<Slowness>> slowest(Store& store, std::size_t runs, bool are_files,
                                       std::size_t limit) {
-  GORGON_TRY_ASSIGN(Statement rows,
-                    store.database().prepare(are_files ? fmt::format(kFilesOfRuns, kIsWholeFile)
-                                                       : std::string(kCasesOfRuns)));
+  GORGON_TRY_ASSIGN(
+      Statement rows,
+      store.database().prepare(are_files ? fmt::format(kFileTimes, kNewestRuns, is_whole_file())
+                                         : fmt::format(kCaseTimes, kNewestRuns)));
   rows.bind(1, static_cast<std::int64_t>(runs));
   std::map<Name, std::vector<double>> times;
   for (;;) {
     GORGON_TRY_ASSIGN(const bool has_row, rows.step());
     if (!has_row) break;
-    times[{rows.text(0), rows.text(1)}].push_back(rows.real(3));
+    times[{rows.text(0), rows.text(1)}].push_back(rows.real(2));
   }
   std::vector<Slowness> all;
   all.reserve(times.size());
@@ -153,28 +212,21 @@ Result<std::vector<Slowness>> slowest(Store& store, std::size_t runs, bool are_f
 }
 
 Result<std::vector<Flakiness>> flaky_cases(Store& store, std::size_t runs) {
-  GORGON_TRY_ASSIGN(Statement rows, store.database().prepare(kCasesOfRuns));
+  GORGON_TRY_ASSIGN(Statement rows, store.database().prepare(rows_of_courses()));
   rows.bind(1, static_cast<std::int64_t>(runs));
-  struct Course {
-    Flakiness sum;
-    std::optional<bool> failed;  ///< In the run before.
-  };
   std::map<Name, Course> courses;
   for (;;) {
     GORGON_TRY_ASSIGN(const bool has_row, rows.step());
     if (!has_row) break;
-    Course& course = courses[{rows.text(0), rows.text(1)}];
-    const bool failed = is_bad_status(rows.text(2));
-    ++course.sum.runs;
-    if (rows.integer(4) != 0) ++course.sum.flaky;
-    if (course.failed && *course.failed != failed) ++course.sum.changes;
-    course.failed = failed;
+    courses[{rows.text(0), rows.text(1)}].take({.run = rows.integer(2),
+                                                .unit = rows.integer(3),
+                                                .failed = rows.integer(4) != 0,
+                                                .is_flaky = rows.integer(5) != 0});
   }
   std::vector<Flakiness> flaky;
   for (auto& [name, course] : courses) {
-    if (course.sum.flaky == 0 && course.sum.changes < 2) continue;
-    std::tie(course.sum.file, course.sum.name) = name;
-    flaky.push_back(std::move(course.sum));
+    Flakiness one = course.end(name);
+    if (one.flaky > 0 || one.changes > 1) flaky.push_back(std::move(one));
   }
   std::ranges::stable_sort(flaky, std::greater(),
                            [](const Flakiness& one) { return std::tie(one.flaky, one.changes); });

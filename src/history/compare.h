@@ -11,13 +11,15 @@
 
 namespace gorgon::history {
 
-/// A case that two runs tell different things of.
+/// A case that two runs tell different things of. What goes wrong outside of a file's cases counts
+/// as one more of them, named as the case that was running, if known, else "(outside of the
+/// cases)". A failure in quarantine is a failure here.
 struct CaseChange {
   enum class Kind { kBroken, kFixed, kNew, kGone, kSlower, kFaster };
   Kind kind = Kind::kBroken;
   std::string file;
   std::string name;
-  std::string before;  ///< Its status; empty for a new one.
+  std::string before;  ///< Its status, or "crashed", "timed_out"; empty for a new one.
   std::string after;   ///< The same; empty for one that is gone.
   double seconds_before = 0;
   double seconds_after = 0;
@@ -41,11 +43,12 @@ struct Slowness {
 [[nodiscard]] Result<std::vector<Slowness>> slowest(Store& store, std::size_t runs, bool are_files,
                                                     std::size_t limit);
 
-/// A case that does not always come to the same.
+/// A case, as for CaseChange, that does not always come to the same.
 struct Flakiness {
   std::string file;
   std::string name;
-  std::size_t flaky = 0;    ///< Runs in which it failed first and passed when it was tried again.
+  std::size_t flaky = 0;    ///< Runs in which it failed first and passed when it was tried again,
+                            ///< or that ran it several times, and it came to both.
   std::size_t changes = 0;  ///< How often it passed in one run and failed in the next it was in, or
                             ///< the other way round: a change of the code may explain that.
   std::size_t runs = 0;     ///< Runs that it was in.

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "history/database.h"
+#include "history/schema.h"
 #include "history/store.h"
 #include "report/past.h"
 #include "results/verdict.h"
@@ -27,7 +28,12 @@ report::PastRun past_run(const RunSummary& run) {
           .seconds = run.seconds,
           .exit_code = run.exit_code,
           .cases = static_cast<std::size_t>(run.cases),
-          .cases_failed = static_cast<std::size_t>(run.cases_failed)};
+          .failures = static_cast<std::size_t>(run.failures),
+          .flaky = static_cast<std::size_t>(run.flaky)};
+}
+
+int badness(const report::PastStatus& past) {
+  return is_bad(past.status) ? 2 : past.is_flaky ? 1 : 0;
 }
 
 /// Asks for one file at a time, so that nobody holds the cases of all runs in memory.
@@ -39,10 +45,14 @@ class Courses {
   static Result<std::shared_ptr<Courses>> make(Store store,
                                                const std::vector<report::PastRun>& runs) {
     // The index of cases by test goes on with the run: nothing of other runs is read.
-    GORGON_TRY_ASSIGN(Statement rows,
-                      store.database().prepare("SELECT name, run, status, is_flaky FROM tests "
-                                               "CROSS JOIN cases ON test = id "
-                                               "WHERE file = ? AND run BETWEEN ? AND ?"));
+    GORGON_TRY_ASSIGN(Statement rows, store.database().prepare(
+                                          "SELECT name, run, status, is_flaky FROM tests "
+                                          "CROSS JOIN cases ON test = id "
+                                          "WHERE file = ?1 AND run BETWEEN ?2 AND ?3 "
+                                          "UNION ALL SELECT name, run, status, is_flaky FROM " +
+                                          cases_outside() +
+                                          " WHERE file = ?1 AND run BETWEEN ?2 AND ?3 "
+                                          "AND (status <> 'passed' OR is_flaky)"));
     return std::make_shared<Courses>(std::move(store), std::move(rows), runs);
   }
   Courses(Store store, Statement rows, const std::vector<report::PastRun>& runs)
@@ -75,7 +85,7 @@ class Courses {
           .status = results::case_status_named(rows_.text(2)).value_or(results::CaseStatus::kError),
           .is_flaky = rows_.integer(3) != 0};
       // Of several with one name the worst counts.
-      if (!past || !is_bad(past->status)) past = status;
+      if (!past || badness(status) >= badness(*past)) past = status;
     }
   }
 

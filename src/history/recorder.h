@@ -41,6 +41,7 @@ class Recorder final : public report::Reporter {
   void note(const results::UnitStarted& event) { add(event); }
   void note(const results::UnitTried& event) { add(event); }
   void note(const results::Notice& event) { add(event); }
+  void note(const results::TreeFound& event) { add(event); }
   void note(const results::RunFinished& event) { add(event); }
   void note(const results::Waiting& /*event*/) {}
   void note(const results::UnitSlow& /*event*/) {}

@@ -25,34 +25,40 @@ results::Failure failure_in(const Statement& row, int first) {
   return {.stage = row.text(first),
           .exception_class = row.text(first + 1),
           .message = row.text(first + 2),
-          .backtrace = texts_in(row.text(first + 3))};
+          .backtrace = texts_in(row.text(first + 3)),
+          .killed_case = row.text(first + 4)};
 }
 
 class Replay {
  public:
   static Result<Replay> make(Database& database, std::int64_t run) {
-    GORGON_TRY_ASSIGN(Statement unit,
-                      database.prepare("SELECT verdict, attempt, seconds, host, worker, "
-                                       "running_case, output FROM units "
-                                       "WHERE run = ? AND position = ?"));
+    GORGON_TRY_ASSIGN(
+        Statement unit,
+        database.prepare("SELECT verdict, attempt, seconds, host, worker, "
+                         "running_case, output, runner, seed, running_location FROM units "
+                         "WHERE run = ? AND position = ?"));
     GORGON_TRY_ASSIGN(Statement cases,
                       database.prepare("SELECT case_id, name, location, status, seconds, pending, "
                                        "output FROM cases JOIN tests ON test = id "
                                        "WHERE run = ? AND unit = ? ORDER BY position"));
     GORGON_TRY_ASSIGN(
         Statement failures,
-        database.prepare(
-            "SELECT case_position, try, stage, class, message, backtrace FROM failures "
-            "WHERE run = ? AND unit = ? ORDER BY case_position, try, position"));
+        database.prepare("SELECT case_position, try, stage, class, message, backtrace, killed_case "
+                         "FROM failures "
+                         "WHERE run = ? AND unit = ? ORDER BY case_position, try, position"));
     return Replay(run, std::move(unit), std::move(cases), std::move(failures));
   }
 
-  Result<void> load_units(Database& database) {
-    GORGON_TRY_ASSIGN(Statement rows,
-                      database.prepare("SELECT position, id, file, only_cases, except_cases, "
-                                       "places, names, tags, expression "
-                                       "FROM units WHERE run = ? ORDER BY position"));
+  /// Those that ended with the event `from` or behind it.
+  Result<void> load_units(Database& database, std::int64_t from = 0) {
+    std::string sql =
+        "SELECT position, id, file, only_cases, except_cases, places, names, tags, expression "
+        "FROM units WHERE run = ?1 ";
+    if (from > 0)
+      sql += "AND position IN (SELECT unit FROM events WHERE run = ?1 AND position >= ?2) ";
+    GORGON_TRY_ASSIGN(Statement rows, database.prepare(sql + "ORDER BY position"));
     rows.bind(1, run_);
+    if (from > 0) rows.bind(2, from);
     for (;;) {
       GORGON_TRY_ASSIGN(const bool has_row, rows.step());
       if (!has_row) return {};
@@ -83,16 +89,63 @@ class Replay {
     return {};
   }
 
-  Result<void> tell_course(Database& database, const Tell& tell) {
-    GORGON_TRY_ASSIGN(Statement rows,
-                      database.prepare("SELECT at, kind, state, unit, unit_id, host, worker, "
-                                       "number, text FROM events WHERE run = ? ORDER BY position"));
-    rows.bind(1, run_);
+  /// Moves `bookmark` behind what it has told.
+  Result<void> tell_course(Database& database, const Tell& tell, Bookmark& bookmark) {
+    GORGON_TRY_ASSIGN(
+        Statement rows,
+        database.prepare("SELECT at, kind, state, unit, unit_id, host, worker, number, text, "
+                         "position, runner, seed FROM events "
+                         "WHERE run = ? AND position >= ? ORDER BY position"));
+    rows.bind(1, run_).bind(2, bookmark.next);
     for (;;) {
       GORGON_TRY_ASSIGN(const bool has_row, rows.step());
       if (!has_row) return {};
       GORGON_TRY(tell_event(rows, tell));
+      bookmark.next = rows.integer(9) + 1;
+      bookmark.last_at = rows.real(0);
+      bookmark.last_unit = rows.text(4);
     }
+  }
+
+  /// Whether the event in front of `bookmark` is that which it was put behind.
+  Result<bool> is_same_record(Database& database, const Bookmark& bookmark) {
+    if (bookmark.next == 0) return true;
+    GORGON_TRY_ASSIGN(
+        Statement row,
+        database.prepare("SELECT at, unit_id FROM events WHERE run = ? AND position = ?"));
+    GORGON_TRY_ASSIGN(const bool is_there, row.bind(1, run_).bind(2, bookmark.next - 1).step());
+    return is_there && row.real(0) == bookmark.last_at && row.text(1) == bookmark.last_unit;
+  }
+
+  Result<Followed> follow(Database& database, Bookmark& bookmark, const Tell& tell) {
+    GORGON_TRY_ASSIGN(Statement row,
+                      database.prepare("SELECT seconds IS NOT NULL FROM runs WHERE number = ?"));
+    GORGON_TRY_ASSIGN(const bool is_there, row.bind(1, run_).step());
+    if (!is_there) return fail(ErrorKind::kNotFound, "the run is recorded no more");
+    GORGON_TRY_ASSIGN(const bool is_same, is_same_record(database, bookmark));
+    if (!is_same) {
+      bookmark = {};
+      return Followed::kAnew;
+    }
+    if (!bookmark.has_begun) GORGON_TRY(tell_start(database, tell));
+    bookmark.has_begun = true;
+    GORGON_TRY(load_units(database, bookmark.next));
+    GORGON_TRY(tell_course(database, tell, bookmark));
+    if (row.integer(0) == 0) return Followed::kGoesOn;
+    GORGON_TRY(count_all(database));
+    GORGON_TRY(tell_end(database, tell));
+    return Followed::kOver;
+  }
+
+  /// Of a run that was told in parts.
+  Result<void> count_all(Database& database) {
+    GORGON_TRY_ASSIGN(Statement counts,
+                      database.prepare("SELECT (SELECT count(*) FROM units WHERE run = ?1), "
+                                       "(SELECT count(*) FROM cases WHERE run = ?1)"));
+    GORGON_TRY(counts.bind(1, run_).step());
+    units_told_ = static_cast<std::size_t>(counts.integer(0));
+    cases_told_ = static_cast<std::size_t>(counts.integer(1));
+    return {};
   }
 
   Result<void> tell_end(Database& database, const Tell& tell) {
@@ -100,11 +153,12 @@ class Replay {
         Statement row,
         database.prepare("SELECT seconds, exit_code, reason FROM runs WHERE number = ?"));
     GORGON_TRY(row.bind(1, run_).step());
-    results::RunFinished finished{.units = units_.size(),
+    results::RunFinished finished{.units = units_told_,
                                   .cases = cases_told_,
                                   .seconds = row.real(0),
                                   .exit_code = static_cast<int>(row.integer(1)),
-                                  .reason = row.text(2)};
+                                  .reason = row.text(2),
+                                  .artifacts = std::move(kept_)};
     if (row.is_null(0)) {
       finished.seconds = last_at_;
       finished.exit_code = results::kIncomplete;
@@ -123,7 +177,7 @@ class Replay {
 
   Result<void> tell_event(const Statement& row, const Tell& tell) {
     const std::string kind = row.text(1);
-    if (kind != "notice") last_at_ = row.real(0);
+    if (kind != "notice" && kind != "tree") last_at_ = row.real(0);
     if (kind == "host") {
       tell(results::HostChanged{
           .host = row.text(5),
@@ -140,19 +194,31 @@ class Replay {
                                 .attempt = static_cast<std::uint32_t>(row.integer(7)),
                                 .at = row.real(0)});
     } else if (kind == "tried") {
-      tell(results::UnitTried{
+      results::UnitTried tried{
           .unit = row.text(4),
           .file = row.text(8),
           .host = row.text(5),
           .worker = row.text(6),
           .verdict = results::verdict_named(row.text(2)).value_or(results::Verdict::kFailed),
           .attempt = static_cast<std::uint32_t>(row.integer(7)),
-          .at = row.real(0)});
+          .at = row.real(0),
+          .runner = row.text(10)};
+      if (!row.is_null(11)) tried.seed = row.integer(11);
+      tell(tried);
     } else if (kind == "notice") {
       tell(results::Notice{
           .level =
               results::notice_level_named(row.text(2)).value_or(results::Notice::Level::kError),
           .text = row.text(8)});
+    } else if (kind == "artifacts") {
+      artifacts_ = texts_in(row.text(8));
+    } else if (kind == "kept") {
+      kept_.folder = row.text(8);
+      kept_.files = static_cast<std::size_t>(row.integer(7));
+    } else if (kind == "left_out") {
+      kept_.left_out = static_cast<std::size_t>(row.integer(7));
+    } else if (kind == "tree") {
+      tell(results::TreeFound{.digest = row.text(8)});
     } else if (kind == "finished") {
       return tell_unit(row.integer(3), row.real(0), tell);
     }
@@ -166,6 +232,8 @@ class Replay {
     const results::Unit& unit = units_[place->second];
     GORGON_TRY_ASSIGN(results::UnitResult result, result_of(position));
     result.unit = unit.id;
+    result.artifacts = std::exchange(artifacts_, {});
+    ++units_told_;
     cases_told_ += result.cases.size();
     for (const results::TestCase& test_case : result.cases)
       tell(results::CaseFinished{.unit = &unit, .result = &result, .test_case = &test_case});
@@ -183,6 +251,9 @@ class Replay {
         .worker = unit_.text(4)};
     result.running_case = unit_.text(5);
     result.output = unit_.text(6);
+    result.runner = unit_.text(7);
+    if (!unit_.is_null(8)) result.seed = unit_.integer(8);
+    result.running_location = unit_.text(9);
     unit_.reset();
     GORGON_TRY(add_cases(position, result));
     GORGON_TRY(add_failures(position, result));
@@ -234,8 +305,11 @@ class Replay {
   Statement failures_;
   std::vector<results::Unit> units_;
   std::map<std::int64_t, std::size_t> places_;  ///< Planned position to place in units_.
+  std::size_t units_told_ = 0;
   std::size_t cases_told_ = 0;
   results::RunClock last_at_ = 0;
+  std::vector<std::string> artifacts_;  ///< Of the unit that ends next.
+  results::Artifacts kept_;
 };
 
 }  // namespace
@@ -247,11 +321,22 @@ Result<void> Store::replay(std::int64_t run, const Tell& tell) {
     GORGON_TRY_ASSIGN(Replay replay, Replay::make(database_, run));
     GORGON_TRY(replay.load_units(database_));
     GORGON_TRY(replay.tell_start(database_, tell));
-    GORGON_TRY(replay.tell_course(database_, tell));
+    Bookmark start;
+    GORGON_TRY(replay.tell_course(database_, tell, start));
     return replay.tell_end(database_, tell);
   }();
   GORGON_TRY(database_.execute("ROLLBACK"));
   return told;
+}
+
+Result<Followed> Store::follow(std::int64_t run, Bookmark& bookmark, const Tell& tell) {
+  GORGON_TRY(database_.execute("BEGIN"));
+  const auto followed = [&]() -> Result<Followed> {
+    GORGON_TRY_ASSIGN(Replay replay, Replay::make(database_, run));
+    return replay.follow(database_, bookmark, tell);
+  }();
+  GORGON_TRY(database_.execute("ROLLBACK"));
+  return followed;
 }
 
 }  // namespace gorgon::history

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -19,16 +20,17 @@
 namespace gorgon::history {
 
 Result<RunWriter> RunWriter::make(Database& database, RunOrigin origin) {
-  GORGON_TRY_ASSIGN(Statement old_run, database.prepare("SELECT number FROM runs WHERE job = ?"));
+  GORGON_TRY_ASSIGN(Statement old_run,
+                    database.prepare("SELECT number, tree FROM runs WHERE job = ?"));
   GORGON_TRY_ASSIGN(Statement delete_run, database.prepare("DELETE FROM runs WHERE number = ?"));
   GORGON_TRY_ASSIGN(
       Statement run,
       database.prepare("INSERT INTO runs(number, job, started_at, expected_seconds, is_local, "
-                       "arguments, rerun_of) VALUES(?, ?, ?, ?, ?, ?, ?)"));
+                       "arguments, rerun_of, tree) VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
   GORGON_TRY_ASSIGN(
       Statement unit,
-      database.prepare(
-          "INSERT INTO units VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+      database.prepare("INSERT INTO units "
+                       "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   GORGON_TRY_ASSIGN(Statement find_test,
                     database.prepare("SELECT id FROM tests WHERE file = ? AND case_id = ? AND "
                                      "name = ? AND location = ?"));
@@ -38,16 +40,18 @@ Result<RunWriter> RunWriter::make(Database& database, RunOrigin origin) {
   GORGON_TRY_ASSIGN(Statement test_case,
                     database.prepare("INSERT INTO cases VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   GORGON_TRY_ASSIGN(Statement failure,
-                    database.prepare("INSERT INTO failures VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                    database.prepare("INSERT INTO failures VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   GORGON_TRY_ASSIGN(Statement event,
-                    database.prepare("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                    database.prepare("INSERT INTO events "
+                                     "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  GORGON_TRY_ASSIGN(Statement tree, database.prepare("UPDATE runs SET tree = ? WHERE number = ?"));
   GORGON_TRY_ASSIGN(
       Statement finish,
       database.prepare("UPDATE runs SET seconds = ?, exit_code = ?, reason = ? WHERE number = ?"));
   return RunWriter(database, std::move(origin),
                    {std::move(old_run), std::move(delete_run), std::move(run), std::move(unit),
                     std::move(find_test), std::move(test), std::move(test_case), std::move(failure),
-                    std::move(event), std::move(finish)});
+                    std::move(event), std::move(tree), std::move(finish)});
 }
 
 RunWriter::RunWriter(Database& database, RunOrigin origin, Statements statements)
@@ -74,8 +78,10 @@ Result<void> RunWriter::write_all(const std::vector<Recorded>& events) {
 Result<void> RunWriter::write(const RunBegun& event) {
   GORGON_TRY_ASSIGN(const bool is_again, statements_.old_run.bind(1, event.job).step());
   std::optional<std::int64_t> number;
+  std::optional<std::string> tree;
   if (is_again) {
     number = statements_.old_run.integer(0);
+    if (!statements_.old_run.is_null(1)) tree = statements_.old_run.text(1);
     statements_.old_run.reset();
     GORGON_TRY(statements_.delete_run.bind(1, *number).run());
   }
@@ -86,6 +92,7 @@ Result<void> RunWriter::write(const RunBegun& event) {
                  .bind(5, std::int64_t{event.is_local})
                  .bind(6, as_column(origin_.arguments))
                  .bind(7, origin_.rerun_of)
+                 .bind(8, tree)
                  .run());
   run_ = database_->last_inserted();
   return {};
@@ -103,6 +110,8 @@ Result<void> RunWriter::add(const Event& event) {
       .bind(9, event.worker)
       .bind(10, event.number)
       .bind(11, event.text)
+      .bind(12, event.runner)
+      .bind(13, event.seed)
       .run();
 }
 
@@ -133,11 +142,18 @@ Result<void> RunWriter::write(const results::UnitTried& event) {
               .worker = event.worker,
               .number = event.attempt,
               .text = event.file,
-              .at = event.at});
+              .at = event.at,
+              .runner = event.runner,
+              .seed = event.seed});
 }
 
 Result<void> RunWriter::write(const results::Notice& event) {
   return add({.kind = "notice", .state = name_of(event.level), .text = event.text});
+}
+
+Result<void> RunWriter::write(const results::TreeFound& event) {
+  GORGON_TRY(statements_.tree.bind(1, event.digest).bind(2, run_).run());
+  return add({.kind = "tree", .text = event.digest});
 }
 
 Result<void> RunWriter::write(const UnitEnded& event) {
@@ -160,10 +176,20 @@ Result<void> RunWriter::write(const UnitEnded& event) {
                  .bind(15, result.running_case)
                  .bind(16, result.output)
                  .bind(17, event.unit.filter.expression)
+                 .bind(18, result.runner)
+                 .bind(19, result.seed)
+                 .bind(20, result.running_location)
                  .run());
   GORGON_TRY(add_failures({.unit = position}, result.errors));
   GORGON_TRY(add_failures({.unit = position, .tries_before_verdict = 1}, result.earlier_errors));
   for (std::size_t i = 0; i < result.cases.size(); ++i) GORGON_TRY(add_case(event, i));
+  if (!result.artifacts.empty()) {
+    GORGON_TRY(add({.kind = "artifacts",
+                    .unit_id = event.unit.id,
+                    .text = as_column(result.artifacts),
+                    .unit = position,
+                    .at = event.at}));
+  }
   return add({.kind = "finished", .unit_id = event.unit.id, .unit = position, .at = event.at});
 }
 
@@ -218,12 +244,28 @@ Result<void> RunWriter::add_failures(const FailurePlace& place,
                    .bind(7, failure.exception_class)
                    .bind(8, failure.message)
                    .bind(9, as_column(failure.backtrace))
+                   .bind(10, failure.killed_case)
                    .run());
   }
   return {};
 }
 
+/// As events, which older programs pass over: a column would be a new version of the tables.
+Result<void> RunWriter::add_kept(const results::RunFinished& event) {
+  const results::Artifacts& artifacts = event.artifacts;
+  if (artifacts.folder.empty()) return {};
+  GORGON_TRY(add({.kind = "kept",
+                  .number = static_cast<std::int64_t>(artifacts.files),
+                  .text = artifacts.folder,
+                  .at = event.seconds}));
+  if (artifacts.left_out == 0) return {};
+  return add({.kind = "left_out",
+              .number = static_cast<std::int64_t>(artifacts.left_out),
+              .at = event.seconds});
+}
+
 Result<void> RunWriter::write(const results::RunFinished& event) {
+  GORGON_TRY(add_kept(event));
   return statements_.finish.bind(1, event.seconds)
       .bind(2, std::int64_t{event.exit_code})
       .bind(3, event.reason)

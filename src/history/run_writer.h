@@ -36,8 +36,9 @@ struct UnitEnded {
   results::RunClock at = 0;
 };
 /// What is recorded of a run. Waiting and UnitSlow are not: they matter while they happen.
-using Recorded = std::variant<RunBegun, results::HostChanged, results::UnitStarted,
-                              results::UnitTried, UnitEnded, results::Notice, results::RunFinished>;
+using Recorded =
+    std::variant<RunBegun, results::HostChanged, results::UnitStarted, results::UnitTried,
+                 UnitEnded, results::Notice, results::TreeFound, results::RunFinished>;
 
 class RunWriter {
  public:
@@ -45,14 +46,16 @@ class RunWriter {
   [[nodiscard]] static Result<RunWriter> make(Database& database, RunOrigin origin);
 
   /// Writes all of `events` or, on an error, none. The first event of a run is RunBegun: what was
-  /// recorded of the same job before makes room for it, under the same number. kTimeout, kIo.
+  /// recorded of the same job before makes room for it, under the same number; of which tree that
+  /// was stays. kTimeout, kIo.
   [[nodiscard]] Result<void> write(const std::vector<Recorded>& events);
   /// Of the run, once RunBegun is written.
   [[nodiscard]] std::int64_t run() const { return run_; }
 
  private:
   struct Statements {
-    Statement old_run, delete_run, run, unit, find_test, test, test_case, failure, event, finish;
+    Statement old_run, delete_run, run, unit, find_test, test, test_case, failure, event, tree,
+        finish;
   };
   RunWriter(Database& database, RunOrigin origin, Statements statements);
 
@@ -63,6 +66,7 @@ class RunWriter {
   Result<void> write(const results::UnitTried& event);
   Result<void> write(const UnitEnded& event);
   Result<void> write(const results::Notice& event);
+  Result<void> write(const results::TreeFound& event);
   Result<void> write(const results::RunFinished& event);
   struct Event {
     std::string_view kind;
@@ -74,8 +78,11 @@ class RunWriter {
     std::string_view text;
     std::optional<std::int64_t> unit;
     results::RunClock at = 0;
+    std::string_view runner;
+    std::optional<std::int64_t> seed = {};
   };
   Result<void> add(const Event& event);
+  Result<void> add_kept(const results::RunFinished& event);
   Result<std::int64_t> test_of(std::string_view file, const results::TestCase& test_case);
   Result<void> add_case(const UnitEnded& event, std::size_t position);
   /// `case_position` -1: outside of the cases.

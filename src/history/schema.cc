@@ -5,10 +5,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "history/database.h"
+#include "results/case_outside.h"
 #include "results/verdict.h"
 
 namespace gorgon::history {
@@ -16,7 +18,7 @@ namespace gorgon::history {
 namespace {
 
 /// Grows with every change that older programs would misread.
-constexpr int kVersion = 2;
+constexpr int kVersion = 5;
 
 /// Names of cases are kept once, however many runs they were in: they are most of the text of a run
 /// that passes. "try" counts back from the verdict: 0 is what decided it, 1 what came before.
@@ -111,6 +113,37 @@ ALTER TABLE runs ADD COLUMN rerun_of INTEGER;
 ALTER TABLE units ADD COLUMN expression TEXT NOT NULL DEFAULT '';
 CREATE INDEX units_of_file ON units(file, run);
 )",
+    // runner: units and tries with the same ran in one process, one after the other.
+    R"(
+ALTER TABLE units ADD COLUMN runner TEXT NOT NULL DEFAULT '';
+ALTER TABLE units ADD COLUMN seed INTEGER;
+ALTER TABLE events ADD COLUMN runner TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN seed INTEGER;
+)",
+    // tree: a digest of what was tested.
+    "ALTER TABLE runs ADD COLUMN tree TEXT",
+    // killed_case, running_location: before, they had to be read out of messages, once more here.
+    R"(
+ALTER TABLE failures ADD COLUMN killed_case TEXT NOT NULL DEFAULT '';
+ALTER TABLE units ADD COLUMN running_location TEXT NOT NULL DEFAULT '';
+UPDATE failures SET killed_case = coalesce((
+  SELECT CASE WHEN case_id <> '' THEN case_id ELSE name END FROM failures AS told
+  JOIN cases ON cases.run = told.run AND cases.unit = told.unit
+    AND cases.position = told.case_position
+  JOIN tests ON tests.id = cases.test
+  WHERE told.run = failures.run AND told.unit = failures.unit AND told.case_position >= 0
+    AND told.try = 0 AND told.stage = 'timeout'
+    AND substr(failures.message, -length(' was ' || told.message)) = ' was ' || told.message), '')
+WHERE case_position < 0 AND try = 0 AND stage = 'timeout';
+UPDATE units SET running_location = coalesce((
+  SELECT substr(message, begins, length(message) - begins) FROM (
+    SELECT message, instr(message, before) + length(before) AS begins, before FROM (
+      SELECT message, ' in "' || units.running_case || '" (' AS before FROM failures
+      WHERE run = units.run AND unit = units.position AND case_position < 0 AND try = 0
+        AND failures.position = 0))
+  WHERE instr(message, before) > 0 AND message LIKE '%)'), '')
+WHERE running_case <> '';
+)",
 });
 static_assert(kSteps.size() == kVersion);
 
@@ -140,6 +173,45 @@ Result<void> prepare_tables(Database& database) {
   if (version < kVersion)
     GORGON_TRY(database.execute(fmt::format("PRAGMA user_version = {}", kVersion).c_str()));
   return database.execute("COMMIT");
+}
+
+std::string is_whole_file() {
+  return std::string(
+             "only_cases = '[]' AND except_cases = '[]' AND places = '[]' AND names = '[]' "
+             "AND tags = '[]' AND expression = '' "
+             // Arguments of the framework may be filters.
+             "AND NOT EXISTS (SELECT 1 FROM runs WHERE number = units.run AND "
+             "arguments LIKE '%\"--\"%') AND NOT ") +
+         kIsExcused;
+}
+
+std::string cases_outside() {
+  // Of a row of units: its failed cases tell all that went wrong in it (results/case_outside.cc).
+  constexpr const char* kIsToldByCases =
+      "(verdict IN ('failed', 'timed_out') AND EXISTS (SELECT 1 FROM failures AS error "
+      "WHERE error.run = units.run AND error.unit = units.position AND error.case_position < 0 "
+      "AND error.try = 0) AND NOT EXISTS (SELECT 1 FROM failures AS error "
+      "WHERE error.run = units.run AND error.unit = units.position AND error.case_position < 0 "
+      "AND error.try = 0 AND NOT EXISTS (SELECT 1 FROM cases JOIN tests ON test = tests.id "
+      "WHERE cases.run = units.run AND cases.unit = units.position "
+      "AND cases.status IN ('failed', 'error') AND (error.killed_case <> '' AND "
+      "error.killed_case = CASE WHEN case_id <> '' THEN case_id ELSE tests.name END "
+      "OR error.stage = 'exit' AND EXISTS (SELECT 1 FROM failures AS told "
+      "WHERE told.run = units.run AND told.unit = units.position AND told.try = 0 "
+      "AND told.case_position = cases.position AND told.stage = 'exit')))))";
+  return fmt::format(
+      "(SELECT run, position AS unit, file, "
+      "CASE WHEN verdict IN ('crashed', 'timed_out') AND running_case <> '' THEN running_case "
+      "ELSE '{0}' END AS name, "
+      "CASE WHEN {1} OR {2} THEN 'passed' WHEN verdict = 'failed' THEN 'error' ELSE verdict END AS "
+      "status, "
+      "verdict = 'passed' AND EXISTS (SELECT 1 FROM failures WHERE failures.run = units.run AND "
+      "failures.unit = units.position AND case_position < 0 AND try > 0) AS is_flaky "
+      "FROM units WHERE verdict IN ('passed', 'failed', 'crashed', 'timed_out') "
+      "AND NOT EXISTS (SELECT 1 FROM cases JOIN tests ON test = tests.id "
+      "WHERE cases.run = units.run AND cases.unit = units.position AND status = 'quarantined' "
+      "AND case_id = '{0}'))",
+      results::kOutsideOfCases, kCameToItsEnd, kIsToldByCases);
 }
 
 bool is_bad_status(std::string_view status) {

@@ -26,12 +26,22 @@ namespace gorgon::history {
 
 namespace {
 
-constexpr std::string_view kColumns =
-    "SELECT number, job, started_at, arguments, seconds, exit_code, reason, "
-    "(SELECT count(*) FROM units WHERE run = number), "
-    "(SELECT count(*) FROM cases WHERE run = number), "
-    "(SELECT count(*) FROM cases WHERE run = number AND status IN ('failed', 'error')), "
-    "(SELECT count(*) FROM cases WHERE run = number AND is_flaky) FROM runs ";
+constexpr std::string_view kOutline =
+    "SELECT number, job, started_at, arguments, seconds, exit_code, reason, tree";
+constexpr std::string_view kWithoutCounts = ", 0, 0, 0, 0, 0 FROM runs ";
+
+/// All columns of a RunSummary; a condition may follow.
+std::string summaries() {
+  const std::string outside = "(SELECT count(*) FROM " + cases_outside() + " WHERE run = number";
+  return fmt::format(
+      "{}, (SELECT count(*) FROM units WHERE run = number), "
+      "(SELECT count(DISTINCT file) FROM units WHERE run = number), "
+      "(SELECT count(*) FROM cases WHERE run = number), "
+      "(SELECT count(*) FROM cases WHERE run = number AND status IN ('failed', 'error')) + "
+      "{} AND status <> 'passed'), "
+      "(SELECT count(*) FROM cases WHERE run = number AND is_flaky) + {} AND is_flaky) FROM runs ",
+      kOutline, outside, outside);
+}
 
 RunSummary summary_in(const Statement& row) {
   RunSummary run{.number = row.integer(0), .job = row.text(1), .started_at = row.real(2)};
@@ -41,17 +51,37 @@ RunSummary summary_in(const Statement& row) {
     run.exit_code = static_cast<int>(row.integer(5));
   }
   run.reason = row.text(6);
-  run.units = row.integer(7);
-  run.cases = row.integer(8);
-  run.cases_failed = row.integer(9);
-  run.cases_flaky = row.integer(10);
+  run.tree = row.text(7);
+  run.units = row.integer(8);
+  run.files = row.integer(9);
+  run.cases = row.integer(10);
+  run.failures = row.integer(11);
+  run.flaky = row.integer(12);
   return run;
+}
+
+Result<std::vector<RunSummary>> summaries_in(Statement& rows) {
+  std::vector<RunSummary> runs;
+  for (;;) {
+    GORGON_TRY_ASSIGN(const bool has_row, rows.step());
+    if (!has_row) return runs;
+    runs.push_back(summary_in(rows));
+  }
 }
 
 /// Counts of runs and steps back.
 std::optional<std::int64_t> number_in(std::string_view text) {
   const auto number = number_of<std::int64_t>(text);
   return number && *number >= 0 ? number : std::nullopt;
+}
+
+/// What tests print is for nobody else. SQLite gives its other files the same mode. A record that
+/// is there is not touched: to close it would take the locks of this process's other connections
+/// away (POSIX), and whoever closes the record next would take it for nobody's, and remove its log.
+Result<void> make_private(const std::filesystem::path& file) {
+  const UniqueFd made(::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!made && errno != EEXIST) return fail_errno("cannot make " + file.string(), errno);
+  return {};
 }
 
 }  // namespace
@@ -65,9 +95,7 @@ Result<Store> Store::open(const std::filesystem::path& project, bool may_create)
   std::filesystem::create_directories(folder, error);
   if (error) return fail_errno("cannot make " + folder.string(), error.value());
   GORGON_TRY(config::hide_own_folder(project));
-  // What tests print is for nobody else. SQLite gives its other files the same mode.
-  const UniqueFd made(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!made) return fail_errno("cannot open " + file.string(), errno);
+  GORGON_TRY(make_private(file));
   GORGON_TRY_ASSIGN(Database database, Database::open(file));
   if (auto prepared = prepare_tables(database); !prepared)
     return with_context(file.string(), std::move(prepared).error());
@@ -77,15 +105,24 @@ Result<Store> Store::open(const std::filesystem::path& project, bool may_create)
 Result<std::vector<RunSummary>> Store::runs(std::size_t limit, std::optional<std::int64_t> before) {
   GORGON_TRY_ASSIGN(
       Statement rows,
-      database_.prepare(std::string(kColumns) +
+      database_.prepare(summaries() +
                         "WHERE ?1 IS NULL OR number < ?1 ORDER BY number DESC LIMIT ?2"));
   rows.bind(1, before).bind(2, static_cast<std::int64_t>(limit));
-  std::vector<RunSummary> runs;
-  for (;;) {
-    GORGON_TRY_ASSIGN(const bool has_row, rows.step());
-    if (!has_row) return runs;
-    runs.push_back(summary_in(rows));
-  }
+  return summaries_in(rows);
+}
+
+Result<std::vector<RunSummary>> Store::outlines(std::size_t limit) {
+  GORGON_TRY_ASSIGN(Statement rows,
+                    database_.prepare(fmt::format("{}{}", kOutline, kWithoutCounts) +
+                                      "ORDER BY number DESC LIMIT ?"));
+  rows.bind(1, static_cast<std::int64_t>(limit));
+  return summaries_in(rows);
+}
+
+Result<std::int64_t> Store::version() {
+  GORGON_TRY_ASSIGN(Statement statement, database_.prepare("PRAGMA data_version"));
+  GORGON_TRY(statement.step());
+  return statement.integer(0);
 }
 
 Result<RunSummary> Store::find(std::string_view name) {
@@ -103,7 +140,7 @@ Result<RunSummary> Store::find(std::string_view name) {
   } else if (number) {
     where = "WHERE number = ?1";
   }
-  GORGON_TRY_ASSIGN(Statement rows, database_.prepare(std::string(kColumns) + where));
+  GORGON_TRY_ASSIGN(Statement rows, database_.prepare(summaries() + where));
   if (number) {
     rows.bind(1, *number);
   } else {

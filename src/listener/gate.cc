@@ -34,7 +34,7 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::system_clock;
 
-constexpr seconds kTolerance = kClockTolerance;
+constexpr seconds kTolerance = protocol::kClockTolerance;
 constexpr seconds kLifetime = protocol::kEnvelopeLifetime;
 
 template <class M, class... Others>
@@ -45,7 +45,7 @@ std::optional<Right> right_for(const protocol::Message& message) {
   using namespace protocol;
   return std::visit(
       []<class M>(const M&) -> std::optional<Right> {
-        if constexpr (kIsOneOf<M, JobDefinition, StatusRequest>) {
+        if constexpr (kIsOneOf<M, JobDefinition, StatusRequest, ShowTests>) {
           // Whoever may run code here can see what else does.
           return Right::kRun;
         } else if constexpr (kIsOneOf<M, CancelJob, JobOver>) {
@@ -56,7 +56,8 @@ std::optional<Right> right_for(const protocol::Message& message) {
           // Complete, so that nobody adds a message without having thought of this.
           static_assert(
               kIsOneOf<M, Ping, WorkerComplete, ListenerUp, UnitMessage, UnitStarted, UnitSlow,
-                       UnitReturned, UnitCases, UnitFinished, HostState, WorkerAlive, WorkerDone,
+                       CaseRunning, UnitOutput, UnitShown, UnitReturned, UnitCases, Artifact,
+                       ArtifactsLeftOut, UnitFinished, HostState, WorkerAlive, WorkerDone,
                        WorkerDied, Probe, Pong, ListenerStatus, JobStatus, CommandOutput>);
           return std::nullopt;
         }
@@ -152,7 +153,7 @@ Result<void> Gate::check_envelope(const Arrival& arrival, const std::vector<Trus
         "it {} {} {} by the clock of this machine: an old message, or the clocks are more than "
         "{} min apart",
         is_old ? "expired" : "was signed", human_duration(is_old ? -left : left - kLifetime),
-        is_old ? "ago" : "in the future", kClockTolerance.count()));
+        is_old ? "ago" : "in the future", protocol::kClockTolerance.count()));
   }
   const bool is_own = right == Right::kCancel && arrival.owner == envelope.key;
   if (is_own || trusted->rights.contains(right)) return {};

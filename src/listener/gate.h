@@ -18,9 +18,6 @@
 
 namespace gorgon::listener {
 
-/// How far the clocks of originators and listeners may be apart.
-inline constexpr std::chrono::minutes kClockTolerance{5};
-
 struct GateOptions {
   std::filesystem::path trusted_keys = {};  ///< Empty: every message is obeyed.
   bool is_required = false;                 ///< Without the file nobody is trusted, not everybody.
@@ -52,6 +49,11 @@ class Gate {
   /// From now on no message starts this job here, whatever its signature.
   [[nodiscard]] Result<void> close_job(const std::string& job,
                                        std::chrono::system_clock::time_point now);
+  /// Whether it obeys but what a trusted key has signed. Reads the file of keys anew.
+  [[nodiscard]] bool demands_signature() {
+    const auto keys = trusted_keys();
+    return !keys || *keys;
+  }
   /// For the log: what it lets in.
   [[nodiscard]] std::string describe();
 

@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/asio.h"
@@ -30,6 +31,7 @@
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "broker/broker.h"
 #include "config/project_config.h"
 #include "listener/machine.h"
 #include "listener/workspace.h"
@@ -141,7 +143,10 @@ Task<void> JobRun::show_alive(std::shared_ptr<JobRun*> self) {
 }
 
 void JobRun::fail(std::string stage, const Error& error) {
-  log::warning("job {} failed here in {}: {}", job_.id, stage, error.message);
+  // Whoever reads the log of a local run's listener is told by the originator.
+  const bool is_local = std::holds_alternative<broker::EmbeddedAddress>(machine_.address);
+  log::write(is_local ? log::Level::kInfo : log::Level::kWarning,
+             fmt::format("job {} failed here in {}: {}", job_.id, stage, error.message));
   failed_stage_ = stage;
   // No workers, although some may still be ending: with workers it would be a slot's failure.
   machine_.tell(
@@ -184,25 +189,36 @@ Task<void> JobRun::run() {
   changed_.notify();
   // The originator waits for this word, and need not wait for a large tree to be removed.
   if (failed_stage_.empty()) tell(protocol::HostState::State::kLeft);
-  if (workspace_) co_await workspace_->remove();
+  if (workspace_) co_await workspaces_.take_back(*std::move(workspace_), job_);
   workspace_.reset();
   log::info("job {} has ended here", job_.id);
 }
 
 Task<Result<void>> JobRun::prepare() {
-  auto workspace = co_await workspaces_.create(job_.id, job_.source);
+  auto workspace = workspaces_.create(job_);
   if (!workspace) {
     fail("workspace", workspace.error());
     co_return std::unexpected(workspace.error());
   }
   workspace_.emplace(*std::move(workspace));
-  auto pulled = co_await sync::pull(job_.source, workspace_->path());
+  auto pulled = co_await workspace_->pull(job_.source, job_.tree);
   if (!pulled) {
     fail(kPullStage, pulled.error());
     co_return pulled;
   }
   auto checked = co_await check_tree();
+  if (!checked && workspace_->is_reused()) {
+    // Something that an earlier job has left may still be at work in it.
+    log::warning("job {}: the tree is pulled anew: {}", job_.id, checked.error().message);
+    pulled = co_await workspace_->pull_anew(job_.source, job_.tree);
+    if (!pulled) {
+      fail(kPullStage, pulled.error());
+      co_return pulled;
+    }
+    checked = co_await check_tree();
+  }
   if (!checked) {
+    workspace_->distrust();
     fail(checked.error().kind == ErrorKind::kRefused ? kTreeStage : kPullStage, checked.error());
     co_return checked;
   }
@@ -250,10 +266,19 @@ runner::CallbackOptions JobRun::callback_options() const {
 
 Task<Result<void>> JobRun::start_host() {
   ++host_starts_;
+  host_ = workspace_->take_host(job_);
+  if (host_) {
+    log::info("job {}: the runner host of an earlier job is used", job_.id);
+    changed_.notify();
+    co_return Result<void>();
+  }
+  // One that starts again does so in a tree that tests have used.
+  std::optional<runner::OpenedFiles> opened;
+  if (host_starts_ == 1) opened = workspace_->watch_boot(machine_.executor);
   runner::HostOptions options{.job = job_.id,
                               .host = machine_.host,
                               .workspace = workspace_->path(),
-                              .scratch = workspace_->scratch(),
+                              .scratch = workspace_->new_host_folder(),
                               .settings = job_.runner,
                               .limits = machine_.limits.of_process,
                               .timeout = callback_limit(job_)};
@@ -263,6 +288,7 @@ Task<Result<void>> JobRun::start_host() {
          host.error());
     co_return std::unexpected(host.error());
   }
+  co_await workspace_->note_boot(**host, job_.runner, std::move(opened));
   host_ = std::move(*host);
   if (host_->ready().threads > 1) {
     log::warning("job {}: preload left {} threads running, which do not exist in forked runners",
@@ -317,9 +343,11 @@ Task<void> JobRun::work() {
 }
 
 Task<void> JobRun::finish() {
-  if (const auto finished = co_await host_->finish(); !finished) {
-    log::warning("job {}: {}", job_.id, finished.error().message);
-    tell(protocol::HostState::State::kFailed, "after_creating_workers", finished.error().message);
+  if (!workspace_->keep_host(host_)) {
+    if (const auto finished = co_await host_->finish(); !finished) {
+      log::warning("job {}: {}", job_.id, finished.error().message);
+      tell(protocol::HostState::State::kFailed, "after_creating_workers", finished.error().message);
+    }
   }
   const runner::CallbackOptions options = callback_options();
   auto after = co_await runner::run_callback_command(
@@ -356,6 +384,14 @@ void JobRun::ask_workers() {
     worker->activity = {};
     worker->is_asked =
         send_datagram(worker->control->native_handle(), worker::report_datagram()).has_value();
+  }
+}
+
+/// One that takes no datagram now has not answered, as the originator sees for itself.
+void JobRun::show_tests() {
+  for (const auto& worker : workers_) {
+    if (!worker->control || !worker->control->is_open()) continue;
+    (void)send_datagram(worker->control->native_handle(), worker::show_datagram());
   }
 }
 

@@ -55,6 +55,8 @@ class JobRun {
   void start_worker(std::uint32_t slot);
   /// Asks each worker what it does now. Machine::worker_reported tells of each answer.
   void ask_workers();
+  /// Has each worker show its originator the unit in hand.
+  void show_tests();
   /// Some of those that were asked have not answered yet.
   [[nodiscard]] bool awaits_reports() const;
   [[nodiscard]] protocol::HostedJob status() const;

@@ -6,10 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -30,11 +32,13 @@
 #include "protocol/envelope.h"
 #include "protocol/messages.h"
 #include "protocol/names.h"
+#include "runner/installed_programs.h"
 
 namespace gorgon::listener {
 
 namespace {
 
+namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr std::uint16_t kPrefetch = 50;
@@ -202,6 +206,8 @@ void Listener::act_on(const broker::Delivery& delivery) {
     end_job(cancel->job, *message, envelope);
   } else if (const auto* over = std::get_if<protocol::JobOver>(&*message)) {
     end_job(over->job, *message, envelope);
+  } else if (const auto* show = std::get_if<protocol::ShowTests>(&*message)) {
+    show_tests(*show, envelope);
   } else if (const auto* ping = std::get_if<protocol::Ping>(&*message)) {
     answer_ping(*ping);
   } else if (const auto* request = std::get_if<protocol::StatusRequest>(&*message)) {
@@ -310,6 +316,21 @@ void Listener::end_job(const std::string& job, const protocol::Message& message,
   }
 }
 
+/// What tests write goes to the originator that the job came from, and to nobody else.
+void Listener::show_tests(const protocol::ShowTests& request, const protocol::Envelope* envelope) {
+  for (const auto& job_run : jobs_) {
+    if (job_run->job().id != request.job) continue;
+    if (job_run->owner()) {
+      const auto admitted = admit(request, envelope, job_run->owner());
+      if (!admitted) {
+        log::warning("job {}: its tests are not shown: {}", request.job, admitted.error().message);
+        return;
+      }
+    }
+    job_run->show_tests();
+  }
+}
+
 Task<void> Listener::run_job(std::shared_ptr<JobRun> job_run) {
   co_await job_run->run();
   jobs_.remove(job_run);
@@ -392,14 +413,19 @@ void Listener::answer_ping(const protocol::Ping& ping) {
 /// themselves.
 void Listener::take_status_request(const protocol::StatusRequest& request,
                                    const protocol::Envelope* envelope) {
-  if (!admit(request, envelope)) {
-    protocol::ListenerStatus reserved = bare_status();
+  const auto admitted = admit(request, envelope);
+  if (!admitted) {
+    protocol::ListenerStatus reserved = request.asks_machine ? dated_status() : bare_status();
     reserved.is_reserved = true;
+    // As the originator of a job that is refused would be told.
+    if (request.asks_machine) reserved.refusal = admitted.error().message;
     return tell(request.reply_queue, reserved);
   }
-  if (status_queues_.size() == kMaxStatusRequests) return;  // Whoever asks so often asks again.
-  status_queues_.push_back(request.reply_queue);
-  if (status_queues_.size() > 1) return;  // The answer that is under way is for this one, too.
+  auto& queues = request.asks_machine ? machine_queues_ : status_queues_;
+  if (queues.size() == kMaxStatusRequests) return;  // Whoever asks so often asks again.
+  queues.push_back(request.reply_queue);
+  if (queues.size() > 1) return;  // The answer that is under way is for this one, too.
+  if (request.asks_machine) return spawn(machine_.executor, answer_machine(alive_));
   for (const auto& job_run : jobs_) job_run->ask_workers();
   spawn(machine_.executor, answer_status(alive_));
 }
@@ -415,6 +441,29 @@ Task<void> Listener::answer_status(std::shared_ptr<Listener*> self) {
   const protocol::ListenerStatus status = (*self)->status();
   for (const std::string& queue : std::exchange((*self)->status_queues_, {}))
     (*self)->tell(queue, status);
+}
+
+Task<void> Listener::answer_machine(std::shared_ptr<Listener*> self) {
+  const fs::path folder = (*self)->options_.workspace_dir;
+  protocol::MachineFacts facts;
+  facts.programs = co_await runner::installed_programs(folder);
+  if (*self == nullptr) co_return;
+  std::error_code error;
+  const fs::space_info disk = fs::space(folder, error);
+  if (!error) facts.free_bytes = disk.available;
+  facts.demands_signature = (*self)->gate_.demands_signature();
+  protocol::ListenerStatus status = (*self)->dated_status();
+  status.machine = std::move(facts);
+  for (const std::string& queue : std::exchange((*self)->machine_queues_, {}))
+    (*self)->tell(queue, status);
+}
+
+protocol::ListenerStatus Listener::dated_status() const {
+  protocol::ListenerStatus status = bare_status();
+  status.clock = std::chrono::duration_cast<std::chrono::seconds>(
+                     std::chrono::system_clock::now().time_since_epoch())
+                     .count();
+  return status;
 }
 
 protocol::ListenerStatus Listener::bare_status() const {

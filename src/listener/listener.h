@@ -32,6 +32,7 @@ struct ListenerOptions {
   std::size_t slots = 1;
   ResourceLimits limits = {};  ///< Of each worker.
   std::filesystem::path workspace_dir;
+  std::size_t keep_trees = 0;      ///< Of so many projects, for their next jobs.
   std::filesystem::path log_file;  ///< For the workers, too; empty: standard error.
   bool once = false;               ///< End after one job.
   bool allow_gem_command = false;
@@ -74,9 +75,12 @@ class Listener {
   void take_gem_command(protocol::GemCommand command, const protocol::Envelope* envelope);
   [[nodiscard]] Task<void> run_job(std::shared_ptr<JobRun> job_run);
   void answer_ping(const protocol::Ping& ping);
+  void show_tests(const protocol::ShowTests& request, const protocol::Envelope* envelope);
   void take_status_request(const protocol::StatusRequest& request,
                            const protocol::Envelope* envelope);
   static Task<void> answer_status(std::shared_ptr<Listener*> self);
+  static Task<void> answer_machine(std::shared_ptr<Listener*> self);
+  [[nodiscard]] protocol::ListenerStatus dated_status() const;
   [[nodiscard]] protocol::ListenerStatus bare_status() const;
   [[nodiscard]] protocol::ListenerStatus status() const;
   [[nodiscard]] Task<void> run_gem_command(protocol::GemCommand command);
@@ -99,6 +103,8 @@ class Listener {
   bool is_delivering_ = false;
   /// Where to answer what runs here, once the workers have said so.
   std::vector<std::string> status_queues_;
+  /// Where to answer what this machine is like, once its programs have said so.
+  std::vector<std::string> machine_queues_;
   std::shared_ptr<Listener*> alive_;  ///< Null inside once run() has ended.
   bool is_stopping_ = false;
   bool has_run_a_job_ = false;

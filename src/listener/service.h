@@ -29,7 +29,7 @@ struct ServiceUnit {
 };
 
 /// Whether the unit can be installed. kUsage: a path is not absolute or has a line break, the
-/// configuration has mistakes, or `run_as` is missing. kNotFound: no such configuration.
+/// configuration has mistakes or is not there, or `run_as` is missing.
 [[nodiscard]] Result<void> check(const ServiceUnit& unit);
 
 /// The unit file's text. Paths may hold spaces, quotes, "%" and "$": they are escaped by the rules

@@ -157,7 +157,7 @@ TEST_F(ServiceTest, WhatCannotWorkIsRefusedBeforeAnythingIsWritten) {
   EXPECT_EQ(install(manager(true), bad).error().kind, ErrorKind::kUsage);
   bad = unit();
   bad.config_file = folder_.path() / "none.json";
-  EXPECT_EQ(install(manager(true), bad).error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(install(manager(true), bad).error().kind, ErrorKind::kUsage);
   ASSERT_TRUE(write_file(folder_.path() / "gorgon_listener.json", "{\"worker_slot\": 1}"));
   EXPECT_THAT(install(manager(true), unit()).error().message, HasSubstr("worker_slots"));
   EXPECT_THAT(install(manager(true, ServiceScope::kSystem), unit()).error().message,

@@ -20,6 +20,7 @@
 #include "base/subprocess.h"
 #include "base/text.h"
 #include "broker/broker.h"
+#include "originator/batches.h"
 #include "originator/journal.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
@@ -80,9 +81,11 @@ Task<void> Originator::collect() {
       if (!restored) end(results::kOriginatorError, restored.error().message);
     }
     if (winding_down_ && !outcome_) co_await hold_back_units();
+    answer_question();
     check_workers();
     if (has_deaf_queue_ && broker_ && !outcome_) co_await leave_connection();
     settle_returned();
+    hand_out_more();
     if (broker_ && !outcome_) co_await keep_queues();
   }
 }
@@ -123,43 +126,70 @@ void Originator::handle(const broker::Delivery& delivery) {
     take_dead_letter(delivery.body);
     return settle_returned();
   }
-  auto message = protocol::decode(delivery.body);
-  if (!message) {
-    if (const auto request = sealed_request(delivery.body)) return answer(*request);
-    return notice(Notice::Level::kWarning, "a message was left aside: " + message.error().message);
+  const bool may_repeat = delivery.attempt > 1;
+  bool is_complained_of = false;
+  for (const std::string_view line : protocol::lines_of(delivery.body)) {
+    const std::string body(line);
+    auto message = protocol::decode(body);
+    if (message) {
+      handle_reply(*std::move(message), body, may_repeat);
+    } else if (!std::exchange(is_complained_of, true)) {
+      // One word for all that cannot be read: it may be a flood.
+      handle_unknown(body, message.error());
+    }
   }
-  if (counts_each_time(*message)) {
-    if (is_repeat(delivery)) return log::info("a repeated message was left aside");
-    remember(delivery.body);
+}
+
+void Originator::handle_unknown(const std::string& body, const Error& error) {
+  if (const auto request = sealed_request(body)) return answer(*request);
+  notice(Notice::Level::kWarning, "a message was left aside: " + error.message);
+}
+
+void Originator::handle_reply(protocol::Message message, const std::string& body, bool may_repeat) {
+  if (counts_each_time(message)) {
+    if (may_repeat && was_handled(body)) return leave_aside(message);
+    remember(body);
   }
-  if (is_journalled(*message) && is_news(*message, delivery.body))
-    keep([&](Journal& journal) { return journal.add_reply(delivery.body); });
-  handle(*std::move(message));
+  if (is_journalled(message) && is_news(message, body))
+    keep([&](Journal& journal) { return journal.add_reply(body); });
+  handle(std::move(message));
   settle_returned();
 }
 
-/// A second start is a second try, and a second end that of the worker that came after. Others may
-/// come as often as they like. Of these, only one that is delivered again is equal to another: they
-/// have ids.
+/// A second start is a second try, a second end that of the worker that came after, and output
+/// would stand there twice. Others may come as often as they like. Of these, only one that is
+/// delivered again is equal to another: they have ids.
 bool Originator::counts_each_time(const protocol::Message& message) {
   return std::holds_alternative<protocol::UnitStarted>(message) ||
          std::holds_alternative<protocol::UnitReturned>(message) ||
+         std::holds_alternative<protocol::UnitOutput>(message) ||
+         std::holds_alternative<protocol::ArtifactsLeftOut>(message) ||
          std::holds_alternative<protocol::WorkerDone>(message) ||
          std::holds_alternative<protocol::WorkerDied>(message);
 }
 
 /// Handled before the connection was lost, or by an originator that has died since, and not yet
 /// acknowledged.
-bool Originator::is_repeat(const broker::Delivery& delivery) const {
-  return delivery.attempt > 1 &&
-         std::ranges::find(last_replies_, std::hash<std::string_view>()(delivery.body)) !=
-             last_replies_.end();
+bool Originator::was_handled(std::string_view body) const {
+  return known_replies_.contains(std::hash<std::string_view>()(body));
 }
 
 /// As many as may be without acknowledgement.
 void Originator::remember(std::string_view body) {
   last_replies_.push_back(std::hash<std::string_view>()(body));
-  if (last_replies_.size() > kReplyPrefetch) last_replies_.pop_front();
+  known_replies_.insert(last_replies_.back());
+  if (last_replies_.size() <= kReplyPrefetch * kMostUnitsTogether) return;
+  known_replies_.erase(known_replies_.find(last_replies_.front()));
+  last_replies_.pop_front();
+}
+
+/// What its worker had said just before may have come again, too, and its ends do not count twice.
+void Originator::leave_aside(const protocol::Message& repeat) {
+  log::info("a repeated message was left aside");
+  if (const auto* done = std::get_if<protocol::WorkerDone>(&repeat))
+    state_.worker_ended_earlier(done->host, done->worker);
+  if (const auto* died = std::get_if<protocol::WorkerDied>(&repeat))
+    state_.worker_ended_earlier(died->host, died->worker);
 }
 
 /// Neither a sign of life nor a result that is there already: those would let the journal grow
@@ -182,8 +212,18 @@ void Originator::handle(protocol::Message message) {
     handle(*started);
   } else if (auto* slow = std::get_if<protocol::UnitSlow>(&message)) {
     handle(std::move(*slow));
+  } else if (auto* running = std::get_if<protocol::CaseRunning>(&message)) {
+    handle(std::move(*running));
+  } else if (auto* output = std::get_if<protocol::UnitOutput>(&message)) {
+    handle(std::move(*output));
+  } else if (auto* shown = std::get_if<protocol::UnitShown>(&message)) {
+    handle(std::move(*shown));
   } else if (auto* cases = std::get_if<protocol::UnitCases>(&message)) {
     state_.add_cases(cases->unit, cases->run, cases->part, std::move(cases->cases));
+  } else if (const auto* artifact = std::get_if<protocol::Artifact>(&message)) {
+    handle(*artifact);
+  } else if (const auto* left_out = std::get_if<protocol::ArtifactsLeftOut>(&message)) {
+    handle(*left_out);
   } else if (auto* finished = std::get_if<protocol::UnitFinished>(&message)) {
     handle(std::move(*finished));
   } else if (auto* host = std::get_if<protocol::HostState>(&message)) {
@@ -215,21 +255,23 @@ void Originator::handle(protocol::Message message) {
   }
 }
 
-/// What workers gave back for good: a unit of ours, or what somebody else put into the queue.
+/// What workers gave back for good: units of ours, or what somebody else put into the queue.
 void Originator::take_dead_letter(std::string_view body) {
   const auto envelope = protocol::open_envelope(body);
   const bool is_sealed = envelope && *envelope;
-  const auto message = protocol::decode(is_sealed ? (*envelope)->message : body);
-  const auto* unit = message ? std::get_if<protocol::UnitMessage>(&*message) : nullptr;
   const bool is_ours = !options_.signing_key ||
                        (is_sealed && (*envelope)->key == options_.signing_key->public_key() &&
                         protocol::is_genuine(**envelope));
-  if (unit != nullptr && is_ours) {
-    keep([&](Journal& journal) { return journal.add(ReturnRecord{.unit = unit->unit.id}); });
-    return state_.unit_returned(unit->unit.id);
+  const auto units = protocol::units_in(is_sealed ? std::string_view((*envelope)->message) : body);
+  if (!is_ours || !units) {
+    return notice(
+        Notice::Level::kWarning,
+        "the workers were given something that is no file of this run; they did not run it");
   }
-  notice(Notice::Level::kWarning,
-         "the workers were given something that is no file of this run; they did not run it");
+  for (const protocol::UnitMessage& unit : *units) {
+    keep([&](Journal& journal) { return journal.add(ReturnRecord{.unit = unit.unit.id}); });
+    state_.unit_returned(unit.unit.id);
+  }
 }
 
 void Originator::handle(const protocol::UnitStarted& message) {
@@ -249,7 +291,7 @@ void Originator::handle(const protocol::UnitStarted& message) {
                                     .host = message.host,
                                     .worker = message.worker,
                                     .attempt = tries,
-                                    .at = run_clock()});
+                                    .at = run_clock(message.ago)});
 }
 
 void Originator::handle(protocol::UnitSlow message) {
@@ -264,24 +306,48 @@ void Originator::handle(protocol::UnitSlow message) {
                                  .case_seconds = message.case_seconds});
 }
 
+/// A reason is told once, for its first file; how many there were, at the end.
+void Originator::handle(const protocol::Artifact& part) {
+  if (!artifacts_) return;
+  const auto taken = artifacts_->take(part);
+  if (taken || !artifact_problems_.insert(taken.error().message).second) return;
+  notice(Notice::Level::kWarning,
+         fmt::format("artifacts are left out, {} of worker {} on {} first: {}", part.path,
+                     part.worker, part.host, taken.error().message));
+}
+
+void Originator::handle(const protocol::ArtifactsLeftOut& message) {
+  if (!artifacts_) return;
+  artifacts_->add_left_out(message.files);
+  const results::Unit* unit = state_.unit(message.unit);
+  notice(Notice::Level::kWarning,
+         fmt::format("worker {} on {}: {} of {} left out: {}", message.worker, message.host,
+                     count_of(message.files, "artifact"),
+                     unit != nullptr ? unit->file : "its runner's end", message.reason));
+}
+
 void Originator::handle(protocol::UnitFinished message) {
   // A result that an earlier originator has given for want of another has neither.
   if (!message.result.worker.empty())
     state_.worker_seen(message.result.host, message.result.worker, Clock::now());
-  accept(std::move(message.result), message.run, message.earlier_cases);
+  accept(std::move(message.result), message.run, message.earlier_cases, message.ago);
 }
 
 void Originator::accept(results::UnitResult result, const std::string& run,
-                        std::size_t earlier_cases) {
-  const auto taken = state_.finish(std::move(result), run, earlier_cases);
+                        std::size_t earlier_cases, double ago) {
+  auto taken = state_.finish(std::move(result), run, earlier_cases);
   if (!taken) return log::info("a repeated result was left aside");
+  last_progress_ = Clock::now();
   if (!taken->is_final) return note_try(taken->result);
+  if (artifacts_) taken->result.artifacts = artifacts_->of_unit(taken->result.unit);
   const results::UnitResult& recorded = taken->result;
   const results::Unit* unit = state_.unit(recorded.unit);
   for (const results::TestCase& test_case : recorded.cases)
     reporter_.on(results::CaseFinished{.unit = unit, .result = &recorded, .test_case = &test_case});
-  reporter_.on(results::UnitFinished{.unit = unit, .result = &recorded, .at = run_clock()});
+  reporter_.on(results::UnitFinished{.unit = unit, .result = &recorded, .at = run_clock(ago)});
   if (options_.outstanding) take_off(*unit, recorded, options_);
+  dispatch_.finish(unit->id);
+  hand_out_more();
   count_failures(recorded);
 }
 
@@ -292,7 +358,9 @@ void Originator::note_try(const results::UnitResult& result) {
                                   .worker = result.worker,
                                   .verdict = result.verdict,
                                   .attempt = result.attempt,
-                                  .at = run_clock()});
+                                  .at = run_clock(),
+                                  .runner = result.runner,
+                                  .seed = result.seed});
   if (state_.retries_left() == 0) {
     notice(Notice::Level::kWarning,
            "the retry budget of the run is spent: what fails from now on is not tried again");
@@ -411,6 +479,11 @@ void Originator::forget_host(const std::string& host, results::JobState::Attempt
 void Originator::handle(const protocol::WorkerDone& message) {
   state_.worker_left(message.host, message.worker);
   if (outcome_) return;  // Hooks that were cut off with the run are no news.
+  if (message.was_stopped)
+    notice(Notice::Level::kWarning,
+           fmt::format("worker {} on {} was stopped before its suite hooks and after_complete had "
+                       "ended: whether they fail is not known",
+                       message.worker, message.host));
   for (const results::Failure& failure : message.errors) {
     ++errors_after_units_;
     notice(Notice::Level::kError,
@@ -578,7 +651,7 @@ void Originator::check_idle_workers() {
   const std::string what = count_of(state_.remaining(), "file") + " did not reach any worker";
   if (++republications_ > kMaxRepublications) return end(results::kIncomplete, what);
   notice(Notice::Level::kWarning, what + "; published again");
-  to_republish_ = state_.remaining_units();
+  to_republish_ = dispatch_.keeps_back() ? dispatch_.handed_out() : state_.remaining_units();
 }
 
 }  // namespace gorgon::originator

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -18,12 +19,15 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/broker.h"
+#include "originator/artifact_store.h"
+#include "originator/batches.h"
 #include "originator/journal.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
 #include "originator/make_plan.h"
 #include "originator/originator.h"
 #include "originator/shipment.h"
+#include "originator/unit_rules.h"
 #include "protocol/codec.h"
 #include "protocol/envelope.h"
 #include "protocol/messages.h"
@@ -77,6 +81,9 @@ std::string Originator::cluster() const { return local_ ? "" : options_.config.c
 protocol::JobDefinition Originator::definition() const {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto& config = options_.config;
+  std::optional<protocol::ArtifactRules> artifacts;
+  // make_plan() has seen that they are good.
+  if (artifacts_) artifacts = artifact_rules(*config.artifacts).value();
   return {
       .id = job_,
       .epoch = epoch_,
@@ -87,8 +94,9 @@ protocol::JobDefinition Originator::definition() const {
       .reply_queue = protocol::reply_queue(job_),
       .slot_queue = options_.slots && !local_ ? protocol::slot_queue(job_, epoch_) : "",
       .source = shipment_->location(),
+      .tree = shipment_->generation(),
       .tree_digest = shipment_->tree_digest(),
-      .runner = runner_settings(config, state_.units()),
+      .runner = runner_settings(options_, state_.units()),
       .unit_timeout = config.timeouts.unit,
       .case_timeout = config.timeouts.test_case,
       .slow_after = config.timeouts.slow,
@@ -96,6 +104,9 @@ protocol::JobDefinition Originator::definition() const {
       .callback_timeout = config.timeouts.callback,
       .max_attempts = config.max_attempts,
       .sign_interval = sign_interval(),
+      .show_cases_after = reporter_.is_live() ? kLongCase : std::chrono::seconds(0),
+      .shows_output = options_.shows_output,
+      .artifacts = std::move(artifacts),
       .expires_at = std::chrono::duration_cast<std::chrono::seconds>(now + kJobLifetime).count()};
 }
 
@@ -116,7 +127,12 @@ void Originator::answer(const protocol::StatusRequest& request) {
 }
 
 std::string Originator::for_listeners(const protocol::Message& message, std::string queue) const {
-  return protocol::seal(message, options_.signing_key,
+  return for_listeners(std::span(&message, 1), std::move(queue));
+}
+
+std::string Originator::for_listeners(std::span<const protocol::Message> messages,
+                                      std::string queue) const {
+  return protocol::seal(messages, options_.signing_key,
                         {.cluster = cluster(), .queue = std::move(queue)},
                         std::chrono::system_clock::now());
 }
@@ -141,9 +157,14 @@ Task<Result<void>> Originator::publish_everything() {
         *options_.slots, {broker::to_queue(protocol::slot_queue(job_, epoch_)), "{}"});
     GORGON_CO_TRY(co_await broker_->publish(std::move(slots)));
   }
-  GORGON_CO_TRY(co_await publish_units(state_.remaining_units()));
+  GORGON_CO_TRY(co_await publish_units(batches_for_new_queues()));
   GORGON_CO_TRY(co_await broadcast_job());
   is_published_ = was_published_ = true;
+  keep([this](Journal& journal) -> Result<void> {
+    for (const results::Unit* unit : dispatch_.handed_out())
+      GORGON_TRY(journal.add(RepublishRecord{.unit = unit->id}));
+    return {};
+  });
   keep([this](Journal& journal) {
     return journal.add(QueueRecord{.epoch = epoch_, .is_published = true});
   });
@@ -198,17 +219,62 @@ Task<void> Originator::delete_work_queues() {
   if (has_slot_queue()) (void)co_await broker_->delete_queue(protocol::slot_queue(job_, epoch_));
 }
 
-Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> units) {
+protocol::UnitMessage Originator::message_for(const results::Unit& unit) const {
+  const UnitRules rules = options_.rules.rules_for(unit.file);
+  const std::uint32_t slots = rules.limits.per_host.value_or(0);
+  return {.unit = state_.next_try(unit.id),
+          .attempt = state_.tries(unit.id) + 1,
+          .runs_alone = rules.limits.alone || state_.runs_alone(unit.id),
+          .avoid_host = state_.host_to_avoid(unit.id),
+          .group = rules.group,
+          .group_slots = slots > protocol::kMostGroupSlots ? 0 : slots,
+          .timeout = rules.timeout,
+          .case_timeout = rules.case_timeout};
+}
+
+/// All that is left to run, or what may be handed out of it now.
+std::vector<Batches::Batch> Originator::batches_for_new_queues() {
+  if (!dispatch_.keeps_back()) return batches_.of(state_.remaining_units());
+  dispatch_.take_all_back();
+  auto units = dispatch_.next(state_.worker_count(), hosts_.at_work());
+  for (const results::Unit* unit : units) dispatch_.hand_out(unit->id);
+  return Batches().of(units);
+}
+
+/// What a unit that has ended, or another machine, lets us hand out.
+void Originator::hand_out_more() {
+  if (!dispatch_.keeps_back() || !broker_ || !is_published_ || winding_down_ || outcome_) return;
+  for (const results::Unit* unit : dispatch_.next(state_.worker_count(), hosts_.at_work())) {
+    dispatch_.hand_out(unit->id);
+    to_republish_.push_back(unit);
+  }
+}
+
+/// A unit that asks something of its worker, or has been tried before and is a suspect, has a
+/// message of its own.
+bool Originator::may_share(const protocol::UnitMessage& message) {
+  return message.attempt == 1 && !message.runs_alone && message.avoid_host.empty() &&
+         message.group_slots == 0 && !message.unit.needs_fresh_runner &&
+         message.unit.before.empty();
+}
+
+Task<Result<void>> Originator::publish_units(std::vector<Batches::Batch> batches) {
   const std::string queue = protocol::file_queue(job_, epoch_);
-  for (std::size_t begin = 0; begin < units.size(); begin += kUnitsAtOnce) {
+  for (std::size_t begin = 0; begin < batches.size(); begin += kUnitsAtOnce) {
     std::vector<broker::Message> messages;
-    for (const results::Unit* unit :
-         std::span(units).subspan(begin, std::min(kUnitsAtOnce, units.size() - begin))) {
-      const protocol::UnitMessage message{.unit = state_.next_try(unit->id),
-                                          .attempt = state_.tries(unit->id) + 1,
-                                          .runs_alone = state_.runs_alone(unit->id),
-                                          .avoid_host = state_.host_to_avoid(unit->id)};
-      messages.push_back({broker::to_queue(queue), for_listeners(message, queue)});
+    for (const Batches::Batch& batch :
+         std::span(batches).subspan(begin, std::min(kUnitsAtOnce, batches.size() - begin))) {
+      std::vector<protocol::Message> together;
+      for (const results::Unit* unit : batch) {
+        protocol::UnitMessage message = message_for(*unit);
+        if (may_share(message)) {
+          together.emplace_back(std::move(message));
+        } else {
+          messages.push_back({broker::to_queue(queue), for_listeners(std::move(message), queue)});
+        }
+      }
+      if (!together.empty())
+        messages.push_back({broker::to_queue(queue), for_listeners(together, queue)});
     }
     GORGON_CO_TRY(co_await broker_->publish(std::move(messages)));
   }
@@ -218,7 +284,7 @@ Task<Result<void>> Originator::publish_units(std::vector<const results::Unit*> u
 /// What is to be told to the broker now and then. A lost connection shows itself as an event.
 Task<void> Originator::keep_queues() {
   if (!to_republish_.empty() && !broker_->blocked_reason()) {
-    auto publishing = publish_units(to_republish_);
+    auto publishing = publish_units(Batches().of(to_republish_));
     std::string reason = "for the broker to take files that are run again";
     const auto published =
         co_await unless_ended(std::move(publishing), std::move(reason), kReconnectLimit);

@@ -42,7 +42,8 @@ namespace gorgon::originator {
 
 namespace {
 
-constexpr int kJournalVersion = 1;
+/// Before 2 no line said "tree".
+constexpr int kJournalVersion = 2;
 constexpr std::string_view kSuffix = ".journal";
 constexpr std::string_view kLinkSuffix = ".broker";
 /// Of one whose head is being written.
@@ -174,12 +175,13 @@ Result<JournalRecord> parse_record(std::string_view line) {
     GORGON_TRY_ASSIGN(const QueueRecord record, parse_queues(value));
     return record;
   }
-  if (key == "returned" || key == "republished") {
+  if (key == "returned" || key == "republished" || key == "tree") {
     GORGON_TRY_ASSIGN(const Json json, parse_json(value));
-    if (!json.is_string()) return fail(ErrorKind::kProtocol, "expected the id of a unit");
-    auto unit = json.get<std::string>();
-    if (key == "returned") return ReturnRecord{.unit = std::move(unit)};
-    return RepublishRecord{.unit = std::move(unit)};
+    if (!json.is_string()) return fail(ErrorKind::kProtocol, fmt::format("{}: no text", key));
+    auto text = json.get<std::string>();
+    if (key == "tree") return TreeRecord{.digest = std::move(text)};
+    if (key == "returned") return ReturnRecord{.unit = std::move(text)};
+    return RepublishRecord{.unit = std::move(text)};
   }
   return fail(ErrorKind::kProtocol, "not a line of a journal");
 }
@@ -189,7 +191,8 @@ Result<std::pair<JobHead, std::size_t>> parse_head(std::string_view line) {
   if (key != "head") return fail(ErrorKind::kProtocol, "not the first line of a journal");
   GORGON_TRY_ASSIGN(const Json json, parse_json(value));
   ObjectReader reader(json, "head");
-  if (reader.integer("v") != kJournalVersion && !reader.error())
+  const auto version = reader.integer("v");
+  if ((version < 1 || version > kJournalVersion) && !reader.error())
     return fail(ErrorKind::kProtocol, "another version of gorgon has written it");
   JobHead head{.job = reader.text("job"),
                .started_at = reader.integer(
@@ -362,6 +365,10 @@ Result<void> Journal::add(const RepublishRecord& record) {
   return append(line("republished", dump_json(record.unit)));
 }
 
+Result<void> Journal::add(const TreeRecord& record) {
+  return append(line("tree", dump_json(record.digest)));
+}
+
 Result<void> Journal::link_broker(const std::filesystem::path& socket) {
   const std::filesystem::path link = link_beside(file_);
   ::unlink(link.c_str());
@@ -373,6 +380,17 @@ Result<void> Journal::link_broker(const std::filesystem::path& socket) {
 void Journal::remove() {
   remove_files(file_);
   fd_.reset();
+}
+
+bool is_running(const std::filesystem::path& project, const std::string& job) {
+  if (!is_id(job)) return false;
+  const UniqueFd fd(::open(file_of(project, job).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+bool has_journal(const std::filesystem::path& project, const std::string& job) {
+  std::error_code ignored;
+  return is_id(job) && std::filesystem::exists(file_of(project, job), ignored);
 }
 
 std::vector<std::filesystem::path> live_brokers(const std::filesystem::path& project) {

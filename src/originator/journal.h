@@ -41,7 +41,7 @@ struct JobHead {
   std::filesystem::path folder;
   std::string cluster;
   std::filesystem::path stage;  ///< Where the tree that we serve stands; empty: we serve none.
-  std::string tree_digest;
+  std::string tree_digest;      ///< JobDefinition::tree_digest
   std::chrono::seconds sign_interval{10};  ///< JobDefinition::sign_interval
   friend bool operator==(const JobHead&, const JobHead&) = default;
 };
@@ -62,12 +62,18 @@ struct RepublishRecord {
   std::string unit;
   friend bool operator==(const RepublishRecord&, const RepublishRecord&) = default;
 };
+/// Which source tree is tested, where it was not known when the job began.
+struct TreeRecord {
+  std::string digest;  ///< As sync::checkout_digest() gives it.
+  friend bool operator==(const TreeRecord&, const TreeRecord&) = default;
+};
 /// A message to the originator.
 struct ReplyRecord {
   protocol::Message message;
   std::string body;  ///< As it was given to add_reply(), in one line.
 };
-using JournalRecord = std::variant<QueueRecord, ReturnRecord, RepublishRecord, ReplyRecord>;
+using JournalRecord =
+    std::variant<QueueRecord, ReturnRecord, RepublishRecord, TreeRecord, ReplyRecord>;
 
 /// Whether one who takes a job up must know of this message to its originator. The others come
 /// again by themselves, or are no news then.
@@ -105,6 +111,7 @@ class Journal {
   /// kIo.
   [[nodiscard]] Result<void> add(const ReturnRecord& record);
   [[nodiscard]] Result<void> add(const RepublishRecord& record);
+  [[nodiscard]] Result<void> add(const TreeRecord& record);
   /// Lets live_brokers() find the broker that this run has for itself. In place of the one that an
   /// earlier originator of the job had. kIo.
   [[nodiscard]] Result<void> link_broker(const std::filesystem::path& socket);
@@ -128,6 +135,13 @@ class Journal {
   std::int64_t whole_ = 0;  ///< Bytes of whole lines that were read.
   std::size_t line_ = 0;    ///< Number of the last that was read.
 };
+
+/// Whether it is there, be its originator alive or not.
+[[nodiscard]] bool has_journal(const std::filesystem::path& project, const std::string& job);
+
+/// Whether the originator of this job of the project is alive: it holds its journal. False also for
+/// one that cannot write there. Leaves no trace that somebody who watches the folder would see.
+[[nodiscard]] bool is_running(const std::filesystem::path& project, const std::string& job);
 
 /// The sockets of the brokers that runs of this project have for themselves now.
 [[nodiscard]] std::vector<std::filesystem::path> live_brokers(const std::filesystem::path& project);

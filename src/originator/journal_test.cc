@@ -92,19 +92,21 @@ TEST_F(JournalTest, WhatWasWrittenIsReadBack) {
     ASSERT_TRUE(journal.add_reply(protocol::encode(finished_)));
     ASSERT_TRUE(journal.add(ReturnRecord{.unit = "2"}));
     ASSERT_TRUE(journal.add(RepublishRecord{.unit = "2"}));
+    ASSERT_TRUE(journal.add(TreeRecord{.digest = "git:1+\"2"}));
   }
   Journal journal = Journal::open(project(), "abc1").value();
   EXPECT_EQ(journal.head(), head_);
   EXPECT_EQ(journal.take_units(), units_);
   std::vector<JournalRecord> records;
   ASSERT_TRUE(journal.replay([&](JournalRecord record) { records.push_back(std::move(record)); }));
-  ASSERT_THAT(records, SizeIs(4));
+  ASSERT_THAT(records, SizeIs(5));
   EXPECT_EQ(std::get<QueueRecord>(records[0]), (QueueRecord{.epoch = 2, .is_published = true}));
   const auto& reply = std::get<ReplyRecord>(records[1]);
   EXPECT_EQ(std::get<protocol::UnitFinished>(reply.message).result, finished_.result);
   EXPECT_EQ(reply.body, protocol::encode(finished_));
   EXPECT_EQ(std::get<ReturnRecord>(records[2]), ReturnRecord{.unit = "2"});
   EXPECT_EQ(std::get<RepublishRecord>(records[3]), RepublishRecord{.unit = "2"});
+  EXPECT_EQ(std::get<TreeRecord>(records[4]), TreeRecord{.digest = "git:1+\"2"});
 }
 
 TEST_F(JournalTest, ItGoesOnAfterAReplay) {
@@ -153,8 +155,10 @@ TEST_F(JournalTest, ADamagedHeadIsRefused) {
     write(good.substr(0, size));
     EXPECT_EQ(records().error().kind, ErrorKind::kProtocol) << size;
   }
-  write("{\"head\":{\"v\":2}}\n");
-  EXPECT_THAT(records().error().message, HasSubstr("another version of gorgon"));
+  for (const char* version : {"0", "3"}) {
+    write(std::string("{\"head\":{\"v\":") + version + "}}\n");
+    EXPECT_THAT(records().error().message, HasSubstr("another version of gorgon"));
+  }
   write(
       "{\"head\":{\"v\":1,\"job\":\"../x\",\"started_at\":1,\"cluster\":\"\",\"stage\":\"\","
       "\"tree_digest\":\"\",\"units\":0}}\n");
@@ -170,6 +174,15 @@ TEST_F(JournalTest, AHeadOfBeforeHasNoFolder) {
   const Journal journal = Journal::open(project(), "abc1").value();
   head_.folder.clear();
   EXPECT_EQ(journal.head(), head_);
+}
+
+TEST_F(JournalTest, OneOfTheFirstVersionIsRead) {
+  (void)Journal::create(project(), head_, units_).value();
+  std::string old = text();
+  const std::size_t version = old.find("\"v\":2");
+  ASSERT_NE(version, std::string::npos) << old;
+  write(old.replace(version, 5, "\"v\":1"));
+  EXPECT_EQ(Journal::open(project(), "abc1").value().head(), head_);
 }
 
 TEST_F(JournalTest, UnitsHaveDifferentIds) {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <expected>
+#include <filesystem>
 #include <functional>
 #include <iterator>
 #include <map>
@@ -25,11 +26,15 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "config/project_config.h"
+#include "originator/artifact_store.h"
+#include "originator/batches.h"
+#include "originator/dispatch.h"
 #include "originator/journal.h"
 #include "originator/limits.h"
 #include "originator/local_cluster.h"
 #include "originator/make_plan.h"
 #include "originator/shipment.h"
+#include "originator/unit_rules.h"
 #include "protocol/messages.h"
 #include "report/reporter.h"
 #include "results/exit_code.h"
@@ -37,6 +42,7 @@
 #include "results/run_event.h"
 #include "results/verdict.h"
 #include "runner/callbacks.h"
+#include "sync/git_files.h"
 
 namespace gorgon::originator {
 
@@ -77,9 +83,37 @@ results::JobState::Retries retries_of(const config::ProjectConfig& config, std::
           .can_run_cases = config::can_run_cases(config)};
 }
 
-results::JobState ledger_of(std::vector<results::Unit> units, const config::ProjectConfig& config) {
-  const auto retries = retries_of(config, units.size());
-  return results::JobState(std::move(units), config.max_attempts, retries);
+results::JobState ledger_of(std::vector<results::Unit> units, const StartOptions& options) {
+  const auto retries = retries_of(options.config, units.size());
+  return {std::move(units),
+          {.max_attempts = options.config.max_attempts,
+           .retries = retries,
+           .quarantine = options.quarantine}};
+}
+
+/// `units` outlive it.
+Dispatch dispatch_of(const std::vector<results::Unit>& units, const RuleBook& rules) {
+  std::map<std::string, GroupLimit> limits;
+  std::vector<std::string> groups;
+  groups.reserve(units.size());
+  for (const results::Unit& unit : units) {
+    const UnitRules rule = rules.rules_for(unit.file);
+    const auto& [per_host, total, alone] = rule.limits;
+    const bool is_limited = per_host || total || alone;
+    groups.push_back(is_limited ? rule.group : "");
+    if (!is_limited) continue;
+    GroupLimit& limit = limits[rule.group];
+    if (per_host) limit.per_host = *per_host;
+    // Others would wait for it in their slots.
+    if (alone) limit.per_host = 1;
+    if (total) limit.total = *total;
+  }
+  return {units, limits, groups};
+}
+
+/// What comes of units that share a message is told together, and their worker finishes them.
+bool joins_units(const StartOptions& options) {
+  return !options.max_failures && !options.shows_output && !options.config.artifacts;
 }
 
 }  // namespace
@@ -90,7 +124,9 @@ Originator::Originator(const asio::any_io_executor& executor, StartOptions optio
       options_(std::move(options)),
       reporter_(reporter),
       expected_seconds_(plan.expected_seconds),
-      state_(ledger_of(std::move(plan.units), options_.config)),
+      batches_(joins_units(options_) ? Batches(plan) : Batches()),
+      state_(ledger_of(std::move(plan.units), options_)),
+      dispatch_(dispatch_of(state_.units(), options_.rules)),
       job_(random_id(12)),
       inputs_(executor),
       ended_(executor),
@@ -113,6 +149,7 @@ Task<int> Originator::run() {
                                    .units = state_.units(),
                                    .expected_seconds = expected_seconds_,
                                    .is_local = !options_.config.connection.has_value()});
+  for (const Notice& told : options_.notices) notice(told.level, told.text);
   if (const auto limit = options_.config.timeouts.run; limit.count() > 0) {
     const auto left = started_ + std::chrono::duration_cast<Clock::duration>(limit) - Clock::now();
     spawn(executor_, watch_run_limit(alive_, left));
@@ -159,7 +196,7 @@ Task<int> Originator::leave_as_found() {
 bool Originator::interrupt(int signal) {
   const int exit_code = 128 + signal;
   if (outcome_) return false;
-  if (signal == SIGINT && !winding_down_ && state_.running_count() > 0 && !is_connection_lost_) {
+  if (signal == SIGINT && !winding_down_ && state_.worker_count() > 0 && !is_connection_lost_) {
     wind_down(exit_code, "interrupted");
   } else {
     end(exit_code, "interrupted");
@@ -186,6 +223,23 @@ void Originator::reach_run_limit() {
   }
   end(results::kRunTimeLimit,
       "the run's time limit of " + human_duration(options_.config.timeouts.run) + " was reached");
+}
+
+void Originator::give_up(int exit_code) {
+  // Before the journal goes: if we are killed in between, there is still something to resume.
+  if (*alive_ != nullptr) tell_end(exit_code);
+  remove_traces();
+}
+
+/// Of a run that does not come to its end.
+void Originator::tell_end(int exit_code) {
+  outcome_ = Outcome{exit_code, "interrupted"};
+  close_units();
+  reporter_.on(results::RunFinished{.units = state_.units().size(),
+                                    .cases = state_.case_count(),
+                                    .seconds = run_clock(),
+                                    .exit_code = exit_code,
+                                    .reason = outcome_->reason});
 }
 
 void Originator::remove_traces() {
@@ -231,8 +285,28 @@ ShipmentOptions Originator::shipment_options() const {
           .needs_digest = options_.signing_key.has_value()};
 }
 
+/// Beside everything else: nobody waits for it, and the record of a run that is over before has
+/// none.
+Task<void> Originator::find_tree(std::shared_ptr<Originator*> self, std::filesystem::path project) {
+  const auto digest = co_await sync::checkout_digest(std::move(project));
+  if (!digest) log::info("the record will not say which tree it was: {}", digest.error().message);
+  if (!digest || !*digest || *self == nullptr) co_return;
+  // The checkout may be another one by the time somebody takes the run up.
+  (*self)->keep([&](Journal& journal) { return journal.add(TreeRecord{.digest = **digest}); });
+  (*self)->tell_tree(**digest);
+}
+
+void Originator::tell_tree(const std::string& digest) {
+  if (digest.empty() || !tree_.empty()) return;
+  tree_ = digest;
+  reporter_.on(results::TreeFound{.digest = digest});
+}
+
 Task<Result<void>> Originator::ship_tree() {
   ShipmentOptions options = shipment_options();
+  const bool has_own_digest = options.needs_digest && !options.is_local;
+  if (!has_own_digest && options_.config.history_runs > 0 && !options_.is_experiment)
+    spawn(executor_, find_tree(alive_, options_.project));
   auto sending = Shipment::send(options);
   std::string reason = "for the tree to be shipped";
   auto sent = co_await unless_ended(std::move(sending), std::move(reason), kNoLimit);
@@ -242,12 +316,15 @@ Task<Result<void>> Originator::ship_tree() {
     co_return std::unexpected(std::move(sent).error());
   }
   shipment_ = *std::move(sent);
+  tell_tree(shipment_->tree_digest());
   co_return Result<void>();
 }
 
 /// A run without a journal is one that cannot be taken up; it is worth no less otherwise.
 Task<Result<void>> Originator::begin_journal() {
+  if (options_.is_experiment) co_return Result<void>();
   tell_of_cut_off_jobs();
+  open_artifacts();
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   auto journal =
       Journal::create(options_.project,
@@ -265,10 +342,24 @@ Task<Result<void>> Originator::begin_journal() {
     co_return Result<void>();
   }
   journal_ = *std::move(journal);
+  if (!tree_.empty()) keep([this](Journal& held) { return held.add(TreeRecord{.digest = tree_}); });
+  if (!journal_) co_return Result<void>();
   link_broker();
   const auto kept = shipment_->keep_while(journal_->file());
   if (!kept) log::warning("`gorgon resume` may find no tree: {}", kept.error().message);
   co_return Result<void>();
+}
+
+/// A run that cannot keep them is worth no less otherwise.
+void Originator::open_artifacts() {
+  if (!options_.config.artifacts) return;
+  auto store =
+      ArtifactStore::open(options_.project, *options_.config.artifacts, job_, state_.units());
+  if (store) {
+    artifacts_ = *std::move(store);
+  } else {
+    notice(Notice::Level::kWarning, "no artifacts are kept: " + store.error().message);
+  }
 }
 
 /// So that `gorgon status` finds it; without, it does not.
@@ -298,21 +389,27 @@ void Originator::keep(const std::function<Result<void>(Journal&)>& write) {
 
 /// What the originator that has died knew, and told.
 Task<Result<void>> Originator::replay_journal() {
+  open_artifacts();
+  tell_tree(journal_->head().tree_digest);
   // Came back, and were neither published nor started again since.
   std::map<std::string, const results::Unit*> returned_units;
   std::vector<results::UnitResult> given_up;
   const auto take = [&](JournalRecord record) {
     if (const auto* queues = std::get_if<QueueRecord>(&record)) {
       epoch_ = queues->epoch;
+      if (!queues->is_published) dispatch_.take_all_back();
       is_published_ = queues->is_published;
       was_published_ = was_published_ || is_published_;
       // To be closed with the run, also if it is cancelled before it has its broker again.
       has_queues_ = is_connection_lost_ = options_.config.connection.has_value();
     } else if (const auto* returned = std::get_if<ReturnRecord>(&record)) {
       state_.unit_returned(returned->unit);
+    } else if (const auto* tree = std::get_if<TreeRecord>(&record)) {
+      tell_tree(tree->digest);
     } else if (const auto* republished = std::get_if<RepublishRecord>(&record)) {
       returned_units.erase(republished->unit);
       state_.unit_published(republished->unit);
+      dispatch_.hand_out(republished->unit);
     } else {
       auto reply = std::get<ReplyRecord>(std::move(record));
       if (const auto* started = std::get_if<protocol::UnitStarted>(&reply.message))
@@ -353,6 +450,7 @@ Task<Result<void>> Originator::take_up_tree() {
 }
 
 void Originator::record() {
+  if (options_.is_experiment) return;
   const auto saved = save_history(options_, state_);
   if (!saved) notice(Notice::Level::kWarning, saved.error().message);
 }
@@ -369,6 +467,12 @@ Task<int> Originator::finish() {
   using results::Verdict;
   results::RunFinished finished{
       .units = state_.units().size(), .cases = state_.case_count(), .seconds = run_clock()};
+  if (artifacts_) {
+    artifacts_->finish();
+    finished.artifacts = {.folder = artifacts_->folder().string(),
+                          .files = artifacts_->files(),
+                          .left_out = artifacts_->left_out()};
+  }
   const bool tests_failed = state_.count(Verdict::kFailed) + state_.count(Verdict::kCrashed) +
                                 state_.count(Verdict::kTimedOut) >
                             0;

@@ -58,7 +58,10 @@ Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
   shipment.location_ = sync::file_server_location(options.config, options.job);
   GORGON_CO_TRY(co_await sync::push(shipment.stage_->tree(), shipment.location_));
   shipment.is_pushed_ = true;
-  shipment.stage_.reset();  // The machines pull from the file server from now on.
+  shipment.generation_ = shipment.stage_->generation();
+  // The machines pull from the file server from now on.
+  co_await shipment.stage_->put_by();
+  shipment.stage_.reset();
   co_return shipment;
 }
 
@@ -68,6 +71,7 @@ Task<Result<void>> Shipment::serve(ShipmentOptions options) {
                                    .compress = options.config.job.sync.compress};
   GORGON_CO_TRY_ASSIGN(server_, co_await sync::DirectServer::start(*stage_, std::move(server)));
   location_ = server_->location();
+  generation_ = stage_->generation();
   co_return Result<void>();
 }
 
@@ -114,6 +118,7 @@ void Shipment::leave() {
 
 Task<void> Shipment::take_back() {
   server_.reset();
+  if (stage_) co_await stage_->put_by();
   stage_.reset();
   if (!is_pushed_) co_return;
   is_pushed_ = false;

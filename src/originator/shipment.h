@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "config/project_config.h"
 #include "config/source_location.h"
+#include "config/tree_generation.h"
 #include "sync/direct_server.h"
 #include "sync/snapshot.h"
 
@@ -35,7 +36,7 @@ class Shipment {
                                                       std::string tree_digest);
   /// After a send() that failed or was cancelled: what had arrived at the file server by then.
   [[nodiscard]] static Task<void> remove_partial(ShipmentOptions options);
-  /// Removes what was pushed. Failures are logged.
+  /// Removes what was pushed, and leaves the stage to the next run. Failures are logged.
   [[nodiscard]] Task<void> take_back();
   /// When this process dies, the stage stays while `journal` does, sync::kKeptFor at most. kIo.
   [[nodiscard]] Result<void> keep_while(const std::filesystem::path& journal);
@@ -46,12 +47,15 @@ class Shipment {
   [[nodiscard]] std::filesystem::path stage() const {
     return stage_ ? stage_->directory() : std::filesystem::path();
   }
+  /// Without an id when the tree does not travel, or is one that another process pushed.
+  [[nodiscard]] const config::TreeGeneration& generation() const { return generation_; }
   /// Empty: none was needed.
   [[nodiscard]] const std::string& tree_digest() const { return tree_digest_; }
 
  private:
   [[nodiscard]] Task<Result<void>> serve(ShipmentOptions options);
   config::SourceLocation location_;
+  config::TreeGeneration generation_;
   std::string tree_digest_;
   std::unique_ptr<sync::Stage> stage_;  ///< Stands still while the server below refers to it.
   std::unique_ptr<sync::DirectServer> server_;

@@ -274,7 +274,7 @@ class Application {
       case Kind::kFailed:
         return record_.has_failed_as_a_whole ? json(true) : ids_term(record_.failed);
       case Kind::kFlaky:
-        return ids_term(record_.flaky);
+        return record_.is_flaky_as_a_whole ? json(true) : ids_term(record_.flaky);
       case Kind::kSlower:
         return slower_than(node.seconds, record_);
       case Kind::kNew:

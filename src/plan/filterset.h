@@ -21,6 +21,8 @@ struct FileRecord {
   std::map<std::string, double> seconds;
   /// The file last went wrong outside of its cases, or was not finished: all of it has failed.
   bool has_failed_as_a_whole = false;
+  /// The same in one of these runs, and not when it was tried again there: all of it is flaky.
+  bool is_flaky_as_a_whole = false;
 };
 
 class Filterset {

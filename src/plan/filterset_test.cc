@@ -78,6 +78,9 @@ TEST(FiltersetTest, RecordDecidesByIds) {
   EXPECT_EQ(applied("slower(1m)", "f", some_record()), R"(["ids",["3"]])");
   EXPECT_EQ(applied("new()", "f", some_record()), R"(["not",["ids",["1","2","3"]]])");
   EXPECT_EQ(applied("failed() or flaky()"), "-") << "nothing is recorded";
+  FileRecord flaky_file;
+  flaky_file.is_flaky_as_a_whole = true;
+  EXPECT_EQ(applied("flaky()", "f", flaky_file), "*") << "all of its cases";
   EXPECT_EQ(applied("new()"), "*");
   FileRecord broken = some_record();
   broken.has_failed_as_a_whole = true;

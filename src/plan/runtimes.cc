@@ -96,7 +96,8 @@ std::string format_runtimes(const Runtimes& runtimes) {
 
 Result<void> record_runtimes(const fs::path& file, const fs::path& project,
                              const Runtimes& newest) {
-  Runtimes merged = prune_runtimes(merge_runtimes(load_runtimes(file), newest), project);
+  Runtimes merged = merge_runtimes(load_runtimes(file), newest);
+  if (!project.empty()) merged = prune_runtimes(std::move(merged), project);
   if (merged.empty()) return {};
   return write_file(file, format_runtimes(merged));
 }

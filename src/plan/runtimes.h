@@ -31,9 +31,9 @@ using Runtimes = std::map<std::string, std::chrono::duration<double>, std::less<
 /// The text of the file: longest first, ties by path, one file a line.
 [[nodiscard]] std::string format_runtimes(const Runtimes& runtimes);
 
-/// Loads, merges `newest`, prunes and replaces `file` in one step. To be called after every run,
-/// also a partial or cancelled one, with the units that ended by themselves. Of two runs that
-/// record in the same millisecond one may win. kIo.
+/// Loads, merges `newest`, prunes (unless `project` is empty) and replaces `file` in one step. To
+/// be called after every run, also a partial or cancelled one, with the units that ended by
+/// themselves. Of two runs that record in the same millisecond one may win. kIo.
 [[nodiscard]] Result<void> record_runtimes(const std::filesystem::path& file,
                                            const std::filesystem::path& project,
                                            const Runtimes& newest);

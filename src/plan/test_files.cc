@@ -20,6 +20,7 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "plan/ctest_tests.h"
 #include "plan/glob.h"
 #include "plan/pytest_files.h"
 
@@ -88,6 +89,23 @@ class Collection {
   std::vector<std::string> paths_;
 };
 
+/// Whether it can be a test file of the selection's language, as far as that can be seen.
+bool may_be_test(const std::string& path, const Selection& selection) {
+  if (selection.language != Language::kGoogleTest) return true;
+  constexpr fs::perms kExecutable =
+      fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
+  std::error_code error;
+  const fs::file_status status = fs::status(selection.project / path, error);
+  return (status.permissions() & kExecutable) != fs::perms::none && !error;
+}
+
+/// The files of the project that `pattern` matches.
+std::vector<std::string> find_tests(const std::string& pattern, const Selection& selection) {
+  std::vector<std::string> files = find_files(selection.project, pattern);
+  std::erase_if(files, [&](const std::string& path) { return !may_be_test(path, selection); });
+  return files;
+}
+
 /// What `globs` match in the project of `selection`.
 Result<std::vector<std::string>> find_matching(const std::vector<std::string>& globs,
                                                const Selection& selection) {
@@ -99,7 +117,7 @@ Result<std::vector<std::string>> find_matching(const std::vector<std::string>& g
   }
   Collection collection;
   for (const std::string& pattern : patterns->wanted) {
-    collection.add(find_files(project, pattern), *patterns);
+    collection.add(find_tests(pattern, selection), *patterns);
   }
   return collection.paths();
 }
@@ -112,6 +130,7 @@ Result<std::vector<std::string>> find_by_default(const Selection& selection) {
   };
   if (selection.language == Language::kOther) return std::vector<std::string>();
   if (selection.language == Language::kNode) return find(node_globs());
+  if (selection.language == Language::kGoogleTest) return find(googletest_globs());
   if (selection.language != Language::kPython) {
     auto found = find(default_globs());
     const bool is_final = selection.language == Language::kRuby || !found || !found->empty() ||
@@ -121,8 +140,9 @@ Result<std::vector<std::string>> find_by_default(const Selection& selection) {
   return find(pytest_globs(selection.project));
 }
 
-/// What the configured globs, or without any the defaults, match.
+/// What the configured globs, or without any the defaults, match; or what was said to.
 Result<std::vector<std::string>> find_configured(const Selection& selection) {
+  if (selection.files) return *selection.files;
   const bool only_take_away = std::ranges::all_of(
       selection.globs, [](const std::string& glob) { return glob.starts_with('!'); });
   return only_take_away ? find_by_default(selection) : find_matching(selection.globs, selection);
@@ -131,7 +151,9 @@ Result<std::vector<std::string>> find_configured(const Selection& selection) {
 /// The names by which test files are known anywhere.
 std::vector<std::string_view> usual_names(Language language) {
   std::vector<std::string_view> names;
-  if (language == Language::kOther || language == Language::kNode) return names;
+  if (language == Language::kOther || language == Language::kNode ||
+      language == Language::kGoogleTest)
+    return names;
   if (language != Language::kPython) names = {"*_spec.rb", "*_test.rb"};
   if (language != Language::kRuby) names.insert(names.end(), {"test_*.py", "*_test.py"});
   return names;
@@ -206,20 +228,23 @@ PlacedFile split_ids(std::string_view argument) {
   return file;
 }
 
-/// "test_a.py::TestA::test_b[1]": pytest's id of a class or case behind the name.
-PlacedFile split_node_id(const std::string& argument) {
+/// "test_a.py::TestA::test_b[1]": pytest's id of a class or case behind the name;
+/// "build/a_test::Suite.Test": a filter of GoogleTest.
+PlacedFile split_node_id(const std::string& argument, Language language) {
   const auto colons = argument.find("::");
-  if (colons == std::string::npos || !is_python(argument.substr(0, colons))) return {};
+  if (colons == std::string::npos) return {};
+  if (language != Language::kGoogleTest && !is_python(argument.substr(0, colons))) return {};
   return {.path = argument.substr(0, colons), .places = {argument.substr(colons)}};
 }
 
 /// The file and the places in it that `argument` means; nullopt: it means something else. A name on
 /// disk goes before what it could mean.
 Result<std::optional<PlacedFile>> find_places(const std::string& argument,
-                                              const fs::path& working_directory) {
+                                              const fs::path& working_directory,
+                                              Language language) {
   std::error_code ignored;
   if (fs::exists(working_directory / argument, ignored)) return std::nullopt;
-  PlacedFile file = split_node_id(argument);
+  PlacedFile file = split_node_id(argument, language);
   if (file.places.empty()) {
     file = split_lines(argument, [&](std::string_view name) {
       return fs::is_regular_file(working_directory / name, ignored);
@@ -251,7 +276,8 @@ Result<Places> take_places(Selection& selection) {
   Places places;
   for (std::string& argument : selection.arguments) {
     if (argument.starts_with('!')) continue;
-    GORGON_TRY_ASSIGN(auto file, find_places(argument, selection.working_directory));
+    GORGON_TRY_ASSIGN(auto file,
+                      find_places(argument, selection.working_directory, selection.language));
     if (!file) continue;
     GORGON_TRY_ASSIGN(
         const std::string path,
@@ -277,12 +303,14 @@ Result<std::vector<std::string>> find_argument(const std::string& argument,
     GORGON_TRY_ASSIGN(std::string path, relative_to_project(argument, base, selection.project));
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     if (fs::is_directory(status)) return find_below(path, selection);
+    if (!may_be_test(path, selection))
+      return fail(ErrorKind::kUsage, fmt::format("{} is no program: it cannot be executed", path));
     return std::vector<std::string>{path};
   }
   GORGON_TRY_ASSIGN(const Patterns patterns, parse_patterns({argument}, base, selection.project));
   std::vector<std::string> files;
   for (const std::string& pattern : patterns.wanted) {
-    std::ranges::move(find_files(selection.project, pattern), std::back_inserter(files));
+    std::ranges::move(find_tests(pattern, selection), std::back_inserter(files));
   }
   return files;
 }
@@ -319,6 +347,7 @@ Result<std::vector<std::string>> find_arguments(const Selection& selection) {
 
 std::vector<std::string> defaults_of(const Selection& selection) {
   if (selection.language == Language::kPython) return pytest_globs(selection.project);
+  if (selection.language == Language::kGoogleTest) return googletest_globs();
   return selection.language == Language::kNode ? node_globs() : default_globs();
 }
 
@@ -350,13 +379,22 @@ const std::vector<std::string>& node_globs() {
   return globs;
 }
 
+const std::vector<std::string>& googletest_globs() {
+  static const std::vector<std::string> globs = {
+      "build/**/*[_-]test", "build/**/*[_-]tests", "build/**/*_unittest", "build/**/*_unittests",
+      "build/**/*Test",     "build/**/*Tests",     "!**/CMakeFiles"};
+  return globs;
+}
+
 bool is_python(std::string_view file) { return file.ends_with(".py"); }
 
 Result<std::vector<TestFile>> select_test_files(Selection selection) {
+  if (selection.language == Language::kCTest) return find_ctest_tests(selection);
   GORGON_TRY_ASSIGN(const Places places, take_places(selection));
   GORGON_TRY_ASSIGN(const auto paths, selection.arguments.empty() ? find_configured(selection)
                                                                   : find_arguments(selection));
-  if (paths.empty()) return fail(ErrorKind::kNotFound, nothing_matches(selection));
+  if (paths.empty() && !selection.files)
+    return fail(ErrorKind::kNotFound, nothing_matches(selection));
   std::vector<TestFile> files;
   files.reserve(paths.size());
   for (const std::string& path : paths) {

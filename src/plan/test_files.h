@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +25,10 @@ enum class Language {
   kUnknown,
   kRuby,
   kPython,
-  kNode,   ///< JavaScript, for Node's test runner.
-  kOther,  ///< Anything that a test command runs; it has no defaults.
+  kNode,        ///< JavaScript, for Node's test runner.
+  kGoogleTest,  ///< Programs.
+  kCTest,       ///< Whatever ctest runs; its tests are no files: plan/ctest_tests.h.
+  kOther,       ///< Anything that a test command runs; it has no defaults.
 };
 
 struct Selection {
@@ -35,15 +38,26 @@ struct Selection {
   std::vector<std::string> globs;      ///< "files" of gorgon.json; "!glob" takes away. Empty, or
                                        ///< only taking away: the defaults.
   std::vector<std::string> arguments;  ///< Of the command line; empty: all that the globs match.
+  /// What counts as matched by the globs, whatever they say: paths in the project, of files that
+  /// are there.
+  std::optional<std::vector<std::string>> files = {};
+  // Of ctest alone:
+  std::vector<std::string> names = {};  ///< Parts of a test's name: any of them.
+  std::vector<std::string> tags = {};   ///< Labels: any of them; "~LABEL" takes away.
+  std::string ctest_directory = "build";
+  std::vector<std::string> ctest_arguments = {};
   std::filesystem::path working_directory;  ///< Absolute: what `arguments` start from.
 };
 
 /// Those of Ruby: "spec/**/*_spec.rb" and "test/**/*_test.rb". Of Python: pytest_globs(). Of
-/// Node: node_globs().
+/// Node: node_globs(). Of GoogleTest: googletest_globs().
 [[nodiscard]] const std::vector<std::string>& default_globs();
 
 /// Those that `node --test` takes by default.
 [[nodiscard]] const std::vector<std::string>& node_globs();
+
+/// Those of the programs of GoogleTest: below "build", with the usual names.
+[[nodiscard]] const std::vector<std::string>& googletest_globs();
 
 /// Whether `file` is one of Python, by its name.
 [[nodiscard]] bool is_python(std::string_view file);
@@ -53,12 +67,14 @@ struct Selection {
 /// arguments) and bytewise within each. Of the arguments, a file is taken even if no glob matches
 /// it; a folder stands for the files below it that the globs match, or, when there are none, that
 /// are named *_spec.rb or *_test.rb (of Python: test_*.py or *_test.py); anything else is a file
-/// with places in it ("a_spec.rb:12:40", "a_spec.rb[1:2,1:3]", "test_a.py::TestA::test_b") when
-/// there is that file, else a glob, and "!glob" takes away. As with RSpec, a file of which an
-/// argument names places runs these alone, whatever else it is part of. kNotFound: nothing matches,
-/// or an argument matches nothing; the message names it. kUsage: an empty argument, a path outside
-/// of the project, a place in a folder, a line 0, a pattern with too many braces, a file name that
-/// is not UTF-8.
+/// with places in it ("a_spec.rb:12:40", "a_spec.rb[1:2,1:3]", "test_a.py::TestA::test_b",
+/// "build/a_test::Suite.*") when there is that file, else a glob, and "!glob" takes away. As with
+/// RSpec, a file of which an argument names places runs these alone, whatever else it is part of.
+/// Of GoogleTest, only files that can be executed match a glob or are in a folder. Without
+/// arguments, none when `files` has none. kNotFound: nothing matches, or an argument matches
+/// nothing; the message names it. kUsage: an empty argument, a path outside of the project, a place
+/// in a folder, a line 0, a file of GoogleTest that cannot be executed, a pattern with too many
+/// braces, a file name that is not UTF-8.
 [[nodiscard]] Result<std::vector<TestFile>> select_test_files(Selection selection);
 
 }  // namespace gorgon::plan

@@ -49,6 +49,34 @@ class TestFilesTest : public ::testing::Test {
   TempDir root_ = *TempDir::make("gorgon-test-files-");
 };
 
+TEST_F(TestFilesTest, OfGoogleTestOnlyProgramsAreTaken) {
+  for (const char* program : {"build/a_test", "build/sub/b-tests", "build/CMakeFiles/c_test"})
+    ASSERT_TRUE(write_file(root_.path() / program, "", 0755));
+  touch("build/notes_test");
+  touch("build/data/d_test");
+  const auto select_programs = [&](Strings globs, Strings arguments) -> Strings {
+    const auto files = select_test_files({.project = root_.path(),
+                                          .config_name = "team.json",
+                                          .language = Language::kGoogleTest,
+                                          .globs = std::move(globs),
+                                          .arguments = std::move(arguments),
+                                          .working_directory = root_.path()});
+    if (!files) return {files.error().message};
+    Strings paths;
+    for (const TestFile& file : *files)
+      paths.push_back(fmt::format("{}{}", file.path, fmt::join(file.places, "")));
+    return paths;
+  };
+  EXPECT_THAT(select_programs({}, {}), ElementsAre("build/a_test", "build/sub/b-tests"));
+  EXPECT_THAT(select_programs({}, {"build"}), ElementsAre("build/a_test", "build/sub/b-tests"));
+  EXPECT_THAT(select_programs({}, {"build/*_test"}), ElementsAre("build/a_test"));
+  EXPECT_THAT(select_programs({"**/c_test"}, {}), ElementsAre("build/CMakeFiles/c_test"));
+  EXPECT_THAT(select_programs({}, {"build/a_test::Suite.*", "build/a_test::*Other?"}),
+              ElementsAre("build/a_test::Suite.*::*Other?"));
+  EXPECT_THAT(select_programs({}, {"build/notes_test"}), ElementsAre(HasSubstr("is no program")));
+  EXPECT_THAT(select_programs({}, {"build/data"}), ElementsAre(HasSubstr("no test files in")));
+}
+
 TEST_F(TestFilesTest, DefaultsFindSpecsAndTests) {
   touch("spec/models/a_spec.rb");
   touch("spec/spec_helper.rb");
@@ -137,6 +165,25 @@ TEST_F(TestFilesTest, FolderMeansWhatTheGlobsFindInIt) {
   EXPECT_THAT(select({"spec/**/c.rb"}, {"spec/x"}), ElementsAre("spec/x/c.rb"));
   EXPECT_THAT(select({}, {"."}),
               ElementsAre("spec/a_spec.rb", "spec/x/b_spec.rb", "spec/xy_spec.rb"));
+}
+
+TEST_F(TestFilesTest, FilesThatAreGivenStandForTheGlobs) {
+  for (const char* file : {"one/a.rb", "spec/a_spec.rb"}) touch(file);
+  const auto select_of = [&](Strings files, Strings arguments) {
+    Selection selection{.project = root_.path(),
+                        .config_name = "team.json",
+                        .globs = {"spec/*"},
+                        .arguments = std::move(arguments),
+                        .working_directory = root_.path()};
+    selection.files = std::move(files);
+    const auto found = select_test_files(std::move(selection)).value();
+    Strings paths;
+    for (const TestFile& file : found) paths.push_back(file.path);
+    return paths;
+  };
+  EXPECT_THAT(select_of({"one/a.rb"}, {}), ElementsAre("one/a.rb"));
+  EXPECT_THAT(select_of({"one/a.rb"}, {"one"}), ElementsAre("one/a.rb"));
+  EXPECT_THAT(select_of({}, {}), ElementsAre());
 }
 
 TEST_F(TestFilesTest, FolderOutsideOfTheGlobsIsSearchedByName) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,7 +42,13 @@ std::string signed_bytes(const Envelope& envelope) {
 
 std::string seal(const Message& message, const std::optional<PrivateKey>& key,
                  const Destination& destination, std::chrono::system_clock::time_point now) {
-  std::string body = encode(message);
+  return seal(std::span(&message, 1), key, destination, now);
+}
+
+std::string seal(std::span<const Message> messages, const std::optional<PrivateKey>& key,
+                 const Destination& destination, std::chrono::system_clock::time_point now) {
+  std::string body;
+  for (const Message& message : messages) add_line(body, message);
   if (!key) return body;
   const auto expiry = (now + kEnvelopeLifetime).time_since_epoch();
   Envelope envelope{.key = key->public_key(),

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ namespace gorgon::protocol {
 /// How long a signed message may be under way. Short, as it bounds for how long a listener that has
 /// not seen a message can be given an old one, and what listeners must remember.
 inline constexpr std::chrono::hours kEnvelopeLifetime{1};
+/// How far the clocks of originators and listeners may be apart.
+inline constexpr std::chrono::minutes kClockTolerance{5};
 
 /// All but the signature is covered by it.
 struct Envelope {
@@ -26,7 +29,7 @@ struct Envelope {
   std::string cluster;  ///< Whose listeners it is for.
   std::string queue;    ///< The one queue that it is for; empty: all listeners of the cluster.
   std::int64_t expires_at = 0;  ///< Unix seconds.
-  std::string message;          ///< As encode() made it.
+  std::string message;          ///< As encode() made it: one, or a line each.
 };
 
 struct Destination {
@@ -34,7 +37,11 @@ struct Destination {
   std::string queue = {};  ///< Empty: all listeners of the cluster.
 };
 
-/// `message` for the wire: signed with `key` from `now` on; as encode() gives it without a key.
+/// `messages` for the wire, a line each: signed with `key` from `now` on; as encode() gives them
+/// without a key.
+[[nodiscard]] std::string seal(std::span<const Message> messages,
+                               const std::optional<PrivateKey>& key, const Destination& destination,
+                               std::chrono::system_clock::time_point now);
 [[nodiscard]] std::string seal(const Message& message, const std::optional<PrivateKey>& key,
                                const Destination& destination,
                                std::chrono::system_clock::time_point now);

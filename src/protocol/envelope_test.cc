@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/signature.h"
 #include "protocol/codec.h"
@@ -38,6 +39,15 @@ TEST_F(EnvelopeTest, CarriesTheMessageVerbatimAndWhoSignedIt) {
   EXPECT_EQ((*envelope)->queue, "q");
   EXPECT_EQ((*envelope)->expires_at, 1'800'003'600);
   EXPECT_TRUE(is_genuine(**envelope));
+}
+
+TEST_F(EnvelopeTest, OneSignatureIsForAllMessagesInIt) {
+  const std::vector<Message> both = {job_, CancelJob{.job = "j"}};
+  const auto envelope = open_envelope(seal(both, key_, {.cluster = "gpu"}, kNow));
+  ASSERT_TRUE(envelope && *envelope);
+  EXPECT_EQ((*envelope)->message, encode(both[0]) + "\n" + encode(both[1]));
+  EXPECT_TRUE(is_genuine(**envelope));
+  EXPECT_EQ(seal(both, std::nullopt, {.cluster = "gpu"}, kNow), (*envelope)->message);
 }
 
 TEST_F(EnvelopeTest, IsNeverTheSameTwice) {

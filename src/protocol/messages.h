@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +15,9 @@
 #include "base/text.h"
 #include "config/runner_settings.h"
 #include "config/source_location.h"
+#include "config/tree_generation.h"
 #include "results/verdict.h"
+#include "results/watched.h"
 
 namespace gorgon::protocol {
 
@@ -22,6 +25,17 @@ namespace gorgon::protocol {
 inline constexpr int kVersion = 1;
 
 // ---- to listeners, on the jobs topic or a listener's own queue ----
+
+/// What comes back of the files that tests write.
+struct ArtifactRules {
+  std::vector<std::string> always;      ///< Globs without braces, below the workspace.
+  std::vector<std::string> on_failure;  ///< The same, of units that did not pass.
+  std::uint64_t max_unit_bytes = 0;     ///< Of a unit, and of a runner's end.
+  std::uint64_t max_run_bytes = 0;
+  std::string folder;  ///< In the project, where its originator keeps them: below it, nothing is an
+                       ///< artifact. Empty: it is elsewhere.
+  friend bool operator==(const ArtifactRules&, const ArtifactRules&) = default;
+};
 
 struct JobDefinition {
   std::string id;
@@ -33,6 +47,7 @@ struct JobDefinition {
   std::string reply_queue;
   std::string slot_queue;  ///< Empty: no limit on workers.
   config::SourceLocation source;
+  config::TreeGeneration tree;
   std::string tree_digest;  ///< As sync::tree_digest() gives it; empty: not checked.
   config::RunnerSettings runner;
   std::chrono::duration<double> unit_timeout{0};  ///< 0: none.
@@ -44,6 +59,10 @@ struct JobDefinition {
   /// Workers and listeners show themselves as often; three missed signs mean that they are lost.
   /// 1 … 10.
   std::chrono::seconds sign_interval{10};
+  /// For who watches: a case that has run for so long is told of, and its end. 0: none is.
+  std::chrono::duration<double> show_cases_after{0};
+  bool shows_output = false;  ///< What units write is told while they run: UnitOutput.
+  std::optional<ArtifactRules> artifacts = {};  ///< Nullopt: nothing comes back.
   std::int64_t expires_at = 0;  ///< Unix seconds; a listener drops the job after it.
   friend bool operator==(const JobDefinition&, const JobDefinition&) = default;
 };
@@ -68,11 +87,19 @@ struct JobOver {
   std::string job;
 };
 
+/// What do the tests of this job do now? Each of its workers that runs one answers its originator
+/// with a UnitShown.
+struct ShowTests {
+  std::string job;
+};
+
 // ---- to listeners and originators, on the status topic ----
 
 /// `gorgon status`. Each listener answers with a ListenerStatus, each originator with a JobStatus.
 struct StatusRequest {
   std::string reply_queue;
+  /// `gorgon doctor`: tell of the machine instead of what it runs.
+  bool asks_machine = false;
 };
 
 // ---- to originators, on the originators topic ----
@@ -84,11 +111,18 @@ struct ListenerUp {
 
 // ---- in the file queue ----
 
+/// More workers than any machine offers.
+inline constexpr std::uint32_t kMostGroupSlots = 1024;
+
 struct UnitMessage {
   results::Unit unit;
   std::uint32_t attempt = 1;  ///< As the originator counts.
   bool runs_alone = false;    ///< Beside no other unit of the job on its machine.
   std::string avoid_host;  ///< It failed there: a worker of this machine declines it. Empty: none.
+  std::string group;       ///< config::is_group_name; empty: none.
+  std::uint32_t group_slots = 0;  ///< So many of the group on one machine at a time; 0: any number.
+  std::optional<std::chrono::duration<double>> timeout;  ///< In place of the job's unit_timeout.
+  std::optional<std::chrono::duration<double>> case_timeout;  ///< In place of the job's.
 };
 
 // ---- to one originator, in its reply queue ----
@@ -104,6 +138,7 @@ struct UnitStarted {
   std::uint32_t attempt = 1;  ///< That of the unit's message.
   std::string host;
   std::string worker;
+  double ago = 0;  ///< Seconds between that and this message.
 };
 /// A unit that the worker which got it has not started. The broker handed it out for a second time,
 /// so its first worker may be dead, or cut off; or it is to be tried on another machine. The
@@ -126,6 +161,22 @@ struct UnitSlow {
   std::string running_case;  ///< The one that has run for longest; empty: none runs.
   double case_seconds = 0;
 };
+/// When the job asks for it with `show_cases_after`. May be lost.
+struct CaseRunning {
+  std::string job;
+  results::LongCase now;
+};
+/// When the job asks for it with `shows_output`. May be lost; comes before its UnitFinished.
+struct UnitOutput {
+  std::string job;
+  std::uint64_t from = 0;  ///< Where the text begins in what the unit has written, in bytes.
+  results::OutputLines lines;
+};
+/// The answer to ShowTests. May be lost.
+struct UnitShown {
+  std::string job;
+  results::RunningTest test;
+};
 /// Cases of a unit that did not fit in one message with the others; comes before its UnitFinished.
 struct UnitCases {
   std::string job;
@@ -134,11 +185,38 @@ struct UnitCases {
   std::uint32_t part = 0;  ///< Counts the messages of one run: any of them may come twice.
   std::vector<results::TestCase> cases;
 };
+/// Part of a file that tests have written. Those of a unit come before its UnitFinished, those of a
+/// runner's end before its worker's WorkerDone. The parts of a file come in their order, and may
+/// come again.
+struct Artifact {
+  std::string job;
+  std::string id;  ///< Names one file on its way.
+  std::string host;
+  std::string worker;
+  std::string unit;           ///< Empty: it was written at a runner's end.
+  std::uint32_t attempt = 1;  ///< That of the unit's message.
+  std::string runner;         ///< Without a unit: tells the runners of a worker apart.
+  std::string path;           ///< Where it belongs below a folder of its unit's, or runner's, own.
+  std::uint64_t size = 0;     ///< Of the whole file.
+  std::uint64_t offset = 0;   ///< Of this part in it.
+  std::string bytes;
+};
+/// Files that match and do not come back.
+struct ArtifactsLeftOut {
+  std::string job;
+  std::string id = unique_id();
+  std::string host;
+  std::string worker;
+  std::string unit;  ///< Empty: of a runner's end.
+  std::uint32_t files = 0;
+  std::string reason;
+};
 struct UnitFinished {
   std::string job;
   std::string run;
   std::uint32_t earlier_cases = 0;  ///< How many cases UnitCases messages of this run carried.
   results::UnitResult result;       ///< The remaining cases.
+  double ago = 0;                   ///< Seconds between its end and this message.
 };
 /// The stage of a host that is out of a job because none of its slots could be used; why, each slot
 /// has told.
@@ -162,13 +240,14 @@ struct WorkerAlive {
   std::string worker;
   std::optional<std::string> unit = {};  ///< In hand; empty: none. Nullopt: it did not say.
 };
-/// A worker has left the job in good order: its runner has run after_complete and its suite hooks.
+/// A worker has left the job.
 struct WorkerDone {
   std::string job;
   std::string id = unique_id();
   std::string host;
   std::string worker;
   std::vector<results::Failure> errors;  ///< Of after_complete and suite hooks.
+  bool was_stopped = false;              ///< Before all of these had ended.
 };
 /// From a listener: a worker has died without a word.
 struct WorkerDied {
@@ -208,6 +287,15 @@ struct HostedJob {
   State state = State::kPreparing;
   friend bool operator==(const HostedJob&, const HostedJob&) = default;
 };
+/// What decides whether tests run on a machine as they do elsewhere.
+struct MachineFacts {
+  std::uint64_t free_bytes = 0;    ///< On the disk of its workspaces.
+  bool demands_signature = false;  ///< It has trusted keys.
+  /// Versions of what its listener finds in PATH: "ruby", "rspec", "python", "node", "rsync", …
+  std::map<std::string, std::string> programs;
+  friend bool operator==(const MachineFacts&, const MachineFacts&) = default;
+};
+inline constexpr std::size_t kMostPrograms = 64;
 struct ListenerStatus {
   std::string host;
   std::string version;
@@ -218,6 +306,10 @@ struct ListenerStatus {
   bool is_reserved = false;
   std::vector<HostedJob> jobs;        ///< In order of arrival.
   std::vector<WorkerStatus> workers;  ///< By slot; slots without one are free.
+  // To `asks_machine`, and then without jobs and workers:
+  std::optional<std::int64_t> clock = {};    ///< Unix seconds when this was said.
+  std::optional<std::string> refusal = {};   ///< Why a job like the request would be refused.
+  std::optional<MachineFacts> machine = {};  ///< Not where it is reserved.
 };
 /// How far an originator's job is.
 struct JobStatus {
@@ -246,9 +338,10 @@ struct WorkerComplete {
 };
 
 using Message =
-    std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, StatusRequest, ListenerUp,
-                 UnitMessage, UnitStarted, UnitSlow, UnitReturned, UnitCases, UnitFinished,
-                 HostState, WorkerAlive, WorkerDone, WorkerDied, Probe, Pong, ListenerStatus,
-                 JobStatus, CommandOutput, WorkerComplete>;
+    std::variant<JobDefinition, Ping, GemCommand, CancelJob, JobOver, ShowTests, StatusRequest,
+                 ListenerUp, UnitMessage, UnitStarted, UnitSlow, CaseRunning, UnitOutput, UnitShown,
+                 UnitReturned, UnitCases, Artifact, ArtifactsLeftOut, UnitFinished, HostState,
+                 WorkerAlive, WorkerDone, WorkerDied, Probe, Pong, ListenerStatus, JobStatus,
+                 CommandOutput, WorkerComplete>;
 
 }  // namespace gorgon::protocol

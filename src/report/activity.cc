@@ -10,6 +10,7 @@
 #include "report/summary.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
+#include "results/watched.h"
 
 namespace gorgon::report {
 
@@ -44,6 +45,26 @@ void Activity::add(const results::RunEvent& event, TimePoint now) {
     std::erase_if(running_,
                   [&](const RunningUnit& entry) { return entry.unit == finished->unit->id; });
   }
+}
+
+void Activity::add(const results::LongCase& long_case, TimePoint now) {
+  for (RunningUnit& entry : running_) {
+    if (entry.unit != long_case.unit || entry.host != long_case.host ||
+        entry.worker != long_case.worker)
+      continue;
+    entry.running_case = long_case.running_case;
+    const std::chrono::duration<double> age(std::clamp(long_case.case_seconds, 0.0, 1e9));
+    entry.case_since = now - std::chrono::duration_cast<TimePoint::duration>(age);
+  }
+}
+
+std::vector<Activity::HostEntry> Activity::hosts() const {
+  std::vector<HostEntry> entries;
+  for (const auto& [name, host] : hosts_) {
+    entries.push_back(
+        {.host = name, .state = host.state, .workers = std::max(host.workers, host.seen.size())});
+  }
+  return entries;
 }
 
 void Activity::start_unit(const results::UnitStarted& event, TimePoint now) {
@@ -95,12 +116,14 @@ std::optional<double> Activity::remaining_seconds(const Summary& summary, TimePo
   const std::size_t planned = summary.planned_units();
   if (workers() == 0 || finished >= planned) return std::nullopt;
   const std::size_t left_units = planned - finished;
+  const std::size_t ran = summary.ran_units();
   double spent = summary.unit_seconds();
   for (const RunningUnit& entry : running_) spent += seconds_between(entry.since, now);
   const auto spread = static_cast<double>(std::min(workers(), left_units));
-  if (expected_ && *expected_ > spent) return (*expected_ - spent) / spread;
-  if (finished == 0 || finished * 10 < planned) return std::nullopt;
-  const double mean = summary.unit_seconds() / static_cast<double>(finished);
+  // What was expected of units that do not run will not be spent.
+  if (expected_ && ran == finished && *expected_ > spent) return (*expected_ - spent) / spread;
+  if (ran == 0 || finished * 10 < planned) return std::nullopt;
+  const double mean = summary.unit_seconds() / static_cast<double>(ran);
   const double left = mean * static_cast<double>(left_units) - (spent - summary.unit_seconds());
   return std::max(0.0, left / spread);
 }

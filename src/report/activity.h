@@ -13,6 +13,7 @@
 
 #include "report/summary.h"
 #include "results/run_event.h"
+#include "results/watched.h"
 
 namespace gorgon::report {
 
@@ -25,11 +26,26 @@ struct RunningUnit {
   std::string worker;
   std::uint32_t attempt = 1;
   TimePoint since;
+  std::string running_case = {};  ///< One that has run for a while; empty: none that we know.
+  TimePoint case_since = {};
+  /// Of what has run for longest in it: the case, or the whole unit.
+  [[nodiscard]] TimePoint longest_since() const {
+    return running_case.empty() ? since : case_since;
+  }
 };
 
 class Activity {
  public:
   void add(const results::RunEvent& event, TimePoint now);
+  void add(const results::LongCase& long_case, TimePoint now);
+
+  struct HostEntry {
+    std::string host;
+    results::HostChanged::State state;
+    std::size_t workers;
+  };
+  /// By name; those that have left or failed, too.
+  [[nodiscard]] std::vector<HostEntry> hosts() const;
 
   /// The longest-running first.
   [[nodiscard]] const std::vector<RunningUnit>& running() const { return running_; }

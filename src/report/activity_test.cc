@@ -136,4 +136,14 @@ TEST_F(ActivityTest, WithoutRecordsTheMeanOfTheFinishedOnesDoes) {
   EXPECT_EQ(remaining(), std::nullopt);
 }
 
+TEST_F(ActivityTest, WhatIsCancelledNeedsNoTime) {
+  plan(20, 1000);
+  run_.host("a", 2);
+  run_.start_unit(0, "a", "1");
+  run_.finish_unit(1, result_of(Verdict::kPassed, {}, 30));
+  for (std::size_t i = 2; i < 20; ++i) run_.finish_unit(i, result_of(Verdict::kCancelled, {}, 0));
+  pass(10);
+  EXPECT_DOUBLE_EQ(remaining().value_or(-1), 20) << "the mean of those that ran, less its age";
+}
+
 }  // namespace gorgon::report

@@ -29,7 +29,6 @@ namespace {
 
 constexpr std::size_t kWordColumns = 7;
 constexpr std::size_t kCasesAtOnce = 3;
-constexpr std::size_t kHostMessageLines = 30;
 constexpr std::size_t kAllLines = 1000;
 
 std::string first_line_of(std::string_view message) {
@@ -174,8 +173,9 @@ std::string host_lines(const HostChanged& event, const Look& look) {
       if (look.is_local && !is_verbose) return {};
       return name + ": left\n";
     case HostChanged::State::kFailed:
+      // Whole: the end of the run does not say it again.
       return block(name + ": failed:", Style::kBoldRed, event.message, look,
-                   is_verbose ? event.message.size() : kHostMessageLines);
+                   is_verbose ? event.message.size() : kAllLines);
   }
   return {};
 }
@@ -201,11 +201,15 @@ std::string progress_text(const Summary& summary, double elapsed_seconds) {
       summary.planned_units() == summary.planned_files() ? "file" : "unit";
   const std::string failures =
       summary.failures() > 0 ? count_of(summary.failures(), "failure") : std::string();
-  return fmt::format("progress: {}\n", joined({fmt::format("{} of {}", summary.units().total(),
-                                                           count_of(summary.planned_units(), noun)),
-                                               count_of(summary.cases().total(), "case"), failures,
-                                               seconds_text(elapsed_seconds)},
-                                              ", "));
+  std::vector<std::string> parts = {
+      fmt::format("{} of {}", summary.ran_units(), count_of(summary.planned_units(), noun)),
+      count_of(summary.cases().total(), "case"), failures};
+  for (const Verdict verdict : {Verdict::kLost, Verdict::kCancelled}) {
+    if (const std::size_t count = summary.units()[verdict]; count > 0)
+      parts.push_back(fmt::format("{} {}", count, results::name_of(verdict)));
+  }
+  parts.push_back(seconds_text(elapsed_seconds));
+  return fmt::format("progress: {}\n", joined(parts, ", "));
 }
 
 }  // namespace gorgon::report

@@ -11,11 +11,11 @@ namespace gorgon::report {
 
 /// One line: what the run is about to do.
 [[nodiscard]] std::string started_line(const results::RunStarted& event, const Look& look);
-/// "SLOW     spec/a_spec.rb  runs for 2 min 05 s, in "A works" for 1 min 00 s, build1/2".
+/// "SLOW     spec/a_spec.rb  runs for 2 min 05 s, in "A works" for 1 min 00 s, build1:2".
 /// A try that is not the last.
 [[nodiscard]] std::string tried_line(const results::UnitTried& event, const Look& look);
 [[nodiscard]] std::string slow_line(const results::UnitSlow& event, const Look& look);
-/// "FAIL     spec/a_spec.rb  2 of 14 cases failed, 2.31 s, build1/2".
+/// "FAIL     spec/a_spec.rb  2 of 14 cases failed, 2.31 s, build1:2".
 [[nodiscard]] std::string unit_line(const results::Unit& unit, const results::UnitResult& result,
                                     const Look& look);
 /// One line a failed case: its name and the first line of its message, cut to `columns`; at most

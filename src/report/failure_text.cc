@@ -15,6 +15,7 @@
 #include "report/look.h"
 #include "report/output_excerpt.h"
 #include "report/summary.h"
+#include "results/case_outside.h"
 #include "results/verdict.h"
 
 namespace gorgon::report {
@@ -153,9 +154,12 @@ void FailureWriter::add_case(const Problem& problem, const TestCase& test_case) 
   title(test_case.status == CaseStatus::kError ? "ERROR" : "FAIL", name);
   const std::string location =
       safe_line(test_case.location.empty() ? problem.unit.file : test_case.location);
-  line(joined({location, where(problem.result, test_case.seconds)}, " "), Style::kDim);
+  const std::string_view iteration = problem.unit.iteration();
+  const std::string time = iteration.empty() ? "" : "#" + safe_line(iteration);
+  line(joined({location, time, where(problem.result, test_case.seconds)}, " "), Style::kDim);
   if (test_case.failure) failure(*test_case.failure);
-  output("output:", test_case.output);
+  const bool needs_all = &test_case == results::case_with_output(problem.result);
+  output("output:", needs_all ? problem.result.output : test_case.output);
 }
 
 void FailureWriter::add_error(const Problem& problem, const Failure& error, bool is_last) {
@@ -233,18 +237,17 @@ std::string units_list(const UnitsByReason& groups, Verdict verdict, std::string
 
 void add_problem(FailureWriter& writer, const Problem& problem) {
   for (const TestCase& test_case : problem.result.cases) writer.add_case(problem, test_case);
+  if (!results::went_wrong_outside(problem.result)) return;
+  const std::vector<Failure> errors = results::errors_outside(problem.result);
   switch (problem.result.verdict) {
     case Verdict::kCrashed:
     case Verdict::kTimedOut:
       writer.add_ended_unit(problem);
       break;
     case Verdict::kFailed:
-      for (const Failure& error : problem.result.errors) {
-        writer.add_error(problem, error, &error == &problem.result.errors.back());
-      }
-      if (problem.result.errors.empty() && problem.result.cases.empty()) {
-        writer.add_ended_unit(problem);
-      }
+      for (const Failure& error : errors)
+        writer.add_error(problem, error, &error == &errors.back());
+      if (errors.empty()) writer.add_ended_unit(problem);
       break;
     case Verdict::kPassed:
     case Verdict::kCancelled:

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <iterator>
 #include <ranges>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +33,15 @@ namespace {
 /// More files than a person wants to read, when the command that ran them all says the same.
 constexpr std::size_t kRerunFiles = 10;
 constexpr std::size_t kCauseLines = 5;
-constexpr std::size_t kFlakyRows = 20;
+constexpr std::size_t kExcusedRows = 20;
+constexpr std::string_view kColon = ": ";
 constexpr int kTerminated = 143;  // 128 + SIGTERM.
+
+std::vector<std::string> filled_lines(std::string_view text) {
+  std::vector<std::string> lines = safe_lines(text);
+  std::erase_if(lines, [](const std::string& line) { return safe_line(line).empty(); });
+  return lines;
+}
 
 std::string row(std::string_view label, std::string_view text, const Look& look) {
   return fmt::format("{}  {}\n", painted(look, Style::kDim, fmt::format("{:>7}", label)), text);
@@ -42,8 +50,7 @@ std::string row(std::string_view label, std::string_view text, const Look& look)
 /// `head` and the first lines of `message`, the rest of which was shown when it came.
 std::string rows(std::string_view label, std::string head, std::string_view message,
                  const Look& look) {
-  std::vector<std::string> lines = safe_lines(message);
-  std::erase_if(lines, [](const std::string& line) { return safe_line(line).empty(); });
+  const std::vector<std::string> lines = filled_lines(message);
   const std::size_t shown =
       look.verbosity == Verbosity::kVerbose ? lines.size() : std::min(lines.size(), kCauseLines);
   if (!lines.empty()) head += (head.empty() ? "" : ": ") + lines.front();
@@ -85,6 +92,16 @@ std::string time_text(const Summary& summary, const RunFinished& finished) {
   return text;
 }
 
+std::string artifact_row(const results::Artifacts& artifacts, const Look& look) {
+  if (artifacts.files + artifacts.left_out == 0) return "";
+  const std::filesystem::path project = look.rerun.project;
+  const std::string folder = (project / artifacts.folder).lexically_normal().string();
+  std::string text =
+      fmt::format("{} in {}", count_of(artifacts.files, "artifact"), safe_line(folder));
+  if (artifacts.left_out > 0) text += fmt::format(", {} left out", artifacts.left_out);
+  return row("kept", text, look);
+}
+
 std::string slowest_rows(const Summary& summary, const Look& look) {
   std::string text;
   for (const SlowUnit& unit : summary.slowest()) {
@@ -94,18 +111,29 @@ std::string slowest_rows(const Summary& summary, const Look& look) {
   return text;
 }
 
-std::string flaky_rows(const Summary& summary, const Look& look) {
+std::string excused_rows(std::string_view title, const ExcusedTests& tests, const Look& look) {
   std::string text;
   const std::size_t most =
-      look.verbosity == Verbosity::kVerbose ? summary.flaky().size() : kFlakyRows;
-  for (const FlakyTest& test : summary.flaky() | std::views::take(most)) {
+      look.verbosity == Verbosity::kVerbose ? tests.first.size() : kExcusedRows;
+  for (const ExcusedTest& test : tests.first | std::views::take(most)) {
+    const std::string why = test.why.empty() ? "" : "  # " + safe_line(test.why);
     const std::string line =
         joined({safe_line(test.file), safe_line(test.name), safe_line(test.message)}, ": ");
-    text += row(text.empty() ? "flaky" : "", line, look);
+    text += row(text.empty() ? title : "", line + why, look);
   }
-  const std::size_t shown = std::min(most, summary.flaky().size());
-  if (summary.flaky_count() > shown)
-    text += row("", fmt::format("and {} more", summary.flaky_count() - shown), look);
+  const std::size_t shown = std::min(most, tests.first.size());
+  if (tests.count > shown) text += row("", fmt::format("and {} more", tests.count - shown), look);
+  return text;
+}
+
+std::string unsteady_rows(const Summary& summary, const Look& look) {
+  std::string text;
+  for (const UnsteadyFile& file : summary.unsteady_files()) {
+    text +=
+        row(text.empty() ? "stress" : "",
+            fmt::format("{} did not pass {} of {} times", safe_line(file.file), file.bad, file.ran),
+            look);
+  }
   return text;
 }
 
@@ -134,19 +162,40 @@ std::string error_rows(const Summary& summary, const RunFinished& finished, cons
   return text;
 }
 
-std::vector<std::string> reason_lines(const RunFinished& finished) {
-  std::vector<std::string> lines = safe_lines(finished.reason);
-  std::erase_if(lines, [](const std::string& line) { return safe_line(line).empty(); });
-  return lines;
+/// The lines that were printed when machines failed and errors came.
+std::set<std::string> told_lines(const Summary& summary) {
+  std::set<std::string> told;
+  for (const FailedHost& host : summary.failed_hosts()) {
+    std::vector<std::string> lines = filled_lines(host.message);
+    if (!lines.empty()) told.insert(fmt::format("{}: {}", safe_line(host.host), lines.front()));
+    std::ranges::move(lines, std::inserter(told, told.end()));
+  }
+  for (const std::string& error : summary.errors())
+    std::ranges::move(filled_lines(error), std::inserter(told, told.end()));
+  return told;
+}
+
+/// `line` up to the longest end of it that is told: "no worker could be started".
+std::string_view untold_part(std::string_view line, const std::set<std::string>& told) {
+  std::string_view part = line;
+  for (const std::string& end : told) {
+    const std::size_t size = end.size() + kColon.size();
+    if (line.ends_with(end) && line.substr(0, line.size() - end.size()).ends_with(kColon))
+      part = line.substr(0, std::min(part.size(), line.size() - size));
+  }
+  return part;
 }
 
 /// A reason of several lines (a callback's output, a backtrace), whose first one alone fits the
-/// final line.
-std::string reason_rows(const RunFinished& finished, const Look& look) {
-  const std::vector<std::string> lines = reason_lines(finished);
+/// final line; without those that are told.
+std::string reason_rows(const Summary& summary, const RunFinished& finished, const Look& look) {
+  std::vector<std::string> lines = filled_lines(finished.reason);
+  const std::set<std::string> told = told_lines(summary);
+  std::erase_if(lines, [&](const std::string& line) { return told.contains(line); });
   std::string text;
   if (lines.size() < 2) return text;
-  for (const std::string& line : lines) text += row(text.empty() ? "reason" : "", line, look);
+  for (const std::string& line : lines)
+    text += row(text.empty() ? "reason" : "", untold_part(line, told), look);
   return text;
 }
 
@@ -156,9 +205,11 @@ std::string final_line(const Summary& summary, const RunFinished& finished, cons
   std::string text = fmt::format("gorgon: {}", painted(look, style, word));
   if (finished.exit_code > results::kTestsFailed)
     text += fmt::format(" (exit {})", finished.exit_code);
-  const std::vector<std::string> reason = reason_lines(finished);
+  const std::vector<std::string> reason = filled_lines(finished.reason);
   if (!reason.empty() && reason.front() != word) {
-    text += fmt::format(": {};", reason.front());
+    const std::string_view part = untold_part(reason.front(), told_lines(summary));
+    const bool is_told = part.size() < reason.front().size();
+    text += fmt::format(": {}{};", part, is_told ? ", see above" : "");
   } else {
     text += finished.exit_code == results::kAllPassed ? ',' : ':';
   }
@@ -178,7 +229,10 @@ std::string final_line(const Summary& summary, const RunFinished& finished, cons
       parts.push_back(fmt::format("{} {}", count_of(count, noun), results::name_of(verdict)));
   }
   parts.push_back(count_of(summary.cases().total(), "case"));
-  if (summary.flaky_count() > 0) parts.push_back(fmt::format("{} flaky", summary.flaky_count()));
+  if (const std::size_t flaky = summary.flaky().count; flaky > 0)
+    parts.push_back(fmt::format("{} flaky", flaky));
+  if (const std::size_t quarantined = summary.quarantined().count; quarantined > 0)
+    parts.push_back(fmt::format("{} in quarantine", quarantined));
   parts.push_back(seconds_text(finished.seconds));
   return text + " " + joined(parts, ", ") + "\n";
 }
@@ -217,6 +271,8 @@ std::string counts_text(const CaseCounts& counts, const Look& look) {
       fmt::format("{} skipped", number(CaseStatus::kSkipped)));
   add(CaseStatus::kPending, Style::kYellow,
       fmt::format("{} pending", number(CaseStatus::kPending)));
+  add(CaseStatus::kQuarantined, Style::kYellow,
+      fmt::format("{} in quarantine", number(CaseStatus::kQuarantined)));
   return joined(parts, ", ");
 }
 
@@ -248,7 +304,9 @@ std::string final_report(const Summary& summary, const Look& look) {
   std::string text = failures_text(summary.problems(), look);
   text += '\n';
   if (look.verbosity == Verbosity::kVerbose) text += slowest_rows(summary, look);
-  text += flaky_rows(summary, look);
+  text += unsteady_rows(summary, look);
+  text += excused_rows("flaky", summary.flaky(), look);
+  text += excused_rows("excused", summary.quarantined(), look);
   text += failed_host_rows(summary, finished, look);
   text += error_rows(summary, finished, look);
   if (const std::size_t cut = summary.cut_problems(); cut > 0) {
@@ -270,7 +328,8 @@ std::string final_report(const Summary& summary, const Look& look) {
             look);
   }
   text += row("time", time_text(summary, finished), look);
-  text += reason_rows(finished, look);
+  text += artifact_row(finished.artifacts, look);
+  text += reason_rows(summary, finished, look);
   const std::string rerun = rerun_command(summary, look);
   if (!rerun.empty()) text += row("rerun", rerun, look);
   return text + "\n" + final_line(summary, finished, look);

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +30,7 @@
 #include "report/look.h"
 #include "report/output_excerpt.h"
 #include "report/summary.h"
+#include "results/case_outside.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
@@ -75,7 +77,7 @@ std::string first_lines(std::string_view text, std::size_t most) {
 std::vector<TestCase> failures_of(const Problem& problem) {
   if (is_unfinished(problem.result.verdict)) return {};
   std::vector<TestCase> failures = problem.result.cases;
-  if (auto outside = case_outside(problem.result)) failures.push_back(*std::move(outside));
+  if (auto outside = results::case_outside(problem.result)) failures.push_back(*std::move(outside));
   return failures;
 }
 
@@ -249,6 +251,19 @@ std::string flaky_html(const std::vector<FlakyCase>& flaky, std::size_t count) {
   return text;
 }
 
+std::string quarantine_html(const ExcusedTests& tests) {
+  if (tests.count == 0) return {};
+  std::string rows;
+  for (const ExcusedTest& test : tests.first | std::views::take(kMostFlaky)) {
+    rows += "<tr>" + html_table_cell(test.name) + html_table_cell(test.file) +
+            html_table_cell(test.message) + html_table_cell(test.why) + "</tr>";
+  }
+  return fmt::format(
+      "### In quarantine: {}\n\n<table><tr><th>case</th><th>file</th><th>failed with</th>"
+      "<th>why</th></tr>{}</table>\n\n",
+      tests.count, rows);
+}
+
 std::string slowest_html(const Summary& summary) {
   if (summary.slowest().empty()) return {};
   std::string rows;
@@ -301,7 +316,8 @@ std::string failures_html(const Summary& summary, std::size_t most_bytes) {
 std::string github_summary(const Summary& summary, const std::vector<FlakyCase>& flaky,
                            std::size_t flaky_count, std::size_t most_bytes) {
   const std::string top = summary_head(summary) + unfinished_html(summary);
-  const std::string bottom = flaky_html(flaky, flaky_count) + slowest_html(summary);
+  const std::string bottom = flaky_html(flaky, flaky_count) +
+                             quarantine_html(summary.quarantined()) + slowest_html(summary);
   const std::size_t used = top.size() + bottom.size();
   if (used > most_bytes) return {};
   if (summary.failures() == 0) return top + bottom;

@@ -66,6 +66,15 @@ TEST_F(GithubTest, AFailureIsAnError) {
             "E: 50%25%0Anot good\n");
 }
 
+TEST_F(GithubTest, ACrashIsAtTheCaseThatRan) {
+  results::UnitResult crashed = result_of(Verdict::kCrashed, {});
+  crashed.running_case = "a (b) dies";
+  crashed.running_location = "spec/a_spec.rb:3";
+  crashed.errors = {{.stage = "crash", .message = "it ended"}};
+  report(std::move(crashed));
+  EXPECT_THAT(annotations(), StartsWith("::error file=spec/a_spec.rb,line=3,title=a (b) dies::"));
+}
+
 TEST_F(GithubTest, FilesAreNamedFromTheRepository) {
   report(result_of(Verdict::kFailed, {failing("a", "b")}), 1, {}, "services/shop");
   EXPECT_THAT(annotations(), StartsWith("::error file=services/shop/spec/models/user_spec.rb,"));

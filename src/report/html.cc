@@ -3,20 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
-#include <cstdio>
+#include <filesystem>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 
-#include "base/check.h"
-#include "base/digest.h"
-#include "base/embedded_file.h"
 #include "report/html_records.h"
-#include "report/junit.h"
-#include "report/page_files.h"
+#include "report/page_shell.h"
 #include "report/spooled_file.h"
 #include "report/summary.h"
 #include "results/run_event.h"
@@ -26,49 +20,21 @@ namespace gorgon::report {
 
 namespace {
 
-/// All files of the page whose names end so, one behind the other.
-std::string page_part(std::string_view ending) {
-  std::string text;
-  for (const EmbeddedFile& file : page_files()) {
-    if (file.name.ends_with(ending)) text += file.bytes;
-  }
-  return text;
-}
-
-void put(std::string& page, std::string_view place, std::string_view text) {
-  const std::size_t at = page.find(place);
-  GORGON_CHECK(at != std::string::npos);
-  page.replace(at, place.size(), text);
-}
-
-/// Nothing but the page's own style and script: not even a mistake of ours in the data could load
-/// or run anything.
-std::string policy_of(std::string_view style, std::string_view script) {
-  return fmt::format(
-      "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; "
-      "form-action 'none'",
-      sha256_base64(style), sha256_base64(script));
-}
-
-/// The page in front of the data, and behind it.
-std::pair<std::string, std::string> page_around_data() {
-  std::string page = page_part(".html");
-  const std::string style = page_part(".css");
-  const std::string script = "\"use strict\";\n" + page_part(".js");
-  put(page, "{policy}", policy_of(style, script));
-  put(page, "{style}", style);
-  put(page, "{script}", script);
-  constexpr std::string_view kData = "{data}";
-  const std::size_t at = page.find(kData);
-  GORGON_CHECK(at != std::string::npos);
-  return {page.substr(0, at), page.substr(at + kData.size())};
+/// From the page to a folder that is named from the project; empty when it is not below the page's:
+/// where the page is sent, that is not.
+std::string link_to(const std::filesystem::path& folder, const HtmlContext& context) {
+  if (folder.empty() || context.project.empty()) return {};
+  const auto link =
+      (context.project / folder).lexically_normal().lexically_relative(context.page_folder);
+  if (link.empty() || *link.begin() == "..") return {};
+  return "./" + link.generic_string();
 }
 
 }  // namespace
 
 HtmlReporter::HtmlReporter(SpooledFile file, HtmlContext context)
-    : file_(std::move(file)), past_(std::move(context.past)), summary_(Summary::Details::kCut) {
-  head_.arguments = std::move(context.arguments);
+    : file_(std::move(file)), context_(std::move(context)), summary_(Summary::Details::kCut) {
+  head_.arguments = context_.arguments;
 }
 
 void HtmlReporter::on(const results::RunEvent& event) {
@@ -82,12 +48,13 @@ void HtmlReporter::on(const results::RunEvent& event) {
         static_cast<std::size_t>(std::ranges::count_if(unit->result->cases, results::is_flaky));
   } else if (const auto* finished = std::get_if<results::RunFinished>(&event)) {
     head_.finished = *finished;
+    head_.artifacts_link = link_to(finished->artifacts.folder, context_);
     finish();
   }
 }
 
 void HtmlReporter::add_record(const results::RunEvent& event) {
-  const std::string record = record_json(event, past_, budget_);
+  const std::string record = record_json(event, context_.past, budget_);
   if (record.empty()) return;
   file_.add(has_records_ ? ",\n" : "\n");
   file_.add(record);
@@ -95,12 +62,11 @@ void HtmlReporter::add_record(const results::RunEvent& event) {
 }
 
 void HtmlReporter::finish() {
-  auto [before, after] = page_around_data();
-  put(before, "{title}",
-      xml_text(head_.job.empty() ? "gorgon" : fmt::format("gorgon {}", head_.job)));
-  const std::string head =
-      fmt::format(R"({}{{"head":{},"records":[)", before, head_json(head_, summary_, past_.runs));
-  error_ = finish_report(file_, head, "\n]}" + after);
+  const PageShell page =
+      page_shell({.title = head_.job.empty() ? "gorgon" : fmt::format("gorgon {}", head_.job)});
+  const std::string head = fmt::format(R"({}{{"head":{},"records":[)", page.before,
+                                       head_json(head_, summary_, context_.past.runs));
+  error_ = finish_report(file_, head, "\n]}" + page.after);
 }
 
 }  // namespace gorgon::report

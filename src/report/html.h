@@ -2,6 +2,7 @@
 // on it.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,8 +18,10 @@ namespace gorgon::report {
 
 /// What no event tells.
 struct HtmlContext {
-  std::vector<std::string> arguments;  ///< Of `gorgon start`.
-  Past past;
+  std::vector<std::string> arguments;      ///< Of `gorgon start`.
+  std::filesystem::path project = {};      ///< Absolute; empty: artifacts are no links.
+  std::filesystem::path page_folder = {};  ///< Where the page will lie, absolute.
+  Past past = {};
 };
 
 /// Data is written as it comes; memory does not grow with it. The file is there from RunFinished
@@ -35,7 +38,7 @@ class HtmlReporter final : public Reporter {
   void finish();
 
   SpooledFile file_;
-  Past past_;
+  HtmlContext context_;
   RunHead head_;
   Summary summary_;
   TextBudget budget_;

@@ -9,15 +9,22 @@
 //              details]
 //   case    = [name, place, status, seconds, details, course]
 //   details = 0 | {"errors": [failure, …], "earlier": [failure, …], "pending": text,
-//                  "running": text, "output": text, "cut": true}
+//                  "running": text, "output": text, "artifacts": [path, …],
+//                  "unit_output": true, "flaky": true, "place": place, "course": course,
+//                  "cut": true}
 //   failure = {"stage", "class", "message", "frames": [text, …], "all": [text, …]}
 //
 // "at" counts seconds since the start. "part" says which cases of the file the unit has; "" is all
 // of them. "place" is a line of the unit's file, or "path:line". "status" is a letter: p passed,
-// f failed, e error, s skipped, w pending ("waits"). "course" has such a letter for each of the
-// head's past runs, the oldest first, with y for flaky and "-" for a run that the case was not in;
-// it is 1 when all are p, and 0 when all are "-". Members of details and failure that are empty are
-// not there; "frames" are those of the project, and "all" is there when they are not all there are.
+// y flaky (it passed when it was tried again), f failed, e error, s skipped, w pending ("waits"),
+// q in quarantine. "course" has such a letter for each of the head's past runs, the oldest first,
+// with "-" for a run that the case was not in; it is 1 when all are p, and 0 when all are "-". A
+// unit's "errors" are those that no case tells. "unit_output" is there in a case that is to be read
+// with its unit's "output"; "place" and "course" in a unit are those of the case that was
+// "running". A unit is "flaky" that passed, and went wrong outside of its cases before; then
+// "course" is that of what goes wrong outside of them in its file. Members of details
+// and failure that are empty are not there; "frames" are those of the project, and "all" is there
+// when they are not all there are.
 #include "report/html_records.h"
 
 #include <algorithm>
@@ -37,6 +44,7 @@
 #include "report/backtrace.h"
 #include "report/past.h"
 #include "report/summary.h"
+#include "results/case_outside.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
 
@@ -74,6 +82,8 @@ std::string in_script(const OrderedJson& json) {
 /// To the microsecond: more digits are noise, and most of the bytes of a page.
 double rounded(double seconds) { return std::round(seconds * 1e6) / 1e6; }
 
+constexpr char kFlaky = 'y';
+
 char letter_of(CaseStatus status) {
   switch (status) {
     case CaseStatus::kPassed:
@@ -86,6 +96,8 @@ char letter_of(CaseStatus status) {
       return 's';
     case CaseStatus::kPending:
       return 'w';
+    case CaseStatus::kQuarantined:
+      return 'q';
   }
   return 'e';
 }
@@ -93,7 +105,7 @@ char letter_of(CaseStatus status) {
 OrderedJson json_of(const Course& course) {
   std::string letters;
   for (const auto& past : course)
-    letters += !past ? '-' : past->is_flaky ? 'y' : letter_of(past->status);
+    letters += !past ? '-' : past->is_flaky ? kFlaky : letter_of(past->status);
   const auto all_are = [&](char letter) {
     return letters.find_first_not_of(letter) == letters.npos;
   };
@@ -110,6 +122,11 @@ class Details {
   void add(const char* key, const std::string& text) {
     if (!text.empty() && takes(text.size())) json_[key] = text;
   }
+  void add(const char* key, const std::vector<std::string>& texts) {
+    std::size_t bytes = 0;
+    for (const std::string& text : texts) bytes += text.size();
+    if (!texts.empty() && takes(bytes)) json_[key] = texts;
+  }
   void add(const char* key, const std::vector<Failure>& failures) {
     for (const Failure& failure : failures) add(key, failure);
   }
@@ -118,6 +135,8 @@ class Details {
     for (const std::string& frame : failure.backtrace) bytes += frame.size();
     if (takes(bytes)) json_[key].push_back(json_of(failure));
   }
+  void add_mark(const char* key) { json_[key] = true; }
+  void add_json(const char* key, OrderedJson json) { json_[key] = std::move(json); }
   [[nodiscard]] OrderedJson json() && { return json_.empty() ? OrderedJson(0) : std::move(json_); }
 
  private:
@@ -158,17 +177,25 @@ OrderedJson place_of(const TestCase& test_case, const std::string& file) {
   return is_number ? OrderedJson(std::stoi(std::string(line))) : OrderedJson(place);
 }
 
-OrderedJson case_json(const TestCase& test_case, const std::string& file,
+struct CaseIn {
+  const results::Unit& unit;
+  bool sees_output = false;  ///< It is to be read with the output of the unit.
+};
+
+OrderedJson case_json(const TestCase& test_case, const CaseIn& in,
                       const std::map<std::string, Course>& courses, TextBudget& budget) {
-  const bool is_good = !is_bad(test_case.status) && test_case.earlier_failures.empty();
+  const std::string& file = in.unit.file;
+  const bool is_good = !is_bad(test_case.status) && test_case.status != CaseStatus::kQuarantined &&
+                       test_case.earlier_failures.empty();
   Details details(file, is_good ? budget.passed_bytes : budget.failure_bytes);
   if (test_case.failure) details.add("errors", *test_case.failure);
   details.add("earlier", test_case.earlier_failures);
   details.add("pending", test_case.pending_message);
   details.add("output", test_case.output);
+  if (in.sees_output) details.add_mark("unit_output");
+  const char letter = is_flaky(test_case) ? kFlaky : letter_of(test_case.status);
   const auto course = courses.find(test_case.name);
-  return OrderedJson::array({test_case.name, place_of(test_case, file),
-                             std::string(1, letter_of(test_case.status)),
+  return OrderedJson::array({test_case.name, place_of(test_case, file), std::string(1, letter),
                              rounded(test_case.seconds), std::move(details).json(),
                              course == courses.end() ? OrderedJson(0) : json_of(course->second)});
 }
@@ -193,14 +220,28 @@ OrderedJson record_of(const results::UnitFinished& event, const Past& past, Text
   std::map<std::string, Course> courses;
   if (past.courses_of) courses = past.courses_of(unit.file);
   OrderedJson cases = OrderedJson::array();
-  for (const TestCase& test_case : result.cases)
-    cases.push_back(case_json(test_case, unit.file, courses, budget));
+  const TestCase* const told_by_output = results::case_with_output(result);
+  for (const TestCase& test_case : result.cases) {
+    const bool sees_unit = &test_case == told_by_output;
+    cases.push_back(
+        case_json(test_case, {.unit = unit, .sees_output = sees_unit}, courses, budget));
+  }
   Details details(unit.file,
                   result.verdict == Verdict::kPassed ? budget.passed_bytes : budget.failure_bytes);
-  details.add("errors", result.errors);
+  details.add("errors", results::errors_outside(result));
   details.add("earlier", result.earlier_errors);
   details.add("running", result.running_case);
+  const auto outside = results::case_outside(result);
+  const bool is_flaky_outside = outside && is_flaky(*outside);
+  if (is_flaky_outside) details.add_mark("flaky");
+  if (!result.running_case.empty())
+    details.add_json("place", outside ? place_of(*outside, unit.file) : OrderedJson(unit.file));
+  if (is_flaky_outside || !result.running_case.empty()) {
+    const auto course = courses.find(is_flaky_outside ? outside->name : result.running_case);
+    if (course != courses.end()) details.add_json("course", json_of(course->second));
+  }
   details.add("output", result.output);
+  details.add("artifacts", result.artifacts);
   return OrderedJson::array({"unit", rounded(event.at), unit.id, unit.file, part_of(unit),
                              name_of(result.verdict), result.attempt, rounded(result.seconds),
                              result.host, result.worker, std::move(cases),
@@ -213,7 +254,8 @@ OrderedJson json_of(const PastRun& run) {
           {"seconds", run.seconds ? OrderedJson(*run.seconds) : OrderedJson(nullptr)},
           {"exit_code", run.exit_code ? OrderedJson(*run.exit_code) : OrderedJson(nullptr)},
           {"cases", run.cases},
-          {"failed", run.cases_failed}};
+          {"failed", run.failures},
+          {"flaky", run.flaky}};
 }
 
 template <class Ending, std::size_t kEndings>
@@ -238,16 +280,23 @@ std::string head_json(const RunHead& head, const Summary& summary, std::span<con
   json["started_at"] = head.started_at;
   json["arguments"] = head.arguments;
   json["seconds"] = rounded(head.finished.seconds);
-  json["exit_code"] = head.finished.exit_code;
+  json["exit_code"] = head.goes_on ? OrderedJson(nullptr) : OrderedJson(head.finished.exit_code);
   json["reason"] = head.finished.reason;
   json["cases"] = json_of(cases);
-  json["flaky"] = head.flaky_cases;
+  json["flaky"] = summary.flaky().count;
+  json["flaky_cases"] = head.flaky_cases;
   json["outside"] = summary.failures() - cases[CaseStatus::kFailed] - cases[CaseStatus::kError];
   json["units"] = json_of(summary.units());
   json["files"] = summary.planned_files();
   json["failing_files"] = summary.failing_files().size();
   json["unit_seconds"] = rounded(summary.unit_seconds());
   json["past"] = std::move(past_runs);
+  if (const results::Artifacts& artifacts = head.finished.artifacts; !artifacts.folder.empty()) {
+    json["artifacts"] = {{"folder", artifacts.folder},
+                         {"link", head.artifacts_link},
+                         {"files", artifacts.files},
+                         {"left_out", artifacts.left_out}};
+  }
   return in_script(json);
 }
 

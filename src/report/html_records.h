@@ -20,13 +20,15 @@ struct TextBudget {
   std::size_t passed_bytes = std::size_t{16} * 1024 * 1024;   ///< Output of what passed.
 };
 
-/// What is known of a run as a whole once it is over.
+/// What is known of a run as a whole.
 struct RunHead {
   std::string job;        ///< Empty: the run ended before it began.
   double started_at = 0;  ///< Unix seconds.
   std::vector<std::string> arguments;
   results::RunFinished finished;
+  bool goes_on = false;  ///< Only `seconds` of `finished` says something.
   std::size_t flaky_cases = 0;
+  std::string artifacts_link;  ///< Relative path to the folder of the artifacts; empty: no links.
 };
 
 /// Fit for a `script` element of any HTML page: without "<", and without the characters that end a

@@ -81,7 +81,7 @@ TEST_F(HtmlTest, TotalsAreThoseOfTheOtherReports) {
   run_everything(run);
   const Json head = data_of(read_file(file_).value())["head"];
   EXPECT_EQ(head["cases"], Json::parse(R"({"passed": 3, "failed": 1, "error": 0, "skipped": 0,
-                                           "pending": 1})"));
+                                           "pending": 1, "quarantined": 0})"));
   EXPECT_EQ(head["outside"], 3) << "crashed, not loaded, timed out";
   EXPECT_EQ(head["units"]["lost"], 1);
   EXPECT_EQ(head["files"], 7);
@@ -108,12 +108,62 @@ TEST_F(HtmlTest, ACaseHasItsDetailsAndItsPlace) {
   EXPECT_EQ(failure["all"].size(), 4U);
 }
 
+TEST_F(HtmlTest, AFaultIsThereOnce) {
+  results::TestCase killed = failed_case("sleeps");
+  killed.status = CaseStatus::kError;
+  killed.failure = {.stage = "timeout", .message = "killed at the limit"};
+  results::UnitResult result = result_of(Verdict::kTimedOut, {killed});
+  result.errors = {{.stage = "timeout", .message = "it took too long", .killed_case = "sleeps"}};
+  result.output = "the last words";
+  const Json data = data_of(page_of(std::move(result)));
+  EXPECT_EQ(data["head"]["outside"], 0);
+  EXPECT_FALSE(unit_in(data)[11].contains("errors"));
+  EXPECT_EQ(unit_in(data)[10][0][4]["unit_output"], true);
+}
+
 TEST_F(HtmlTest, AFlakyCaseSaysHowItFailedBefore) {
   results::TestCase test_case = passed_case("passes later");
   test_case.earlier_failures = {{.exception_class = "E", .message = "at first"}};
   const Json data = data_of(page_of(result_of(Verdict::kPassed, {test_case})));
   EXPECT_EQ(data["head"]["flaky"], 1);
+  EXPECT_EQ(unit_in(data)[10][0][2], "y");
   EXPECT_EQ(unit_in(data)[10][0][4]["earlier"][0]["message"], "at first");
+}
+
+TEST_F(HtmlTest, AFileThatWentWrongOutsideOfItsCasesAtFirstIsFlakyAsACaseIs) {
+  HtmlContext context;
+  context.past.runs = {{.number = 1}};
+  context.past.courses_of = [](const std::string&) {
+    return std::map<std::string, Course>{
+        {"(outside of the cases)", {PastStatus{.is_flaky = true}}}};
+  };
+  results::UnitResult result = result_of(Verdict::kPassed, {passed_case("x")});
+  result.earlier_errors = {{.message = "no database yet"}};
+  const Json data = data_of(page_of(std::move(result), std::move(context)));
+  EXPECT_EQ(data["head"]["flaky"], 1);
+  EXPECT_EQ(unit_in(data)[11]["flaky"], true);
+  EXPECT_EQ(unit_in(data)[11]["course"], "y");
+}
+
+TEST_F(HtmlTest, ArtifactsAreLinkedWhereTheyAreBelowThePage) {
+  const auto head_of = [&](const fs::path& project, const fs::path& page_folder,
+                           const std::string& artifacts) {
+    HtmlReporter reporter(SpooledFile::make(file_).value(),
+                          {.project = project, .page_folder = page_folder});
+    reporter.on(results::RunFinished{.artifacts = {.folder = artifacts, .files = 3}});
+    return data_of(read_file(file_).value())["head"]["artifacts"];
+  };
+  EXPECT_EQ(
+      head_of("/p", "/p", "kept/k2x9"),
+      Json({{"folder", "kept/k2x9"}, {"link", "./kept/k2x9"}, {"files", 3}, {"left_out", 0}}));
+  EXPECT_EQ(head_of("/repo/p", "/repo", "kept/k2x9")["link"], "./p/kept/k2x9");
+  EXPECT_EQ(head_of("/p", "/p/kept", "/p/kept/k2x9")["link"], "./k2x9");
+  EXPECT_EQ(head_of("/p", "/p/reports", "kept/k2x9")["link"], "");
+  EXPECT_EQ(head_of("", "/p", "kept/k2x9")["link"], "") << "of a run that a server shows";
+  results::UnitResult result = result_of(Verdict::kFailed, {failed_case("is valid")});
+  result.artifacts = {"kept/k2x9/build1/2/a.png"};
+  EXPECT_EQ(unit_in(data_of(page_of(std::move(result))))[11]["artifacts"],
+            Json({"kept/k2x9/build1/2/a.png"}));
 }
 
 TEST_F(HtmlTest, NothingOfATestEndsTheDataOrTheLine) {
@@ -148,8 +198,9 @@ TEST_F(HtmlTest, ThePageMayRunItsOwnScriptAlone) {
 
 TEST_F(HtmlTest, ACaseHasItsCourseOverEarlierRuns) {
   HtmlContext context;
-  context.past.runs = {{.number = 4, .seconds = 2, .exit_code = 1, .cases = 3, .cases_failed = 1},
-                       {.number = 5}};
+  context.past.runs = {
+      {.number = 4, .seconds = 2, .exit_code = 1, .cases = 3, .failures = 1, .flaky = 2},
+      {.number = 5}};
   context.past.courses_of = [](const std::string& file) {
     EXPECT_EQ(file, "spec/models/user_spec.rb");
     const PastStatus passed{.status = CaseStatus::kPassed};
@@ -168,6 +219,7 @@ TEST_F(HtmlTest, ACaseHasItsCourseOverEarlierRuns) {
   EXPECT_EQ(cases[2][5], "-p");
   EXPECT_EQ(cases[3][5], 0);
   EXPECT_EQ(data["head"]["past"][0]["failed"], 1);
+  EXPECT_EQ(data["head"]["past"][0]["flaky"], 2);
   EXPECT_EQ(data["head"]["past"][1]["seconds"], nullptr);
 }
 

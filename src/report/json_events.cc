@@ -6,7 +6,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -154,11 +153,16 @@ OrderedJson json_of(const results::UnitFinished& event) {
   if (!result.earlier_errors.empty()) json["earlier_errors"] = failures_json(result.earlier_errors);
   if (!result.running_case.empty()) json["running_case"] = result.running_case;
   if (!result.output.empty()) json["output"] = result.output;
+  if (!result.artifacts.empty()) json["artifacts"] = result.artifacts;
   return json;
 }
 
 OrderedJson json_of(const Notice& event) {
   return {{"event", "notice"}, {"level", name_of(event.level)}, {"text", event.text}};
+}
+
+OrderedJson json_of(const results::TreeFound& event) {
+  return {{"event", "tree"}, {"digest", event.digest}};
 }
 
 OrderedJson json_of(const results::RunFinished& event) {
@@ -169,6 +173,11 @@ OrderedJson json_of(const results::RunFinished& event) {
   json["seconds"] = event.seconds;
   json["exit_code"] = event.exit_code;
   json["reason"] = event.reason.empty() ? OrderedJson(nullptr) : OrderedJson(event.reason);
+  if (!event.artifacts.folder.empty()) {
+    json["artifacts"] = {{"folder", event.artifacts.folder},
+                         {"files", event.artifacts.files},
+                         {"left_out", event.artifacts.left_out}};
+  }
   return json;
 }
 
@@ -179,7 +188,8 @@ std::string line_of(const OrderedJson& json) {
 
 }  // namespace
 
-void JsonEventsReporter::show_plan(const std::vector<PlannedUnit>& units) {
+void JsonEventsReporter::show_plan(const std::vector<PlannedUnit>& units,
+                                   const PlannedMakespan& makespan) {
   const auto number = [](const std::optional<double>& seconds) {
     return seconds ? OrderedJson(*seconds) : OrderedJson(nullptr);
   };
@@ -206,6 +216,8 @@ void JsonEventsReporter::show_plan(const std::vector<PlannedUnit>& units) {
   json["units"] = units.size();
   json["files"] = files.size();
   json["expected_seconds"] = number(sum);
+  json["slots"] = makespan.slots ? OrderedJson(*makespan.slots) : OrderedJson(nullptr);
+  json["makespan_seconds"] = number(makespan.seconds);
   output_.write(line_of(json));
 }
 

@@ -20,6 +20,12 @@ struct PlannedUnit {
   bool is_recorded = false;  ///< Measured earlier; else guessed from the file's size.
 };
 
+/// How long a plan takes on this many worker slots, as far as it is known.
+struct PlannedMakespan {
+  std::optional<std::size_t> slots;
+  std::optional<double> seconds;
+};
+
 class JsonEventsReporter final : public Reporter {
  public:
   /// Writes to `fd`, borrowed. A unit's cases are written together with the end of the unit, other
@@ -28,7 +34,7 @@ class JsonEventsReporter final : public Reporter {
 
   void on(const results::RunEvent& event) override;
   /// `gorgon list`: a `plan` event for each unit, and `plan_finished`.
-  void show_plan(const std::vector<PlannedUnit>& units);
+  void show_plan(const std::vector<PlannedUnit>& units, const PlannedMakespan& makespan);
   void tick() override { output_.pump(); }
   [[nodiscard]] bool flush(std::chrono::milliseconds at_most) override {
     return output_.drain(at_most);

@@ -47,7 +47,8 @@ TEST_F(JsonEventsTest, APlanIsShownUnitByUnitWithItsSum) {
   reporter_.show_plan({{.unit = {.id = "1", .file = "spec/a_spec.rb"},
                         .expected_seconds = 2.5,
                         .is_recorded = true},
-                       {.unit = {.id = "2", .file = "spec/b_spec.rb"}, .expected_seconds = 1}});
+                       {.unit = {.id = "2", .file = "spec/b_spec.rb"}, .expected_seconds = 1}},
+                      {.slots = 2, .seconds = 2.5});
   EXPECT_EQ(reader_.take(),
             R"({"event":"plan","unit":"spec/a_spec.rb","unit_id":"1","expected_seconds":2.5,)"
             R"("recorded":true})"
@@ -55,10 +56,12 @@ TEST_F(JsonEventsTest, APlanIsShownUnitByUnitWithItsSum) {
             R"({"event":"plan","unit":"spec/b_spec.rb","unit_id":"2","expected_seconds":1.0,)"
             R"("recorded":false})"
             "\n"
-            R"({"event":"plan_finished","v":1,"units":2,"files":2,"expected_seconds":3.5})"
+            R"({"event":"plan_finished","v":1,"units":2,"files":2,"expected_seconds":3.5,)"
+            R"("slots":2,"makespan_seconds":2.5})"
             "\n");
-  reporter_.show_plan({{.unit = {.id = "1", .file = "spec/a_spec.rb"}}});
-  EXPECT_NE(reader_.take().find(R"("units":1,"files":1,"expected_seconds":null})"),
+  reporter_.show_plan({{.unit = {.id = "1", .file = "spec/a_spec.rb"}}}, {});
+  EXPECT_NE(reader_.take().find(R"("units":1,"files":1,"expected_seconds":null,"slots":null,)"
+                                R"("makespan_seconds":null})"),
             std::string::npos);
 }
 

@@ -16,6 +16,7 @@
 #include "report/case_facts.h"
 #include "report/display_text.h"
 #include "report/spooled_file.h"
+#include "results/case_outside.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
@@ -77,24 +78,40 @@ std::string utc(double unix_seconds) {
                      fmt::gmtime(static_cast<std::time_t>(std::max(unix_seconds, 0.0))));
 }
 
-std::string seconds(double value) { return fmt::format("{:.6f}", std::max(value, 0.0)); }
+/// Surefire's schema, and with it that of Jenkins, takes three decimals.
+std::string seconds(double value) { return fmt::format("{:.3f}", std::max(value, 0.0)); }
 
-/// `<KIND message="…" type="…">…</KIND>`
-std::string failure_element(std::string_view kind, const Failure& failure) {
+/// `<KIND message="…" type="…">CONTENT</KIND>`
+std::string failure_element(std::string_view kind, const Failure& failure,
+                            std::string_view content) {
   const std::string type =
       !failure.exception_class.empty() ? failure.exception_class : failure.stage;
-  std::string text = failure.message;
-  for (const std::string& frame : failure.backtrace) text += "\n" + frame;
   return fmt::format("      <{0} message=\"{1}\" type=\"{2}\">{3}</{0}>\n", kind,
                      xml_attribute(safe_line(failure.message)),
-                     xml_attribute(type.empty() ? kind : type), lines_of(text));
+                     xml_attribute(type.empty() ? kind : type), content);
 }
 
-/// Of tries before the one that counts. Surefire's names: a test that passed in the end is flaky.
+std::string text_of(const Failure& failure) {
+  std::string text = failure.message;
+  for (const std::string& frame : failure.backtrace) text += "\n" + frame;
+  return lines_of(text);
+}
+
+std::string failure_element(std::string_view kind, const Failure& failure) {
+  return failure_element(kind, failure, text_of(failure));
+}
+
+/// Of a failure that does not decide. Surefire's names and form: a test that passed in the end is
+/// flaky, and what was said has an element of its own.
+std::string excused_element(std::string_view kind, const Failure& failure) {
+  return failure_element(kind, failure, "<stackTrace>" + text_of(failure) + "</stackTrace>");
+}
+
+/// Of tries before the one that counts.
 std::string earlier_elements(const std::vector<Failure>& failures, bool has_passed) {
   std::string elements;
   for (const Failure& failure : failures)
-    elements += failure_element(has_passed ? "flakyFailure" : "rerunFailure", failure);
+    elements += excused_element(has_passed ? "flakyFailure" : "rerunFailure", failure);
   return elements;
 }
 
@@ -109,12 +126,17 @@ std::string class_of(const std::string& file) {
   return name;
 }
 
-/// What a case is called, in two parts: `Class#test_name` has them already.
+/// What a case is called, in two parts. `Class#test_name` of Minitest and test-unit has them
+/// already; so does no other name, whatever is in it. A class that is described in words may have a
+/// "#" of its own.
 std::pair<std::string, std::string> names_of(const std::string& file, const TestCase& test_case) {
-  const std::size_t hash = test_case.name.find('#');
-  const bool is_method = hash != std::string::npos && hash > 0 && test_case.id == test_case.name;
-  if (is_method) return {test_case.name.substr(0, hash), test_case.name.substr(hash + 1)};
-  return {class_of(file), test_case.name};
+  const std::string& name = test_case.name;
+  const std::size_t test = name.find("#test");
+  const std::size_t hash = test != std::string::npos ? test : name.find('#');
+  const bool is_method = file.ends_with(".rb") && test_case.id.starts_with(name) &&
+                         hash != std::string::npos && hash > 0;
+  if (is_method) return {name.substr(0, hash), name.substr(hash + 1)};
+  return {class_of(file), name};
 }
 
 std::string place_attributes(const TestCase& test_case, const std::string& file) {
@@ -124,7 +146,17 @@ std::string place_attributes(const TestCase& test_case, const std::string& file)
   return text;
 }
 
-std::string case_body(const TestCase& test_case) {
+/// Of a test case or a suite; `artifacts` as Jenkins and GitLab read them.
+std::string output_element(std::string_view indent, const std::string& output,
+                           const std::vector<std::string>& artifacts) {
+  if (output.empty() && artifacts.empty()) return "";
+  std::string text = lines_of(output);
+  for (const std::string& path : artifacts)
+    text += xml_text(fmt::format("[[ATTACHMENT|{}]]\n", safe_line(path)));
+  return fmt::format("{}<system-out>{}</system-out>\n", indent, text);
+}
+
+std::string case_body(const TestCase& test_case, const std::vector<std::string>& artifacts) {
   static const Failure none;
   const Failure& failure = test_case.failure ? *test_case.failure : none;
   std::string body;
@@ -144,11 +176,17 @@ std::string case_body(const TestCase& test_case) {
                   : fmt::format("      <skipped message=\"{}\"/>\n",
                                 xml_attribute(safe_line(test_case.pending_message)));
       break;
+    case CaseStatus::kQuarantined:
+      // What a reader takes for failed, it would count against the run.
+      body += fmt::format("      <skipped message=\"{}\"/>\n",
+                          xml_attribute("in quarantine: " + safe_line(test_case.pending_message)));
+      body += excused_element("rerunFailure", failure);
+      break;
   }
   body += earlier_elements(test_case.earlier_failures, test_case.status == CaseStatus::kPassed);
-  if (!test_case.output.empty())
-    body += fmt::format("      <system-out>{}</system-out>\n", lines_of(test_case.output));
-  return body;
+  const bool is_failed = is_bad(test_case.status);
+  static const std::vector<std::string> nothing;
+  return body + output_element("      ", test_case.output, is_failed ? artifacts : nothing);
 }
 
 std::string element_of(std::string_view attributes, const std::string& body) {
@@ -156,24 +194,30 @@ std::string element_of(std::string_view attributes, const std::string& body) {
   return fmt::format("    <testcase{}>\n{}    </testcase>\n", attributes, body);
 }
 
-std::string case_element(const std::string& file, const TestCase& test_case) {
-  const auto [class_name, name] = names_of(file, test_case);
+/// Which case has written what, nobody knows; readers look for it with those that failed.
+std::string case_element(const results::Unit& unit, const TestCase& test_case,
+                         const std::vector<std::string>& artifacts) {
+  const std::string& file = unit.file;
+  const auto [class_name, case_name] = names_of(file, test_case);
+  const std::string name = case_name + round_of(unit);
   return element_of(fmt::format(" name=\"{}\" classname=\"{}\"{} time=\"{}\"", xml_attribute(name),
                                 xml_attribute(class_name), place_attributes(test_case, file),
                                 seconds(test_case.seconds)),
-                    case_body(test_case));
+                    case_body(test_case, artifacts));
 }
 
 void count(CaseStatus status, JunitReporter::Counts& counts) {
   ++counts.tests;
   if (status == CaseStatus::kFailed) ++counts.failures;
   if (status == CaseStatus::kError) ++counts.errors;
-  if (status == CaseStatus::kSkipped || status == CaseStatus::kPending) ++counts.skipped;
+  const bool is_left_out = status == CaseStatus::kSkipped || status == CaseStatus::kPending ||
+                           status == CaseStatus::kQuarantined;
+  if (is_left_out) ++counts.skipped;
 }
 
 std::string counts_attributes(const JunitReporter::Counts& counts) {
-  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"", counts.tests,
-                     counts.failures, counts.errors, counts.skipped);
+  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\"", counts.tests, counts.failures,
+                     counts.errors);
 }
 
 std::string properties_of(const UnitResult& result) {
@@ -211,25 +255,24 @@ void JunitReporter::on(const results::RunEvent& event) {
 
 void JunitReporter::add_suite(const results::UnitFinished& event) {
   const UnitResult& result = *event.result;
-  const std::string& file = event.unit->file;
   Counts counts;
   std::string cases;
   for (const TestCase& test_case : result.cases) {
     count(test_case.status, counts);
-    cases += case_element(file, test_case);
+    cases += case_element(*event.unit, test_case, result.artifacts);
   }
-  if (const auto outside = case_outside(result)) {
+  if (const auto outside = results::case_outside(result)) {
     count(outside->status, counts);
-    cases += case_element(file, *outside);
+    cases += case_element(*event.unit, *outside, result.artifacts);
   }
   total_.add(counts);
-  file_.add(
-      fmt::format("  <testsuite name=\"{}\" {} time=\"{}\" timestamp=\"{}\" hostname=\"{}\">\n{}{}",
-                  xml_attribute(file), counts_attributes(counts), seconds(result.seconds),
-                  utc(started_at_ + event.at - result.seconds), xml_attribute(result.host),
-                  properties_of(result), cases));
-  if (!result.output.empty())
-    file_.add(fmt::format("    <system-out>{}</system-out>\n", lines_of(result.output)));
+  file_.add(fmt::format(
+      "  <testsuite name=\"{}\" {} skipped=\"{}\" time=\"{}\" timestamp=\"{}\" "
+      "hostname=\"{}\">\n{}{}",
+      xml_attribute(event.unit->file + round_of(*event.unit)), counts_attributes(counts),
+      counts.skipped, seconds(result.seconds), utc(started_at_ + event.at - result.seconds),
+      xml_attribute(result.host), properties_of(result), cases));
+  file_.add(output_element("    ", result.output, result.artifacts));
   file_.add("  </testsuite>\n");
 }
 
@@ -246,7 +289,7 @@ void JunitReporter::finish(const results::RunFinished& event) {
         "  <testsuite name=\"gorgon\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" "
         "time=\"{}\" timestamp=\"{}\" hostname=\"\">\n{}  </testsuite>\n",
         seconds(event.seconds), utc(started_at_),
-        element_of(" name=\"the run\" classname=\"gorgon\" time=\"0.000000\"",
+        element_of(" name=\"the run\" classname=\"gorgon\" time=\"0.000\"",
                    failure_element("error", failure))));
   }
   const std::string head = fmt::format(

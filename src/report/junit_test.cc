@@ -25,11 +25,12 @@ namespace {
 
 class JunitTest : public ::testing::Test {
  protected:
-  /// What is written for one unit of spec/models/user_spec.rb.
-  std::string report_of(results::UnitResult result, int exit_code = 1, std::string reason = {}) {
+  /// What is written for one unit.
+  std::string report_of(results::UnitResult result, int exit_code = 1, std::string reason = {},
+                        std::string file = "spec/models/user_spec.rb") {
     JunitReporter reporter(SpooledFile::make(file_).value());
     SyntheticRun run(reporter);
-    run.add_unit("spec/models/user_spec.rb");
+    run.add_unit(std::move(file));
     run.start({.job = "k2x9", .started_at = 1764180000});
     run.finish_unit(0, std::move(result));
     run.finish(3, exit_code, std::move(reason));
@@ -55,17 +56,51 @@ TEST_F(JunitTest, ASuiteHasItsCasesAndTheRunItsTotals) {
       {passed_case("works"), failed_case("fails"), with_status("errs", CaseStatus::kError),
        with_status("skips", CaseStatus::kSkipped), with_status("waits", CaseStatus::kPending)}));
   EXPECT_THAT(xml, HasSubstr("<testsuites name=\"gorgon k2x9\" tests=\"5\" failures=\"1\" "
-                             "errors=\"1\" skipped=\"2\" time=\"3.000000\">"));
+                             "errors=\"1\" time=\"3.000\">"));
+  EXPECT_THAT(xml, HasSubstr("errors=\"1\" skipped=\"2\" time=\"1.500\""));
   EXPECT_THAT(xml, HasSubstr("<testcase name=\"works\" classname=\"spec.models.user_spec\" "
-                             "file=\"spec/a_spec.rb\" line=\"3\" time=\"0.010000\"/>"));
+                             "file=\"spec/a_spec.rb\" line=\"3\" time=\"0.010\"/>"));
   EXPECT_THAT(xml, HasSubstr("type=\"RSpec::Expectations::ExpectationNotMetError\">"));
   EXPECT_THAT(xml, HasSubstr("hostname=\"build1\""));
   EXPECT_THAT(xml, HasSubstr("timestamp=\"2025-11-26T17:59:58Z\""));
 }
 
 TEST_F(JunitTest, AMethodHasItsClass) {
-  EXPECT_THAT(report_of(result_of(Verdict::kPassed, {passed_case("StackTest#test_pops")}), 0),
-              HasSubstr("name=\"test_pops\" classname=\"StackTest\""));
+  EXPECT_THAT(report_of(result_of(Verdict::kPassed, {passed_case("StackTest#test_pops"),
+                                                     passed_case("Stack#pop#test_0001_pops")}),
+                        0),
+              AllOf(HasSubstr("name=\"test_pops\" classname=\"StackTest\""),
+                    HasSubstr("name=\"test_0001_pops\" classname=\"Stack#pop\"")));
+}
+
+TEST_F(JunitTest, NoOtherNameIsTakenApart) {
+  results::TestCase of_node = passed_case("fails # hash");
+  of_node.location = "test/a.test.mjs";
+  EXPECT_THAT(report_of(result_of(Verdict::kPassed, {of_node}), 0, {}, "test/a.test.mjs"),
+              HasSubstr("name=\"fails # hash\" classname=\"test.a.test\" file=\"test/a.test.mjs\" "
+                        "time"));
+  results::TestCase of_ctest = passed_case("ratio [1]:2");
+  of_ctest.location = "ratio [1]:2";
+  EXPECT_THAT(report_of(result_of(Verdict::kPassed, {of_ctest}), 0, {}, "ratio [1]:2"),
+              HasSubstr("file=\"ratio [1]:2\" time"));
+}
+
+TEST_F(JunitTest, RoundsAreToldApart) {
+  JunitReporter reporter(SpooledFile::make(file_).value());
+  SyntheticRun run(reporter);
+  for (const char* id : {"1.1", "1.2"}) {
+    run.add_unit("spec/a_spec.rb");
+    run.unit(id == std::string("1.1") ? 0 : 1).id = id;
+  }
+  run.start();
+  for (std::size_t i = 0; i < 2; ++i)
+    run.finish_unit(i, result_of(Verdict::kPassed, {passed_case("works")}));
+  run.finish(1, 0);
+  const std::string xml = read_file(file_).value();
+  for (const char* round : {"1", "2"}) {
+    EXPECT_THAT(xml, HasSubstr(std::string("<testsuite name=\"spec/a_spec.rb #") + round + "\""));
+    EXPECT_THAT(xml, HasSubstr(std::string("<testcase name=\"works #") + round + "\""));
+  }
 }
 
 TEST_F(JunitTest, NoUnitWithoutAPassIsGreen) {
@@ -81,7 +116,7 @@ TEST_F(JunitTest, NoUnitWithoutAPassIsGreen) {
 TEST_F(JunitTest, NoRunThatFailedIsGreen) {
   const std::string xml =
       report_of(result_of(Verdict::kPassed, {passed_case("works")}), 8, "after_complete failed");
-  EXPECT_THAT(xml, HasSubstr("tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"0\""));
+  EXPECT_THAT(xml, HasSubstr("tests=\"2\" failures=\"0\" errors=\"1\" time=\"3.000\""));
   EXPECT_THAT(xml, HasSubstr("<error message=\"after_complete failed\" type=\"exit code 8\">"));
 }
 
@@ -106,8 +141,9 @@ TEST_F(JunitTest, EarlierTriesAreFlakyOrRerun) {
   results::TestCase failed = failed_case("fails again");
   failed.earlier_failures = {earlier};
   const std::string xml = report_of(result_of(Verdict::kFailed, {passed, failed}));
-  EXPECT_THAT(xml, HasSubstr("<flakyFailure message=\"at first\" type=\"E\">"));
-  EXPECT_THAT(xml, HasSubstr("<rerunFailure message=\"at first\" type=\"E\">"));
+  EXPECT_THAT(xml, HasSubstr("<flakyFailure message=\"at first\" type=\"E\"><stackTrace>at first\n"
+                             "</stackTrace></flakyFailure>"));
+  EXPECT_THAT(xml, HasSubstr("<rerunFailure message=\"at first\" type=\"E\"><stackTrace>"));
 }
 
 TEST_F(JunitTest, WhatXmlForbidsIsReplaced) {

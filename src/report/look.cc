@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,6 +88,7 @@ std::string title_of(const results::Unit& unit) {
   } else if (!unit.except.empty()) {
     title += fmt::format(" (all but {} of its cases)", unit.except.size());
   }
+  if (!unit.iteration().empty()) title += fmt::format(" #{}", safe_line(unit.iteration()));
   return title;
 }
 
@@ -94,7 +96,20 @@ std::string place_of(const Look& look, std::string_view host, std::string_view w
   const std::string slot = safe_line(worker);
   if (look.is_local || host.empty()) return slot.empty() ? slot : "worker " + slot;
   const std::string name = safe_line(host);
-  return slot.empty() ? name : name + "/" + slot;
+  return slot.empty() ? name : name + ":" + slot;
+}
+
+std::string slot_of(const Look& look, std::string_view host, std::string_view worker) {
+  if (look.is_local) return "worker " + safe_line(worker);
+  return safe_line(host) + ":" + safe_line(worker);
+}
+
+std::string age_text(double seconds) {
+  seconds = std::clamp(seconds, 0.0, 86400.0 * 99);
+  if (seconds < 60) return fmt::format("{:.1f}s", std::floor(seconds * 10) / 10);
+  const auto whole = static_cast<long>(seconds);
+  if (whole < 3600) return fmt::format("{}m{:02}s", whole / 60, whole % 60);
+  return fmt::format("{}h{:02}m", whole / 3600, whole % 3600 / 60);
 }
 
 std::string joined(const std::vector<std::string>& parts, std::string_view separator) {

@@ -29,6 +29,7 @@ struct Look {
   bool color = false;
   bool unicode = false;  ///< The live display may draw with more than ASCII.
   Verbosity verbosity = Verbosity::kNormal;
+  bool has_keys = false;     ///< The live display may be asked for more, by keys.
   bool is_local = false;     ///< All on this machine: hosts are not worth naming.
   std::string project_root;  ///< Absolute; taken off the paths in backtraces.
   Rerun rerun;
@@ -44,9 +45,14 @@ enum class Style : std::uint8_t { kPlain, kBold, kDim, kRed, kBoldRed, kGreen, k
 
 /// The unit's file, made safe, and for a part of a file which: "spec/a_spec.rb (3 of its cases)".
 [[nodiscard]] std::string title_of(const results::Unit& unit);
-/// "build1/2", or "worker 2" when everything is local; empty when neither is known.
+/// "build1:2", or "worker 2" when everything is local; empty when neither is known.
 [[nodiscard]] std::string place_of(const Look& look, std::string_view host,
                                    std::string_view worker);
+
+/// "build1:2", or "worker 2" when everything is local: in front of what a worker does or says.
+[[nodiscard]] std::string slot_of(const Look& look, std::string_view host, std::string_view worker);
+/// "2.3s", "1m05s", "2h10m": how long something has run, for a display that changes all the time.
+[[nodiscard]] std::string age_text(double seconds);
 
 /// The non-empty ones of `parts` with `separator` between them.
 [[nodiscard]] std::string joined(const std::vector<std::string>& parts, std::string_view separator);

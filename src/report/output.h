@@ -37,6 +37,7 @@ class Output {
 
   /// Text waits for a slow reader.
   [[nodiscard]] bool is_behind() const { return sent_ < pending_.size(); }
+  [[nodiscard]] std::size_t waiting_bytes() const { return pending_.size() - sent_; }
   /// Text can no longer be written.
   [[nodiscard]] bool is_broken() const { return error_ != 0; }
   /// Why, as errno; 0 while all is well, and when the reader has merely gone: it had enough.

@@ -20,14 +20,17 @@ struct PastRun {
   std::optional<double> seconds;  ///< Nullopt: it was cut off, or goes on.
   std::optional<int> exit_code;   ///< Beside `seconds`.
   std::size_t cases = 0;
-  std::size_t cases_failed = 0;  ///< Failures and errors.
+  std::size_t failures = 0;  ///< As Summary counts them,
+  std::size_t flaky = 0;     ///< and these.
 };
 
 struct PastStatus {
   results::CaseStatus status = results::CaseStatus::kPassed;
   bool is_flaky = false;
 };
-/// What a case came to in each of the past runs; nullopt: it was not in that one.
+/// What a case came to in each of the past runs, an error where its file crashed or took too long
+/// while it ran; nullopt: it was not in that one. What went wrong outside of a file's cases has
+/// results::kOutsideOfCases for a name.
 using Course = std::vector<std::optional<PastStatus>>;
 
 struct Past {

@@ -1,5 +1,6 @@
 #include "report/reporter.h"
 
+#include <algorithm>
 #include <chrono>
 #include <variant>
 
@@ -24,6 +25,22 @@ void Reporters::on(const results::RunEvent& event) {
 void Reporters::tick() {
   for (const auto& file : files_) file->tick();
   for (const auto& reporter : reporters_) reporter->tick();
+}
+
+void Reporters::watch(const results::Watched& news) {
+  for (const auto& reporter : reporters_) reporter->watch(news);
+}
+
+void Reporters::show(View view) {
+  for (const auto& reporter : reporters_) reporter->show(view);
+}
+
+void Reporters::hide() {
+  for (const auto& reporter : reporters_) reporter->hide();
+}
+
+bool Reporters::is_live() const {
+  return std::ranges::any_of(reporters_, [](const auto& reporter) { return reporter->is_live(); });
 }
 
 bool Reporters::flush(std::chrono::milliseconds at_most) {

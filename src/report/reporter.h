@@ -3,13 +3,23 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "results/run_event.h"
+#include "results/watched.h"
 
 namespace gorgon::report {
+
+/// What somebody who watches a run may ask for.
+enum class View : std::uint8_t {
+  kProgress,  ///< One line: how far it is.
+  kFailures,  ///< All so far.
+  kWorkers,   ///< Machines, and what each worker does.
+  kKeys,
+};
 
 class Reporter {
  public:
@@ -22,6 +32,15 @@ class Reporter {
   virtual void on(const results::RunEvent& event) = 0;
   /// Called about ten times a second while a run goes on, for displays that show time passing.
   virtual void tick() {}
+  /// For displays: what belongs to no report.
+  virtual void watch(const results::Watched& news) { (void)news; }
+  /// For displays: somebody asks for it, by a key.
+  virtual void show(View view) { (void)view; }
+  /// For displays: takes away what is drawn over again and again, until there is something new to
+  /// draw: the terminal is about to belong to somebody else.
+  virtual void hide() {}
+  /// It draws what goes on now, and has use for what watch() tells.
+  [[nodiscard]] virtual bool is_live() const { return false; }
   /// Called after the last event, when nothing else is left to do: writes what a slow reader has
   /// not taken yet, for at most `at_most`. False when some is still left; may be called again.
   [[nodiscard]] virtual bool flush(std::chrono::milliseconds at_most) {
@@ -43,6 +62,10 @@ class Reporters final : public Reporter {
 
   void on(const results::RunEvent& event) override;
   void tick() override;
+  void watch(const results::Watched& news) override;
+  void show(View view) override;
+  void hide() override;
+  [[nodiscard]] bool is_live() const override;
   /// `at_most` for each of them.
   [[nodiscard]] bool flush(std::chrono::milliseconds at_most) override;
   [[nodiscard]] int write_error() const override;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "results/case_outside.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
 
@@ -44,14 +45,6 @@ int badness(Verdict verdict) {
   return 0;
 }
 
-/// A test that calls `exit` fails, and so does its unit, for the same reason.
-bool is_told_by_a_case(const results::Failure& error, const results::UnitResult& result) {
-  return error.stage == "exit" &&
-         std::ranges::any_of(result.cases, [](const results::TestCase& test_case) {
-           return test_case.failure && test_case.failure->stage == "exit";
-         });
-}
-
 /// The units of the problems whose verdict is `wanted`, one of each file.
 template <class Predicate>
 std::vector<results::Unit> units_of(const std::vector<Problem>& problems, Predicate wanted) {
@@ -73,10 +66,9 @@ results::UnitResult without_good_cases(const results::UnitResult& result) {
   kept.seconds = result.seconds;
   kept.host = result.host;
   kept.worker = result.worker;
-  for (const results::Failure& error : result.errors) {
-    if (!is_told_by_a_case(error, result)) kept.errors.push_back(error);
-  }
+  kept.errors = result.errors;
   kept.running_case = result.running_case;
+  kept.running_location = result.running_location;
   kept.output = result.output;
   for (const results::TestCase& test_case : result.cases) {
     if (is_bad(test_case.status)) kept.cases.push_back(test_case);
@@ -141,7 +133,10 @@ void Summary::add(const results::RunEvent& event) {
 void Summary::start(const results::RunStarted& event) {
   planned_units_ = event.units.size();
   files_.reserve(event.units.size());
-  for (const results::Unit& unit : event.units) ++files_[unit.file].units;
+  for (const results::Unit& unit : event.units) {
+    ++files_[unit.file].units;
+    is_repeated_ |= !unit.iteration().empty();
+  }
 }
 
 void Summary::finish_unit(const results::Unit& unit, const results::UnitResult& result) {
@@ -153,30 +148,32 @@ void Summary::finish_unit(const results::Unit& unit, const results::UnitResult& 
     cases_.add(test_case.status);
   }
   note_time(unit, result);
-  note_flaky(unit, result);
+  note_excused(unit, result);
   const std::size_t bad_cases = counts[CaseStatus::kFailed] + counts[CaseStatus::kError];
   if (result.verdict == Verdict::kPassed && bad_cases == 0) return;
-  results::UnitResult kept = without_good_cases(result);
-  const bool went_wrong_outside = result.verdict == Verdict::kFailed
-                                      ? !kept.errors.empty() || bad_cases == 0
-                                      : result.verdict != Verdict::kPassed;
   failures_ += bad_cases;
-  if (went_wrong_outside && !is_unfinished(result.verdict)) ++failures_;
-  keep({.unit = unit, .result = std::move(kept), .cases = counts});
+  if (results::went_wrong_outside(result) && !is_unfinished(result.verdict)) ++failures_;
+  keep({.unit = unit, .result = without_good_cases(result), .cases = counts});
 }
 
-void Summary::note_flaky(const results::Unit& unit, const results::UnitResult& result) {
-  const auto add = [&](const std::string& name, const results::Failure& failure) {
-    if (++flaky_count_ > kMostFlaky) return;
+void Summary::note_excused(const results::Unit& unit, const results::UnitResult& result) {
+  const auto add = [&](ExcusedTests& tests, const std::string& name, const std::string& why,
+                       const results::Failure& failure) {
+    if (++tests.count > kMostExcused) return;
     results::Failure first = failure;
     cut_details(first);
-    flaky_.push_back({.file = unit.file, .name = name, .message = std::move(first.message)});
+    tests.first.push_back(
+        {.file = unit.file, .name = name, .message = std::move(first.message), .why = why});
   };
   for (const results::TestCase& test_case : result.cases) {
-    if (is_flaky(test_case)) add(test_case.name, test_case.earlier_failures.front());
+    if (is_flaky(test_case)) add(flaky_, test_case.name, "", test_case.earlier_failures.front());
+    if (test_case.status == CaseStatus::kQuarantined) {
+      add(quarantined_, test_case.name, test_case.pending_message,
+          test_case.failure.value_or(results::Failure()));
+    }
   }
   if (result.verdict == Verdict::kPassed && !result.earlier_errors.empty())
-    add("", result.earlier_errors.front());
+    add(flaky_, "", "", result.earlier_errors.front());
 }
 
 void Summary::keep(Problem problem) {
@@ -193,6 +190,8 @@ void Summary::keep(Problem problem) {
 void Summary::finish_in_file(std::string_view name, Verdict verdict) {
   File& file = files_[name];
   ++file.finished;
+  if (!is_unfinished(verdict)) ++file.ran;
+  if (verdict != Verdict::kPassed && !is_unfinished(verdict)) ++file.bad;
   if (badness(verdict) > badness(file.worst)) file.worst = verdict;
   if (file.finished == file.units) file_counts_.add(file.worst);
 }
@@ -208,6 +207,10 @@ void Summary::note_time(const results::Unit& unit, const results::UnitResult& re
   if (slowest_.size() > kSlowest) slowest_.pop_back();
 }
 
+std::size_t Summary::ran_units() const {
+  return units_.total() - units_[Verdict::kCancelled] - units_[Verdict::kLost];
+}
+
 std::size_t Summary::workers_used() const {
   std::size_t workers = 0;
   for (const auto& [host, units] : hosts_) workers += units.size();
@@ -220,6 +223,17 @@ std::vector<std::string> Summary::failing_files() const {
        units_of(problems_, [](Verdict verdict) { return !is_unfinished(verdict); }))
     files.push_back(std::move(unit.file));
   return files;
+}
+
+std::vector<UnsteadyFile> Summary::unsteady_files() const {
+  std::vector<UnsteadyFile> unsteady;
+  if (!is_repeated_) return unsteady;
+  std::vector<std::string> files = failing_files();
+  for (std::string& file : files) {
+    const File& known = files_.at(file);
+    unsteady.push_back({.file = std::move(file), .ran = known.ran, .bad = known.bad});
+  }
+  return unsteady;
 }
 
 std::vector<results::Unit> Summary::units_to_rerun() const {

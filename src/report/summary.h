@@ -35,7 +35,7 @@ class Counts {
   std::array<std::size_t, kEndings> counts_{};
 };
 using VerdictCounts = Counts<results::Verdict, 6>;
-using CaseCounts = Counts<results::CaseStatus, 5>;
+using CaseCounts = Counts<results::CaseStatus, 6>;
 
 /// Cancelled or lost: nothing is known of its tests.
 [[nodiscard]] bool is_unfinished(results::Verdict verdict);
@@ -48,16 +48,28 @@ struct Problem {
   CaseCounts cases;            ///< Of all its cases.
 };
 
-/// What passed in one try and not in another.
-struct FlakyTest {
+/// A failure that decides nothing: of a test that passed in a later try, or is in quarantine.
+struct ExcusedTest {
   std::string file;
   std::string name;     ///< Of the case; empty: it went wrong outside of cases.
   std::string message;  ///< How it failed at first, the first line of it.
+  std::string why;      ///< In quarantine.
+};
+/// The first of many, in the order they came, and how many there are.
+struct ExcusedTests {
+  std::vector<ExcusedTest> first;
+  std::size_t count = 0;
 };
 
 struct SlowUnit {
   std::string file;
   double seconds = 0;
+};
+
+struct UnsteadyFile {
+  std::string file;
+  std::size_t ran = 0;  ///< Units that were not cancelled or lost,
+  std::size_t bad = 0;  ///< and those of them that did not pass.
 };
 
 struct FailedHost {
@@ -69,7 +81,7 @@ class Summary {
  public:
   enum class Details { kKept, kCut };
   static constexpr std::size_t kSlowest = 10;
-  static constexpr std::size_t kMostFlaky = 1000;
+  static constexpr std::size_t kMostExcused = 1000;
   /// Bytes of messages, backtraces and output of problems that are kept in memory: more than anyone
   /// reads. Beyond them a problem costs its names and the first line of each message.
   static constexpr std::size_t kMostDetails = std::size_t{32} * 1024 * 1024;
@@ -84,6 +96,8 @@ class Summary {
   [[nodiscard]] std::size_t planned_units() const { return planned_units_; }
   [[nodiscard]] std::size_t planned_files() const { return files_.size(); }
   [[nodiscard]] const VerdictCounts& units() const { return units_; }
+  /// Those of them that have run: all but the cancelled and the lost.
+  [[nodiscard]] std::size_t ran_units() const;
   /// A file has the worst of its units' verdicts, and counts once all its units are finished.
   [[nodiscard]] const VerdictCounts& files() const { return file_counts_; }
   [[nodiscard]] const CaseCounts& cases() const { return cases_; }
@@ -95,9 +109,9 @@ class Summary {
   /// How many of them are cut short.
   [[nodiscard]] std::size_t cut_problems() const { return cut_problems_; }
   [[nodiscard]] const std::vector<FailedHost>& failed_hosts() const { return failed_hosts_; }
-  /// The first kMostFlaky of them, in the order they came.
-  [[nodiscard]] const std::vector<FlakyTest>& flaky() const { return flaky_; }
-  [[nodiscard]] std::size_t flaky_count() const { return flaky_count_; }
+  /// kMostExcused of each.
+  [[nodiscard]] const ExcusedTests& flaky() const { return flaky_; }
+  [[nodiscard]] const ExcusedTests& quarantined() const { return quarantined_; }
   /// Notices of level error, in the order they came: what went wrong outside the test files.
   [[nodiscard]] const std::vector<std::string>& errors() const { return errors_; }
   /// At most kSlowest of the units that ran to an end, the slowest first.
@@ -111,6 +125,8 @@ class Summary {
   [[nodiscard]] bool has_worked(const std::string& host) const { return hosts_.contains(host); }
   /// Files with a unit that failed, crashed or timed out; each once, in the order they failed.
   [[nodiscard]] std::vector<std::string> failing_files() const;
+  /// Of a run that runs everything several times: the failing files, and how often they failed.
+  [[nodiscard]] std::vector<UnsteadyFile> unsteady_files() const;
   /// What has not passed, for whatever reason, in that order: one unit of each file.
   [[nodiscard]] std::vector<results::Unit> units_to_rerun() const;
   /// Nullopt until the run is over.
@@ -120,16 +136,19 @@ class Summary {
   struct File {
     std::size_t units = 0;
     std::size_t finished = 0;
+    std::size_t ran = 0;  ///< Units that were not cancelled or lost,
+    std::size_t bad = 0;  ///< and those of them that did not pass.
     results::Verdict worst = results::Verdict::kPassed;
   };
   void start(const results::RunStarted& event);
   void finish_unit(const results::Unit& unit, const results::UnitResult& result);
   void finish_in_file(std::string_view file, results::Verdict verdict);
-  void note_flaky(const results::Unit& unit, const results::UnitResult& result);
+  void note_excused(const results::Unit& unit, const results::UnitResult& result);
   void keep(Problem problem);
   void note_time(const results::Unit& unit, const results::UnitResult& result);
 
   std::size_t planned_units_ = 0;
+  bool is_repeated_ = false;
   std::unordered_map<std::string_view, File> files_;  ///< The names are those of the run's units.
   VerdictCounts units_;
   VerdictCounts file_counts_;
@@ -140,8 +159,8 @@ class Summary {
   std::size_t most_details_bytes_;
   std::size_t details_bytes_ = 0;
   std::size_t cut_problems_ = 0;
-  std::vector<FlakyTest> flaky_;
-  std::size_t flaky_count_ = 0;
+  ExcusedTests flaky_;
+  ExcusedTests quarantined_;
   std::vector<FailedHost> failed_hosts_;
   std::vector<std::string> errors_;
   std::vector<SlowUnit> slowest_;

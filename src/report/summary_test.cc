@@ -10,6 +10,7 @@
 
 #include "report/reporter.h"
 #include "report/testing/synthetic_run.h"
+#include "results/case_outside.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
 
@@ -52,6 +53,21 @@ TEST_F(SummaryTest, CountsEveryKindOfEnding) {
   EXPECT_EQ(summary_.problems().size(), 6U);
   EXPECT_EQ(summary_.failed_hosts().size(), 1U);
   EXPECT_EQ(summary_.finished().value_or(results::RunFinished()).exit_code, 6);
+}
+
+TEST_F(SummaryTest, AKilledCaseThatIsCutShortIsStillOneFault) {
+  Summary summary(Summary::Details::kCut);
+  const results::Unit unit{.id = "u1", .file = "spec/a_spec.rb"};
+  results::TestCase killed = failed_case("sleeps");
+  killed.failure = {.stage = "timeout", .message = "killed at the limit\nin native code"};
+  results::UnitResult result = result_of(Verdict::kTimedOut, {killed});
+  result.errors = {{.stage = "timeout",
+                    .message = "\"sleeps\" (a:3) was killed at the limit\nin native code",
+                    .killed_case = key_of(killed)}};
+  summary.add(results::UnitFinished{.unit = &unit, .result = &result});
+  EXPECT_EQ(summary.failures(), 1U);
+  ASSERT_EQ(summary.problems().size(), 1U);
+  EXPECT_FALSE(results::went_wrong_outside(summary.problems()[0].result));
 }
 
 TEST_F(SummaryTest, DetailsOfVeryMuchTroubleAreCutShort) {

@@ -3,6 +3,7 @@
 //   TAP version 14
 //   1..N
 //   ok 1 - FILE: NAME
+//   ok 1 - FILE: NAME \#3                of its third time
 //   not ok 2 - FILE: NAME # TODO REASON
 //     ---
 //     message: "…"        diagnostics: a YAML map of double-quoted texts and lists of them
@@ -22,7 +23,7 @@
 #include "report/display_text.h"
 #include "report/look.h"
 #include "report/spooled_file.h"
-#include "report/summary.h"
+#include "results/case_outside.h"
 #include "results/exit_code.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
@@ -55,19 +56,23 @@ std::string yaml_list(std::string_view key, const std::vector<std::string>& text
 }
 
 /// Of what has failed, now or in an earlier try; empty for all others.
-std::string diagnostics(const std::string& file, const TestCase& test_case) {
+std::string diagnostics(const std::string& file, const TestCase& test_case,
+                        const std::string& output) {
   std::string yaml;
-  if (is_bad(test_case.status)) {
+  const bool is_quarantined = test_case.status == CaseStatus::kQuarantined;
+  if (is_bad(test_case.status) || is_quarantined) {
     const Failure failure = test_case.failure.value_or(Failure());
     const SourcePlace place = source_place(test_case, file);
     yaml += yaml_text("message", failure.message);
-    yaml += yaml_text("severity", test_case.status == CaseStatus::kFailed ? "fail" : "error");
+    yaml += yaml_text("severity", is_quarantined                            ? "todo"
+                                  : test_case.status == CaseStatus::kFailed ? "fail"
+                                                                            : "error");
     yaml += yaml_text("class", failure.exception_class);
     yaml += yaml_text("stage", failure.stage);
     yaml += yaml_text("file", place.file);
     yaml += yaml_text("line", place.line);
     yaml += yaml_list("backtrace", failure.backtrace);
-    yaml += yaml_text("output", test_case.output);
+    yaml += yaml_text("output", output);
   }
   std::vector<std::string> earlier;
   earlier.reserve(test_case.earlier_failures.size());
@@ -76,7 +81,8 @@ std::string diagnostics(const std::string& file, const TestCase& test_case) {
   return yaml.empty() ? "" : "  ---\n" + yaml + "  ...\n";
 }
 
-/// TODO is TAP's word for a failure that is expected: what RSpec and test-unit call pending.
+/// TODO is TAP's word for a failure that is expected: what RSpec and test-unit call pending, and
+/// what is in quarantine.
 std::string directive(const TestCase& test_case) {
   std::string_view word;
   switch (test_case.status) {
@@ -89,6 +95,9 @@ std::string directive(const TestCase& test_case) {
       break;
     case CaseStatus::kPending:
       word = "TODO";
+      break;
+    case CaseStatus::kQuarantined:
+      word = "TODO in quarantine:";
       break;
   }
   return joined({fmt::format(" # {}", word), tap_text(test_case.pending_message)}, " ");
@@ -118,17 +127,21 @@ void TapReporter::on(const results::RunEvent& event) {
 }
 
 void TapReporter::add_unit(const results::UnitFinished& event) {
-  const std::string& file = event.unit->file;
-  for (const TestCase& test_case : event.result->cases) add_point(file, test_case);
-  if (const auto outside = case_outside(*event.result)) add_point(file, *outside);
+  const results::Unit& unit = *event.unit;
+  const results::UnitResult& result = *event.result;
+  const TestCase* const told_by_output = results::case_with_output(result);
+  for (const TestCase& test_case : result.cases)
+    add_point(unit, test_case, &test_case == told_by_output ? result.output : test_case.output);
+  if (const auto outside = results::case_outside(result)) add_point(unit, *outside, result.output);
 }
 
-void TapReporter::add_point(const std::string& file, const TestCase& test_case) {
+void TapReporter::add_point(const results::Unit& unit, const TestCase& test_case,
+                            const std::string& output) {
   ++points_;
   if (is_bad(test_case.status)) ++bad_points_;
   file_.add(fmt::format("{} {} - {}{}\n{}", is_ok(test_case.status) ? "ok" : "not ok", points_,
-                        tap_text(file + ": " + test_case.name), directive(test_case),
-                        diagnostics(file, test_case)));
+                        tap_text(unit.file + ": " + test_case.name + round_of(unit)),
+                        directive(test_case), diagnostics(unit.file, test_case, output)));
 }
 
 void TapReporter::finish(const results::RunFinished& event) {
@@ -136,7 +149,7 @@ void TapReporter::finish(const results::RunFinished& event) {
   if (event.exit_code == results::kTestsFailed && bad_points_ == 0) {
     TestCase run{.name = "the run", .status = CaseStatus::kError};
     run.failure.emplace().message = event.reason;
-    add_point("gorgon", run);
+    add_point({.id = "", .file = "gorgon"}, run, "");
   }
   const std::string reason = safe_line(event.reason);
   if (event.exit_code > results::kTestsFailed)

@@ -25,7 +25,9 @@ class TapReporter final : public Reporter {
 
  private:
   void add_unit(const results::UnitFinished& event);
-  void add_point(const std::string& file, const results::TestCase& test_case);
+  /// `output`: of the case, or of the unit that it stands for.
+  void add_point(const results::Unit& unit, const results::TestCase& test_case,
+                 const std::string& output);
   void finish(const results::RunFinished& event);
 
   SpooledFile file_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,6 +71,24 @@ TEST_F(TapTest, EachStatusHasItsPoint) {
             "not ok 4 - spec/a_spec.rb: waits on # TODO\n");
 }
 
+TEST_F(TapTest, RoundsAreToldApart) {
+  TapReporter reporter(SpooledFile::make(file_).value());
+  SyntheticRun run(reporter);
+  for (std::size_t i = 0; i < 3; ++i) {
+    run.add_unit("spec/a_spec.rb");
+    run.unit(i).id = "1." + std::to_string(i + 1);
+  }
+  run.start();
+  run.finish_unit(0, result_of(Verdict::kPassed, {passed_case("works #1")}));
+  run.finish_unit(2, result_of(Verdict::kPassed, {passed_case("works #1")}));
+  run.finish_unit(1, result_of(Verdict::kCrashed, {}));
+  run.finish(3, 1);
+  const std::string report = read_file(file_).value();
+  EXPECT_THAT(report, HasSubstr("ok 1 - spec/a_spec.rb: works \\#1 \\#1\n"
+                                "ok 2 - spec/a_spec.rb: works \\#1 \\#3\n"
+                                "not ok 3 - spec/a_spec.rb: (outside of the cases) \\#2\n"));
+}
+
 TEST_F(TapTest, AFailureHasItsDiagnostics) {
   results::TestCase failed = failed_case("fails");
   failed.failure->backtrace = {"a.rb:1", "b.rb:2"};
@@ -106,12 +125,22 @@ TEST_F(TapTest, WhatWentWrongOutsideTheCasesIsAPoint) {
   results::UnitResult crashed = result_of(Verdict::kCrashed, {passed_case("works")});
   crashed.errors = {{.stage = "crash", .message = "killed by signal 11 (SIGSEGV)"}};
   crashed.running_case = "A kills";
+  crashed.output = "the last words";
   const std::string tap = report_of(std::move(crashed));
   EXPECT_THAT(tap, HasSubstr("1..2\nok 1 - "));
   EXPECT_THAT(tap, HasSubstr("not ok 2 - spec/a_spec.rb: A kills\n  ---\n"
                              "  message: \"killed by signal 11 (SIGSEGV)\"\n"
                              "  severity: \"error\"\n  stage: \"crash\"\n"
-                             "  file: \"spec/a_spec.rb\"\n  ...\n"));
+                             "  file: \"spec/a_spec.rb\"\n"
+                             "  output: \"the last words\"\n  ...\n"));
+}
+
+TEST_F(TapTest, AFailureThatSaysNothingHasTheOutputOfItsFile) {
+  results::TestCase silent = failed_case("fails");
+  silent.failure = {.message = "test failed"};
+  results::UnitResult result = result_of(Verdict::kFailed, {silent});
+  result.output = "no such package";
+  EXPECT_THAT(report_of(std::move(result)), HasSubstr("  output: \"no such package\"\n  ...\n"));
 }
 
 TEST_F(TapTest, AFlakyCaseIsOkAndSaysHowItFailed) {

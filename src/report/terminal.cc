@@ -1,5 +1,6 @@
 #include "report/terminal.h"
 
+#include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -12,13 +13,21 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
+#include "base/terminal_keys.h"
+#include "base/text.h"
 #include "report/event_lines.h"
+#include "report/failure_text.h"
 #include "report/final_report.h"
 #include "report/live_frame.h"
 #include "report/look.h"
+#include "report/reporter.h"
+#include "report/summary.h"
+#include "report/watched_text.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
+#include "results/watched.h"
 
 namespace gorgon::report {
 
@@ -31,6 +40,10 @@ namespace {
 /// Where there is no live display: so many progress lines over a run, but not for small steps.
 constexpr std::size_t kProgressLines = 20;
 constexpr std::size_t kProgressStep = 5;
+/// Of tests' output, while its reader is busy.
+constexpr std::size_t kMostWaitingBytes = std::size_t{1} * 1024 * 1024;
+/// Files whose failures a key shows.
+constexpr std::size_t kShownProblems = 20;
 
 TerminalSize size_of_terminal(int fd) {
   winsize size{};
@@ -54,6 +67,12 @@ bool is_utf8_locale(const Environment& environment) {
     return value.find("utf-8") != std::string::npos || value.find("utf8") != std::string::npos;
   }
   return false;
+}
+
+/// A log that somebody reads later, even if it goes through a terminal.
+bool is_ci(const Environment& environment) {
+  const std::string_view ci = value_of(environment, "CI");
+  return !ci.empty() && ci != "false" && ci != "0";
 }
 
 bool wants_color(Color color, bool is_capable, const Environment& environment) {
@@ -88,8 +107,9 @@ TerminalOptions terminal_options(int fd, Color color, Verbosity verbosity,
   options.look.color = wants_color(color, is_capable, environment);
   options.look.unicode = is_capable && is_utf8_locale(environment);
   options.look.verbosity = verbosity;
-  options.is_live = is_capable && verbosity != Verbosity::kQuiet;
+  options.is_live = is_capable && verbosity != Verbosity::kQuiet && !is_ci(environment);
   options.size = [fd] { return size_of_terminal(fd); };
+  if (is_capable) options.is_in_foreground = [fd] { return gorgon::is_in_foreground(fd); };
   return options;
 }
 
@@ -140,9 +160,9 @@ void TerminalReporter::on_unit_finished(const results::UnitFinished& event) {
   if (look_.verbosity == Verbosity::kQuiet) return;
   const Verdict verdict = event.result->verdict;
   // Units that did not run may be thousands; the end of the run lists them.
-  const bool has_run = verdict != Verdict::kCancelled && verdict != Verdict::kLost;
+  if (is_unfinished(verdict)) return;
   const bool is_of_note = verdict != Verdict::kPassed || has_flaky_part(*event.result);
-  if (has_run && (look_.verbosity == Verbosity::kVerbose || is_of_note)) {
+  if (look_.verbosity == Verbosity::kVerbose || is_of_note) {
     std::string lines = unit_line(*event.unit, *event.result, look_);
     if (options_.is_live) lines += case_lines(*event.result, look_, columns());
     print(lines);
@@ -152,9 +172,9 @@ void TerminalReporter::on_unit_finished(const results::UnitFinished& event) {
 
 void TerminalReporter::show_progress() {
   const std::size_t planned = summary_.planned_units();
-  const std::size_t finished = summary_.units().total();
+  const std::size_t ran = summary_.ran_units();
   const std::size_t step = std::max(kProgressStep, (planned + kProgressLines - 1) / kProgressLines);
-  if (finished % step != 0 || finished >= planned) return;
+  if (ran % step != 0 || ran >= planned) return;
   print(progress_text(summary_, activity_.elapsed_seconds(options_.now())));
 }
 
@@ -169,6 +189,7 @@ void TerminalReporter::print(std::string_view lines) {
 }
 
 void TerminalReporter::draw() {
+  if (options_.is_in_foreground && !options_.is_in_foreground()) return output_.pump();
   // A frame for a terminal that has not taken the last one would only make it later.
   if (!output_.is_behind() || !region_.is_drawn()) {
     const TerminalSize size = options_.size();
@@ -176,6 +197,64 @@ void TerminalReporter::draw() {
   }
   output_.pump();
 }
+
+void TerminalReporter::watch(const results::Watched& news) {
+  if (const auto* output = std::get_if<results::OutputLines>(&news)) {
+    show_output(*output);
+  } else if (const auto* running = std::get_if<results::RunningTests>(&news)) {
+    print(running_tests_text(*running, look_));
+  } else if (const auto* long_case = std::get_if<results::LongCase>(&news)) {
+    activity_.add(*long_case, options_.now());
+  }
+  if (is_live() && !region_.is_drawn()) draw();
+}
+
+/// Reports must be complete; this need not be.
+void TerminalReporter::show_output(const results::OutputLines& output) {
+  if (is_over_) return;
+  if (output_.waiting_bytes() > kMostWaitingBytes) {
+    unread_bytes_ += output.text.size() + output.left_out_bytes;
+    return;
+  }
+  if (unread_bytes_ > 0) {
+    print(fmt::format("[{} of output left out: the reader did not keep up]\n",
+                      count_of(std::exchange(unread_bytes_, 0), "byte")));
+  }
+  print(output_text(output, look_));
+}
+
+void TerminalReporter::show(View view) {
+  if (is_over_) return;
+  switch (view) {
+    case View::kProgress:
+      print(progress_text(summary_, activity_.elapsed_seconds(options_.now())));
+      break;
+    case View::kFailures:
+      print(failures_so_far());
+      break;
+    case View::kWorkers:
+      print(workers_text(activity_, look_, options_.now()));
+      break;
+    case View::kKeys:
+      print(keys_text());
+      break;
+  }
+  if (is_live() && !region_.is_drawn()) draw();
+}
+
+std::string TerminalReporter::failures_so_far() const {
+  const std::vector<Problem>& problems = summary_.problems();
+  const std::size_t left_out = problems.size() - std::min(problems.size(), kShownProblems);
+  const std::vector<Problem> last(problems.begin() + static_cast<std::ptrdiff_t>(left_out),
+                                  problems.end());
+  std::string text = failures_text(last, look_);
+  if (text.empty()) return "no failures so far\n";
+  if (left_out > 0)
+    text += fmt::format("\nthe last {} of {}\n", last.size(), count_of(problems.size(), "file"));
+  return text + "\n";
+}
+
+void TerminalReporter::hide() { output_.write(region_.erase()); }
 
 void TerminalReporter::tick() {
   if (options_.is_live && !is_over_) {

@@ -24,6 +24,7 @@
 #include "report/testing/synthetic_run.h"
 #include "results/run_event.h"
 #include "results/verdict.h"
+#include "results/watched.h"
 
 namespace gorgon::report {
 
@@ -40,10 +41,10 @@ constexpr std::string_view kPlainReport = R"(gorgon: 7 files, about 3 min 05 s o
 host build1: ready, 2 workers
 host build2: failed: before_start failed: exit 1
     no database
-FAIL     spec/models/user_spec.rb  1 of 2 cases failed, 2.31 s, build1/2
-CRASH    spec/crash_spec.rb  killed by signal 11 (SIGSEGV), 0.42 s, build1/2
-FAIL     spec/load_spec.rb  NameError: uninitialized constant Invoice, 0.05 s, build1/2
-TIMEOUT  spec/hang it_spec.rb  killed after 15 min 00 s, 15 min 00 s, build1/2
+FAIL     spec/models/user_spec.rb  1 of 2 cases failed, 2.31 s, build1:2
+CRASH    spec/crash_spec.rb  killed by signal 11 (SIGSEGV), 0.42 s, build1:2
+FAIL     spec/load_spec.rb  NameError: uninitialized constant Invoice, 0.05 s, build1:2
+TIMEOUT  spec/hang it_spec.rb  killed after 15 min 00 s, 15 min 00 s, build1:2
 progress: 5 of 7 files, 5 cases, 4 failures, 0.00 s
 
 1) FAIL  User is valid
@@ -150,7 +151,7 @@ TEST_F(TerminalReporterTest, VerboseHasALineAUnitAndEveryFrame) {
   SyntheticRun run(make({.verbosity = Verbosity::kVerbose}));
   run_everything(run);
   const std::string text = reader_.take();
-  EXPECT_THAT(text, HasSubstr("PASS     spec/a_spec.rb  2 cases, 1.50 s, build1/2\n"));
+  EXPECT_THAT(text, HasSubstr("PASS     spec/a_spec.rb  2 cases, 1.50 s, build1:2\n"));
   EXPECT_THAT(text, HasSubstr("CANCEL  1 unit did not finish: interrupted\n   spec/cut_spec.rb\n"));
   EXPECT_THAT(text, HasSubstr("gems/rspec-support"));
   EXPECT_THAT(text, Not(HasSubstr("left out")));
@@ -197,6 +198,18 @@ TEST_F(TerminalReporterTest, ARunThatNeverBeganSaysWhy) {
             "   time  1 min 00 s\n\n"
             "gorgon: stopped (exit 2): cannot push the tree: no space left on device; 0 files, "
             "0 cases, 1 min 00 s\n");
+}
+
+TEST_F(TerminalReporterTest, ProgressTellsCancelledFilesApart) {
+  TerminalReporter& reporter = make();
+  SyntheticRun run(reporter);
+  for (int i = 0; i < 40; ++i) (void)run.add_unit(fmt::format("spec/{}_spec.rb", i));
+  run.start();
+  for (std::size_t i = 0; i < 5; ++i) run.finish_unit(i, result_of(Verdict::kPassed, {}));
+  for (std::size_t i = 5; i < 38; ++i) run.finish_unit(i, {.verdict = Verdict::kCancelled});
+  EXPECT_THAT(reader_.take(), HasSubstr("progress: 5 of 40 files, 0 cases, 0.00 s\n"));
+  reporter.show(View::kProgress);
+  EXPECT_EQ(reader_.take(), "progress: 5 of 40 files, 0 cases, 33 cancelled, 0.00 s\n");
 }
 
 TEST_F(TerminalReporterTest, AnInterruptedRunSaysSoOnceAndNamesNothingTwice) {
@@ -294,15 +307,37 @@ TEST_F(TerminalReporterTest, WhatEndedTheRunIsToldOnce) {
   TerminalReporter& reporter = make();
   SyntheticRun run(reporter);
   run.start();
-  run.host("build1", 0, results::HostChanged::State::kFailed, "after_sync: exit 3\noutput: x");
+  std::string message = "before_creating_workers: preload failed: no database";
+  for (int i = 0; i < 100; ++i) message += fmt::format("\n    boot.rb:{}", i);
+  for (const char* host : {"build1", "build2"})
+    run.host(host, 0, results::HostChanged::State::kFailed, message);
   reporter.on(results::Notice{results::Notice::Level::kError, "after_sync: exit 3"});
+  std::string text = reader_.take();
+  EXPECT_THAT(text, HasSubstr("host build1: failed: before_creating_workers: preload failed: no "
+                              "database\n        boot.rb:0\n"));
+  EXPECT_THAT(text, HasSubstr("        boot.rb:99\nhost build2: failed: "));
+  run.finish(1, 8,
+             "no worker could be started: build1: " + message + "\nbuild2: " + message +
+                 "\nafter_sync: exit 3");
+  EXPECT_EQ(reader_.take(),
+            "\n   time  1.00 s\n\n"
+            "gorgon: stopped (exit 8): no worker could be started, see above; 0 files, 0 cases, "
+            "1.00 s\n");
+}
+
+TEST_F(TerminalReporterTest, OfTheReasonWhatWasNotToldIsToldAtTheEnd) {
+  SyntheticRun run(make());
+  run.start();
+  run.host("build1", 0, results::HostChanged::State::kFailed, "after_sync: exit 3\nno disk");
   (void)reader_.take();
-  run.finish(1, 8, "no worker could be started: build1: after_sync: exit 3\noutput: x");
-  const std::string text = reader_.take();
-  EXPECT_THAT(text, Not(HasSubstr("   host  ")));
-  EXPECT_THAT(text, Not(HasSubstr("  error  ")));
-  EXPECT_THAT(text, HasSubstr(" reason  no worker could be started: build1: after_sync: exit 3\n"
-                              "         output: x\n"));
+  run.finish(1, 6,
+             "waited 10 s for listeners: all that answered are out of the job\n"
+             "build1: after_sync: exit 3\nno disk\nbuild2: lost: it stopped answering");
+  EXPECT_THAT(reader_.take(),
+              HasSubstr(" reason  waited 10 s for listeners: all that answered are out of the job\n"
+                        "         build2: lost: it stopped answering\n\n"
+                        "gorgon: incomplete (exit 6): waited 10 s for listeners: all that answered "
+                        "are out of the job; "));
 }
 
 TEST_F(TerminalReporterTest, AHookOfRSpecSaysWhatWasRaised) {
@@ -331,6 +366,20 @@ TEST_F(TerminalReporterTest, ATestThatExitsIsToldOnce) {
   const std::string text = reader_.take();
   EXPECT_THAT(text, HasSubstr("1 failure in 1 of 1 file"));
   EXPECT_THAT(text, Not(HasSubstr("2) ")));
+}
+
+TEST_F(TerminalReporterTest, AFailureThatSaysNothingHasTheOutputOfItsFile) {
+  SyntheticRun run(make());
+  (void)run.add_unit("test/a.test.mjs");
+  run.start();
+  auto result = result_of(Verdict::kFailed, {failed_case("a.test.mjs")});
+  result.cases[0].failure = {.message = "test failed"};
+  result.output = "# Error: Cannot find package 'nosuch'\n";
+  run.finish_unit(0, result);
+  (void)reader_.take();
+  run.finish(1, 1);
+  EXPECT_THAT(reader_.take(), HasSubstr("   test failed\n\n   output:\n"
+                                        "   | # Error: Cannot find package 'nosuch'\n"));
 }
 
 TEST_F(TerminalReporterTest, LongListsAndOutputsAreCutAndSayso) {
@@ -368,11 +417,11 @@ TEST_F(TerminalReporterTest, TheLiveDisplayShowsWhatGoesOn) {
   EXPECT_THAT(
       shown(screen),
       ElementsAre("gorgon: 4 files, about 40.0 s of tests, job k2x9",
-                  "FAIL     spec/0_spec.rb  1 of 1 case failed, 10.0 s, build1/2",
+                  "FAIL     spec/0_spec.rb  1 of 1 case failed, 10.0 s, build1:2",
                   "         User is valid  expected: true", "",
                   "━━━━━━─────────────────────  1/4 files  1 case  1 failed  0:13  about 0:10 left",
                   "1/2 workers busy on 1 host, 1 host preparing",
-                  "  0:10  spec/1_spec.rb  build1/2"));
+                  "  10.0s  build1:2  spec/1_spec.rb"));
   EXPECT_EQ(screen.cursor_row(), 3U);
   EXPECT_EQ(screen.cursor_column(), 0U);
 }
@@ -398,13 +447,72 @@ TEST_F(TerminalReporterTest, AResizedWindowShowsOneDisplayOnly) {
   run.start();
   run.host("build1", 2);
   run.start_unit(0, "build1", "1");
-  pass(1);
+  pass(3);
   (void)shown(screen);
   size_.columns = 20;
   screen.resize(size_.columns);
   pass(0.1);
-  EXPECT_THAT(shown(screen), ElementsAre("gorgon: 4 files, job", "", "────────  0/4  0:01",
-                                         "1/2 workers busy", "  0:01  …/0_spec.rb"));
+  EXPECT_THAT(shown(screen), ElementsAre("gorgon: 4 files, job", "", "────────  0/4  0:03",
+                                         "1/2 workers busy", "   3.1s  …0_spec.rb"));
+}
+
+TEST_F(TerminalReporterTest, KeysAreAnsweredAboveTheDisplay) {
+  TerminalReporter& reporter = make_live();
+  SyntheticRun run(reporter);
+  Screen screen(size_.columns, size_.rows);
+  (void)run.add_unit("spec/a_spec.rb");
+  (void)run.add_unit("spec/b_spec.rb");
+  run.start();
+  run.host("build1", 2);
+  run.start_unit(1, "build1", "1");
+  reporter.show(View::kFailures);
+  reporter.show(View::kWorkers);
+  reporter.show(View::kProgress);
+  reporter.watch(results::OutputLines{.host = "build1", .worker = "1", .text = "hello\n"});
+  reporter.watch(results::RunningTests{});
+  EXPECT_THAT(
+      shown(screen),
+      ElementsAre("gorgon: 2 files, job k2x9", "no failures so far",
+                  "build1  ready, 2 workers, 1 idle", "   1    0.0s  spec/b_spec.rb",
+                  "progress: 0 of 2 files, 0 cases, 0.00 s", "build1:1 hello",
+                  "no test runs at this moment", "",
+                  "──────────────────────────────  0/2 files  0:00", "1/2 workers busy on 1 host"));
+  run.finish_unit(0, result_of(Verdict::kFailed, {failed_case("User is valid")}));
+  (void)shown(screen);
+  reporter.show(View::kFailures);
+  const auto lines = shown(screen);
+  EXPECT_THAT(lines, ::testing::Contains("1) FAIL  User is valid"));
+  EXPECT_EQ(lines.back(), "1/2 workers busy on 1 host");
+  run.finish_unit(1, {.verdict = Verdict::kCancelled});
+  reporter.show(View::kProgress);
+  EXPECT_THAT(shown(screen),
+              ::testing::Contains("progress: 1 of 2 files, 1 case, 1 failure, 1 cancelled, 0.00 s"))
+      << "nothing is known of what was cancelled";
+}
+
+TEST_F(TerminalReporterTest, TheDisplayGoesAwayWhenTheTerminalDoesAndComesBack) {
+  TerminalReporter& reporter = make_live();
+  SyntheticRun run(reporter);
+  Screen screen(size_.columns, size_.rows);
+  run.start();
+  reporter.hide();
+  EXPECT_THAT(shown(screen), ElementsAre("gorgon: 0 files, job k2x9"));
+  screen.feed("[1]+  Stopped\r\n$ fg\r\n");
+  reporter.tick();
+  EXPECT_THAT(shown(screen), ElementsAre("gorgon: 0 files, job k2x9", "[1]+  Stopped", "$ fg", "",
+                                         "0/0 files  0:00", "starting"));
+}
+
+TEST_F(TerminalReporterTest, OutputThatNobodyReadsIsLeftOutAndThatIsSaid) {
+  TerminalReporter& reporter = make();
+  const results::OutputLines chunk{
+      .host = "b", .worker = "1", .text = std::string(60'000, 'x') + "\n"};
+  for (int i = 0; i < 100; ++i) reporter.watch(chunk);
+  std::string text;
+  for (std::string more; !(more = reader_.take()).empty(); reporter.tick()) text += more;
+  EXPECT_LT(text.size(), 2'000'000U);
+  reporter.watch(chunk);
+  EXPECT_THAT(reader_.take(), HasSubstr("of output left out: the reader did not keep up]\n"));
 }
 
 TEST_F(TerminalReporterTest, WaitingTellsAllItsLines) {
@@ -459,6 +567,10 @@ TEST(TerminalOptionsTest, AreChosenFromTheDescriptorAndTheEnvironment) {
   variables["NO_COLOR"] = "1";
   EXPECT_FALSE(options(terminal.get()).look.color);
   EXPECT_TRUE(options(terminal.get(), Color::kAlways).look.color);
+  variables["CI"] = "true";
+  EXPECT_FALSE(options(terminal.get()).is_live) << "a log, even if it goes through a terminal";
+  variables["CI"] = "false";
+  EXPECT_TRUE(options(terminal.get()).is_live);
   variables["TERM"] = "dumb";
   EXPECT_FALSE(options(terminal.get()).is_live);
   variables = {{"TERM", "xterm"}};

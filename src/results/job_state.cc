@@ -41,12 +41,11 @@ void collect_cases(UnitResult& result, std::map<std::uint32_t, std::vector<TestC
 
 }  // namespace
 
-JobState::JobState(std::vector<Unit> units, std::uint32_t max_attempts, Retries retries)
+JobState::JobState(std::vector<Unit> units, Rules rules)
     : units_(std::move(units)),
       entries_(units_.size()),
-      max_attempts_(max_attempts),
-      retries_(retries),
-      retries_left_(retries.budget) {
+      rules_(std::move(rules)),
+      retries_left_(rules_.retries.budget) {
   positions_.reserve(units_.size());
   for (std::size_t i = 0; i < units_.size(); ++i) {
     const bool is_new = positions_.emplace(units_[i].id, i).second;
@@ -112,6 +111,8 @@ std::optional<JobState::Taken> JobState::finish(UnitResult result, const std::st
   result.attempt = std::max({known.tries, result.attempt, 1U});
   course.longest_seconds = std::max(course.longest_seconds, result.seconds);
   if (course.failed) result = with_earlier_tries(std::move(result), *std::move(course.failed));
+  const Verdict own = result.verdict;
+  rules_.quarantine.apply_to(units_[*place].file, result);
   if (!run.empty() && may_try_again(result, course)) {
     ++course.retries;
     --retries_left_;
@@ -125,12 +126,12 @@ std::optional<JobState::Taken> JobState::finish(UnitResult result, const std::st
   }
   cases_ += result.cases.size();
   ++done_;
-  known.outcome = Outcome{.verdict = result.verdict, .seconds = course.longest_seconds};
+  known.outcome = Outcome{.verdict = result.verdict, .own = own, .seconds = course.longest_seconds};
   return Taken{.is_final = true, .result = std::move(result)};
 }
 
 bool JobState::may_try_again(const UnitResult& result, const Course& course) const {
-  return result.verdict != Verdict::kPassed && course.retries < retries_.per_unit &&
+  return result.verdict != Verdict::kPassed && course.retries < rules_.retries.per_unit &&
          retries_left_ > 0;
 }
 
@@ -154,6 +155,11 @@ void JobState::worker_left(const std::string& host, const std::string& worker) {
 void JobState::worker_died(const std::string& host, const std::string& worker,
                            const std::string& how, const std::string& output) {
   forget_worker({host, worker}, AttemptEnd::kDied, "ended with " + how, output);
+}
+
+void JobState::worker_ended_earlier(const std::string& host, const std::string& worker) {
+  const auto found = workers_.find({host, worker});
+  if (found != workers_.end() && !found->second.unit) workers_.erase(found);
 }
 
 void JobState::forget_worker(const WorkerName& name, AttemptEnd end, const std::string& how,
@@ -225,7 +231,8 @@ std::optional<UnitResult> JobState::give_up(std::size_t place) {
         std::ranges::count(course.attempts, end, &FailedAttempt::end));
   };
   const std::uint32_t lost = count(AttemptEnd::kLost);
-  const bool is_crashed = count(AttemptEnd::kDied) + (lost > 0 ? lost - 1 : 0) >= max_attempts_;
+  const bool is_crashed =
+      count(AttemptEnd::kDied) + (lost > 0 ? lost - 1 : 0) >= rules_.max_attempts;
   course.returns_untried = known.tries == course.tries_at_return ? course.returns_untried + 1 : 0;
   course.tries_at_return = known.tries;
   if (!is_crashed && known.tries < kMostTries && course.returns_untried < kMostReturns)
@@ -287,7 +294,7 @@ Unit JobState::next_try(std::string_view unit) const {
   GORGON_CHECK(place.has_value());
   Unit next = units_[*place];
   const Course* course = course_of(unit);
-  if (course == nullptr || !course->failed || !retries_.can_run_cases) return next;
+  if (course == nullptr || !course->failed || !rules_.retries.can_run_cases) return next;
   std::vector<std::string> cases = cases_to_try_again(*course->failed);
   if (cases.empty()) return next;
   next.only = std::move(cases);

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "results/quarantine.h"
 #include "results/verdict.h"
 
 namespace gorgon::results {
@@ -39,6 +40,12 @@ class JobState {
     /// The runner can run single cases: then those alone that did not pass are tried again.
     bool can_run_cases = true;
   };
+  /// What decides about a unit besides its own results.
+  struct Rules {
+    std::uint32_t max_attempts = 2;  ///< That end with a worker.
+    Retries retries = {};
+    Quarantine quarantine = {};
+  };
   /// What a result has changed.
   struct Taken {
     bool is_final = true;  ///< False: it was one try of a unit that is tried again.
@@ -47,7 +54,8 @@ class JobState {
   /// What is kept of a result.
   struct Outcome {
     Verdict verdict = Verdict::kLost;
-    double seconds = 0;  ///< Of its longest try.
+    Verdict own = Verdict::kLost;  ///< Before quarantine has excused anything.
+    double seconds = 0;            ///< Of its longest try.
   };
   /// Units that came back without a verdict, and what is to become of them.
   struct Settled {
@@ -56,9 +64,8 @@ class JobState {
   };
 
   /// In planned order; ids must differ.
-  explicit JobState(std::vector<Unit> units, std::uint32_t max_attempts, Retries retries);
-  explicit JobState(std::vector<Unit> units, std::uint32_t max_attempts = 2)
-      : JobState(std::move(units), max_attempts, Retries{}) {}
+  JobState(std::vector<Unit> units, Rules rules);
+  explicit JobState(std::vector<Unit> units) : JobState(std::move(units), Rules{}) {}
   JobState(JobState&&) = default;
   JobState& operator=(JobState&&) = default;
   JobState(const JobState&) = delete;  // positions_ refers to units_.
@@ -91,6 +98,9 @@ class JobState {
   /// `how` as a phrase ("signal 9 (SIGKILL)"), with the last output of what it ran.
   void worker_died(const std::string& host, const std::string& worker, const std::string& how,
                    const std::string& output);
+  /// An end from before that is told again: a sign of life told again may have brought the worker
+  /// back. One that has a unit is another, which came after it.
+  void worker_ended_earlier(const std::string& host, const std::string& worker);
   /// The broker had to hand a unit out again, or has given up on it.
   void unit_returned(std::string_view unit);
   /// It was to be tried elsewhere, and came to the machine it failed on: it was not started.
@@ -203,8 +213,7 @@ class JobState {
   std::map<WorkerName, WorkerState> workers_;
   std::set<std::size_t> returned_;  ///< Places of units that wait for settle_returned(),
   std::set<std::size_t> again_;     ///< and of those that it gives out again in any case.
-  std::uint32_t max_attempts_;
-  Retries retries_;
+  Rules rules_;
   std::size_t retries_left_;
   std::size_t done_ = 0;
   std::size_t cases_ = 0;

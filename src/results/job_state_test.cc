@@ -119,10 +119,10 @@ TEST(JobStateAttemptsTest, UnitThatKillsItsWorkersIsCrashedAfterItsAttempts) {
 }
 
 TEST(JobStateAttemptsTest, AsManyAttemptsAsTheRunAllows) {
-  JobState once({{.id = "1", .file = "a_spec.rb"}}, 1);
+  JobState once({{.id = "1", .file = "a_spec.rb"}}, {.max_attempts = 1});
   kill_worker(once, "h");
   EXPECT_EQ(once.settle_returned().given_up.size(), 1U);
-  JobState thrice({{.id = "1", .file = "a_spec.rb"}}, 3);
+  JobState thrice({{.id = "1", .file = "a_spec.rb"}}, {.max_attempts = 3});
   for (int i = 0; i < 2; ++i) {
     kill_worker(thrice, "h");
     EXPECT_EQ(thrice.settle_returned().again.size(), 1U);
@@ -195,6 +195,18 @@ TEST(JobStateAttemptsTest, TheWorkersEndMayComeAfterTheUnit) {
   EXPECT_EQ(state.settle_returned().again.size(), 1U);
 }
 
+TEST(JobStateTest, EndThatIsToldAgainTakesAwayWhomASignOfLifeBroughtBack) {
+  JobState state = two_units();
+  state.worker_left("h", "1");
+  state.worker_seen("h", "1", kStart);  // Told again, as the end will be.
+  state.worker_ended_earlier("h", "1");
+  EXPECT_EQ(state.worker_count(), 0U);
+  state.unit_started("1", "h", "1", kStart);
+  state.worker_ended_earlier("h", "1");
+  EXPECT_EQ(state.worker_count(), 1U) << "the one that came after";
+  EXPECT_EQ(state.running_count(), 1U);
+}
+
 TEST(JobStateAttemptsTest, WorkerThatGoesOnWithAnotherUnitHasLostTheFirst) {
   JobState state = two_units();
   state.unit_started("1", "h", "1", kStart);
@@ -243,8 +255,9 @@ TEST(JobStateAttemptsTest, NeighbourOfAKillerGetsItsVerdict) {
 // ---- further tries of what did not pass ----
 
 JobState with_retries(std::uint32_t per_unit, std::size_t budget, bool can_run_cases = true) {
-  return JobState({{.id = "1", .file = "a"}, {.id = "2", .file = "b"}}, 2,
-                  {.per_unit = per_unit, .budget = budget, .can_run_cases = can_run_cases});
+  return JobState(
+      {{.id = "1", .file = "a"}, {.id = "2", .file = "b"}},
+      {.retries = {.per_unit = per_unit, .budget = budget, .can_run_cases = can_run_cases}});
 }
 
 UnitResult failed_on(const std::string& host, const std::string& unit = "1") {

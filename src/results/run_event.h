@@ -68,6 +68,8 @@ struct UnitTried {
   Verdict verdict = Verdict::kFailed;
   std::uint32_t attempt = 1;
   RunClock at = 0;
+  std::string runner = {};  ///< As of its result, as is the seed.
+  std::optional<std::int64_t> seed = {};
 };
 /// A case of a unit that has its final verdict; all cases of a unit come right before its
 /// UnitFinished.
@@ -88,16 +90,27 @@ struct Notice {
   Level level = Level::kInfo;
   std::string text;
 };
+/// What came back of the files that tests have written.
+struct Artifacts {
+  std::string folder;  ///< Of the run; relative to the project, or absolute. Empty: nothing was to.
+  std::size_t files = 0;
+  std::size_t left_out = 0;
+};
+/// Which source tree is tested; at most once, any time after the start.
+struct TreeFound {
+  std::string digest;  ///< As sync::checkout_digest() or sync::tree_digest() gives it.
+};
 struct RunFinished {
   std::size_t units = 0;
   std::size_t cases = 0;
   double seconds = 0;
   int exit_code = 0;
   std::string reason;  ///< Why the exit code is not 0 or 1; empty otherwise.
+  Artifacts artifacts = {};
 };
 
 using RunEvent = std::variant<RunStarted, Waiting, HostChanged, UnitStarted, UnitSlow, UnitTried,
-                              CaseFinished, UnitFinished, Notice, RunFinished>;
+                              CaseFinished, UnitFinished, Notice, TreeFound, RunFinished>;
 
 /// The names used in JSON events and in the record of runs: "ready", "warning".
 [[nodiscard]] std::string_view name_of(HostChanged::State state);

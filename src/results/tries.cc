@@ -28,7 +28,8 @@ Failure failure_of(TestCase test_case) {
 
 TestCase with_earlier_tries(TestCase last, TestCase earlier) {
   std::vector<Failure> failures = std::exchange(earlier.earlier_failures, {});
-  if (is_bad(earlier.status)) failures.push_back(failure_of(std::move(earlier)));
+  const bool has_failed = is_bad(earlier.status) || earlier.status == CaseStatus::kQuarantined;
+  if (has_failed) failures.push_back(failure_of(std::move(earlier)));
   put_before(last.earlier_failures, std::move(failures));
   return last;
 }

@@ -38,6 +38,8 @@ std::string_view name_of(CaseStatus status) {
       return "skipped";
     case CaseStatus::kPending:
       return "pending";
+    case CaseStatus::kQuarantined:
+      return "quarantined";
   }
   return "error";
 }
@@ -51,11 +53,17 @@ std::optional<Verdict> verdict_named(std::string_view name) {
 }
 
 std::optional<CaseStatus> case_status_named(std::string_view name) {
-  for (const CaseStatus status : {CaseStatus::kPassed, CaseStatus::kFailed, CaseStatus::kError,
-                                  CaseStatus::kSkipped, CaseStatus::kPending}) {
+  for (const CaseStatus status :
+       {CaseStatus::kPassed, CaseStatus::kFailed, CaseStatus::kError, CaseStatus::kSkipped,
+        CaseStatus::kPending, CaseStatus::kQuarantined}) {
     if (name_of(status) == name) return status;
   }
   return std::nullopt;
+}
+
+std::optional<CaseStatus> runner_status_named(std::string_view name) {
+  const auto status = case_status_named(name);
+  return status == CaseStatus::kQuarantined ? std::nullopt : status;
 }
 
 std::vector<std::string> words_for(const std::string& file,
@@ -79,6 +87,10 @@ std::vector<std::string> words_for(const std::string& file,
 
 bool is_bad(CaseStatus status) {
   return status == CaseStatus::kFailed || status == CaseStatus::kError;
+}
+
+const std::string& key_of(const TestCase& test_case) {
+  return test_case.id.empty() ? test_case.name : test_case.id;
 }
 
 bool is_flaky(const TestCase& test_case) {

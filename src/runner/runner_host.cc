@@ -1,6 +1,7 @@
 #include "runner/runner_host.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <expected>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -52,10 +54,11 @@ std::vector<std::string> python_command(const HostOptions& options) {
 /// How the host of these options is started; puts Gorgon's own where it can be.
 Result<std::vector<std::string>> host_command(const HostOptions& options) {
   if (!options.settings.command.empty()) return options.settings.command;
-  if (options.settings.framework == "command")
+  const std::string& framework = options.settings.framework;
+  if (framework == "command" || framework == "googletest" || framework == "ctest")
     return std::vector<std::string>{"/proc/self/exe", "command-host", options.scratch.string()};
   GORGON_TRY(unpack_embedded_files(options.scratch));
-  if (options.settings.framework == "pytest") return python_command(options);
+  if (framework == "pytest") return python_command(options);
   return ruby_command(options.workspace, options.scratch / "ruby/host.rb");
 }
 
@@ -96,8 +99,8 @@ Task<Result<std::unique_ptr<RunnerHost>>> RunnerHost::start(HostOptions options)
   std::unique_ptr<RunnerHost> host(
       new RunnerHost(std::move(options), std::move(process), std::move(stream)));
   const HostOptions& known = host->options_;
-  const std::string init =
-      init_datagram(known.job, known.host, known.workspace.string(), known.settings);
+  const std::string init = init_datagram(known.job, known.host, known.workspace.string(),
+                                         (known.scratch / "inputs").string(), known.settings);
   GORGON_CO_TRY(send_datagram(host->control_.native_handle(), init));
 
   const auto deadline = std::chrono::steady_clock::now() + known.timeout;
@@ -117,6 +120,23 @@ Task<Result<std::unique_ptr<RunnerHost>>> RunnerHost::start(HostOptions options)
 Result<void> RunnerHost::fork_runner(const std::string& datagram,
                                      const std::vector<int>& descriptors) {
   return send_datagram(control_.native_handle(), datagram, descriptors);
+}
+
+void RunnerHost::rest() {
+  kill_descendants(process_.pid());
+  (void)send_datagram(control_.native_handle(), job_datagram(std::nullopt));
+}
+
+Result<void> RunnerHost::begin(const std::string& job) {
+  if (!is_alive()) return fail(ErrorKind::kConnectionLost, "the runner host has ended");
+  (void)::truncate(output_file(options_.scratch).c_str(), 0);
+  options_.job = job;
+  return send_datagram(control_.native_handle(), job_datagram(job));
+}
+
+bool RunnerHost::is_alive() {
+  pollfd control{.fd = control_.native_handle(), .events = 0, .revents = 0};
+  return ::poll(&control, 1, 0) == 0;
 }
 
 Task<Result<void>> RunnerHost::finish() {

@@ -41,6 +41,11 @@ class RunnerHost {
   /// died.
   [[nodiscard]] Result<void> fork_runner(const std::string& datagram,
                                          const std::vector<int>& descriptors);
+  /// The job has ended, and another one may come: kills what its tests have left running.
+  void rest();
+  /// For another job: its output starts anew. kConnectionLost: the host has died meanwhile.
+  [[nodiscard]] Result<void> begin(const std::string& job);
+  [[nodiscard]] bool is_alive();
   /// Runs after_creating_workers, waits for the end, and kills what the tests have left running.
   /// kCallback, kTimeout, kConnectionLost.
   [[nodiscard]] Task<Result<void>> finish();

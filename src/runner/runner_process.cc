@@ -19,6 +19,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <utility>
 #include <variant>
@@ -33,6 +34,7 @@
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "results/verdict.h"
+#include "results/watched.h"
 #include "runner/runner_protocol.h"
 #include "runner/unit_clock.h"
 
@@ -52,6 +54,8 @@ constexpr auto kKillLimit = std::chrono::seconds(5);
 /// within a time slice; one that cannot is stuck in native code.
 constexpr auto kStacksLimit = std::chrono::seconds(2);
 constexpr std::size_t kShownThreads = 20;
+/// Of what a unit has written so far.
+constexpr std::int64_t kShownOutputBytes = std::int64_t{16} * 1024;
 /// Lines are taken off after so many bytes, and whoever waits for them gets a turn.
 constexpr std::size_t kReadAtOnceBytes = std::size_t{1} * 1024 * 1024;
 /// A test that writes to a descriptor which it believes to be another may spoil a line or two; a
@@ -90,6 +94,15 @@ ReadEnd read_available(int fd, std::string& into, std::size_t max_bytes) {
   return ReadEnd::kLimit;
 }
 
+/// Of what a unit has written, for who asks while it runs: from the beginning of a line.
+std::string last_bytes(int fd, std::int64_t size) {
+  const std::int64_t from = std::max<std::int64_t>(0, size - kShownOutputBytes);
+  std::string text = read_range(fd, from, size);
+  const std::size_t end_of_line = text.find('\n');
+  if (from > 0 && end_of_line != std::string::npos) text.erase(0, end_of_line + 1);
+  return valid_utf8(text);
+}
+
 std::string title_of(const CaseStarted& test_case) {
   return "\"" + test_case.name + "\" (" + test_case.location + ")";
 }
@@ -100,7 +113,10 @@ std::string title_of(const CaseStarted& test_case) {
 /// moment.
 struct RunnerProcess::Streams {
   Streams(const asio::any_io_executor& executor, int conversation_fd, int status_fd)
-      : conversation(executor, conversation_fd), status(executor, status_fd), events(executor) {
+      : conversation(executor, conversation_fd),
+        status(executor, status_fd),
+        events(executor),
+        told(executor) {
     conversation.native_non_blocking(true);
     status.native_non_blocking(true);
   }
@@ -139,6 +155,9 @@ struct RunnerProcess::Streams {
   std::string status_text;
   int garbage = 0;  ///< Lines of the conversation that were no message.
   Channel<Event> events;
+  Signal told;                         ///< Of `stacks`, or of a unit's end.
+  std::optional<RunnerStacks> stacks;  ///< The last that the unit in progress has told.
+  std::uint64_t units_ended = 0;
   pid_t pid = 0;
   bool closed = false;
 
@@ -178,7 +197,7 @@ struct RunnerProcess::Streams {
 struct RunnerProcess::UnitProgress {
   RunLimits limits;
   UnitClock clock;
-  std::function<void(const SlowUnit&)> on_slow;
+  UnitWatch watch;
   results::UnitResult result;
   std::vector<ByteRange> case_ranges;
   std::size_t output_left = kMaxUnitOutputBytes;
@@ -310,7 +329,8 @@ Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress) {
       const UnitClock::Due due = progress.clock.due(now);
       if (due == UnitClock::Due::kUnitLimit) co_return RunEnd::kTimedOut;
       if (due == UnitClock::Due::kCaseLimit) co_return RunEnd::kCaseTimedOut;
-      if (due == UnitClock::Due::kSlow) progress.on_slow(progress.clock.tell_slow(now));
+      if (due == UnitClock::Due::kSlow) progress.watch.on_slow(progress.clock.tell_slow(now));
+      if (due == UnitClock::Due::kShow) progress.watch.on_case(progress.clock.tell_case(now));
       continue;
     }
     if (std::holds_alternative<Abandoned>(*event)) co_return RunEnd::kStopped;
@@ -327,6 +347,10 @@ Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress) {
     if (auto* started = std::get_if<CaseStarted>(&message))
       progress.clock.start_case(std::move(*started), steady_clock::now());
     if (auto* done = std::get_if<CaseDone>(&message)) take_case(progress, std::move(*done));
+    if (auto* stacks = std::get_if<RunnerStacks>(&message)) {
+      streams_->stacks = std::move(*stacks);
+      streams_->told.notify();
+    }
     auto* finished = std::get_if<UnitDone>(&message);
     // A unit that is not ours is a late word about an earlier one.
     if (finished == nullptr || finished->unit != progress.result.unit) continue;
@@ -337,6 +361,7 @@ Task<RunEnd> RunnerProcess::follow_unit(UnitProgress& progress) {
 
 void RunnerProcess::take_unit_end(UnitProgress& progress, UnitDone done) {
   progress.result.seconds = done.seconds;
+  progress.result.seed = done.seed;
   if (done.replace) usable_ = false;
   const bool cases_passed =
       std::ranges::none_of(progress.result.cases, [](const results::TestCase& test_case) {
@@ -422,23 +447,32 @@ std::vector<results::Failure> RunnerProcess::with_stacks(results::Failure failur
   return failures;
 }
 
-/// It is an error in its own right, and the unit says why it was not simply failed.
+/// It is an error in its own right, with the stacks of all threads, and the unit says why it was
+/// not simply failed.
 void RunnerProcess::describe_overdue_case(UnitProgress& progress) const {
   const UnitClock::RunningCase* overdue = progress.clock.oldest();
   const std::string how =
       "killed at the time limit of a case, " + human_duration(progress.limits.test_case);
   progress.result.verdict = results::Verdict::kTimedOut;
-  auto failures = with_stacks(
+  const auto failures = with_stacks(
       {.stage = "timeout", .exception_class = "", .message = how, .backtrace = {}}, progress);
-  progress.result.cases.push_back({.id = overdue->started.id,
-                                   .name = overdue->started.name,
-                                   .location = overdue->started.location,
-                                   .status = results::CaseStatus::kError,
-                                   .seconds = progress.limits.test_case.count(),
-                                   .failure = failures.front()});
-  failures.front().message = title_of(overdue->started) + " was " + how;
-  failures.front().backtrace.clear();
-  std::ranges::move(failures, std::back_inserter(progress.result.errors));
+  results::Failure whole = failures.front();
+  for (const results::Failure& thread : failures | std::views::drop(1)) {
+    whole.backtrace.push_back(thread.message);
+    whole.backtrace.insert(whole.backtrace.end(), thread.backtrace.begin(), thread.backtrace.end());
+  }
+  results::TestCase killed{.id = overdue->started.id,
+                           .name = overdue->started.name,
+                           .location = overdue->started.location,
+                           .status = results::CaseStatus::kError,
+                           .seconds = progress.limits.test_case.count()};
+  progress.result.errors.push_back({.stage = "timeout",
+                                    .exception_class = "",
+                                    .message = title_of(overdue->started) + " was " + whole.message,
+                                    .backtrace = {},
+                                    .killed_case = key_of(killed)});
+  killed.failure = std::move(whole);
+  progress.result.cases.push_back(std::move(killed));
 }
 
 void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
@@ -448,7 +482,10 @@ void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
   const UnitClock::RunningCase* running = progress.clock.newest();
   const bool crashed = end == RunEnd::kCrashed;
   progress.result.verdict = crashed ? results::Verdict::kCrashed : results::Verdict::kTimedOut;
-  if (running != nullptr) progress.result.running_case = running->started.name;
+  if (running != nullptr) {
+    progress.result.running_case = running->started.name;
+    progress.result.running_location = running->started.location;
+  }
   results::Failure failure;
   failure.stage = crashed ? "crash" : "timeout";
   if (crashed && status) {
@@ -468,10 +505,10 @@ void RunnerProcess::describe_end(UnitProgress& progress, RunEnd end,
 }
 
 Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunLimits limits,
-                                 std::function<void(const SlowUnit&)> on_slow) {
+                                 UnitWatch watch) {
   const auto started = steady_clock::now();
   UnitProgress progress{
-      .limits = limits, .clock = UnitClock(limits, started), .on_slow = std::move(on_slow)};
+      .limits = limits, .clock = UnitClock(limits, started), .watch = std::move(watch)};
   progress.result.unit = unit.id;
   // Writers have the file open to append, so they go on at the new end.
   if (::ftruncate(output_.get(), 0) != 0)
@@ -482,6 +519,8 @@ Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunL
   clock_ = &progress.clock;
   RunEnd end = co_await follow_unit(progress);
   clock_ = nullptr;
+  ++streams_->units_ended;
+  streams_->told.notify();
   const std::chrono::duration<double> seconds = steady_clock::now() - started;
   if (end == RunEnd::kTimedOut || end == RunEnd::kCaseTimedOut) {
     const bool goes_on = co_await end_overdue(progress);
@@ -512,6 +551,44 @@ Task<UnitRun> RunnerProcess::run(results::Unit unit, std::uint32_t attempt, RunL
 std::optional<SlowUnit> RunnerProcess::position() const {
   if (clock_ == nullptr) return std::nullopt;
   return clock_->position(steady_clock::now());
+}
+
+Task<std::optional<results::RunningTest>> RunnerProcess::look() const {
+  results::RunningTest test;
+  const auto now = position();
+  if (!now) return with_threads(nullptr, std::move(test));
+  test.seconds = now->seconds;
+  test.running_case = now->running_case;
+  test.case_seconds = now->case_seconds;
+  const std::int64_t size = output_size();
+  test.output_bytes = static_cast<std::uint64_t>(size);
+  test.output = last_bytes(output_.get(), size);
+  // Where nobody waits for the signal it would kill: a test may have put another program there.
+  if (stacks_signal_ > 0 && catches_signal(streams_->pid, stacks_signal_)) {
+    streams_->stacks.reset();
+    ::kill(streams_->pid, stacks_signal_);
+    test.stacks = results::RunningTest::Stacks::kSilent;
+  }
+  return with_threads(streams_, std::move(test));
+}
+
+/// Where they are, once they have been asked. Null: there is no unit.
+Task<std::optional<results::RunningTest>> RunnerProcess::with_threads(
+    std::shared_ptr<Streams> streams, results::RunningTest test) {
+  using Stacks = results::RunningTest::Stacks;
+  if (streams == nullptr) co_return std::nullopt;
+  if (test.stacks == Stacks::kUnable) co_return test;
+  const std::uint64_t ended = streams->units_ended;
+  const auto deadline = steady_clock::now() + kStacksLimit;
+  while (!streams->stacks && streams->units_ended == ended && !streams->closed) {
+    const bool is_in_time = co_await streams->told.wait_until(deadline);
+    if (!is_in_time) break;
+  }
+  if (streams->units_ended != ended || streams->closed) co_return std::nullopt;
+  if (!streams->stacks) co_return test;
+  test.stacks = Stacks::kTold;
+  test.threads = streams->stacks->threads;
+  co_return test;
 }
 
 Task<std::vector<results::Failure>> RunnerProcess::stop(steady_clock::duration grace) {

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "results/verdict.h"
+#include "results/watched.h"
 #include "runner/runner_protocol.h"
 #include "runner/unit_clock.h"
 
@@ -39,6 +40,11 @@ enum class RunEnd {
   kHostDied,      ///< The runner host ended and took the runner along: the unit is not to blame.
   kStopped,       ///< abandon() was called.
 };
+/// Who hears of a unit on its way. Null: nobody.
+struct UnitWatch {
+  std::function<void(const SlowUnit&)> on_slow = nullptr;  ///< It takes its time.
+  std::function<void(const SlowUnit&)> on_case = nullptr;  ///< UnitClock::tell_case()
+};
 struct UnitRun {
   RunEnd end = RunEnd::kFinished;
   results::UnitResult
@@ -54,10 +60,9 @@ class RunnerProcess {
   ~RunnerProcess();
 
   /// Runs one unit. One that is over its limit is asked where it is, and ended with its whole tree:
-  /// a few seconds after the limit and the grace, at the latest. `on_slow` hears of one that takes
-  /// its time.
+  /// a few seconds after the limit and the grace, at the latest.
   [[nodiscard]] Task<UnitRun> run(results::Unit unit, std::uint32_t attempt, RunLimits limits,
-                                  std::function<void(const SlowUnit&)> on_slow);
+                                  UnitWatch watch);
   /// Lets it run after_complete and its suite hooks and exit, at most `grace`, then kills. Gives
   /// what went wrong.
   [[nodiscard]] Task<std::vector<results::Failure>> stop(std::chrono::steady_clock::duration grace);
@@ -66,6 +71,13 @@ class RunnerProcess {
 
   /// Where the unit is that run() runs now; nullopt: none.
   [[nodiscard]] std::optional<SlowUnit> position() const;
+  /// What the unit that run() runs now does: its position, the end of its output, and where its
+  /// threads are, which takes up to two seconds when the runner is busy. Nullopt: none runs, or it
+  /// has ended meanwhile. Without unit, host and worker. The runner may be destroyed meanwhile. Of
+  /// several questions at once all get the same answer.
+  [[nodiscard]] Task<std::optional<results::RunningTest>> look() const;
+  /// What its tests write; for OutputTail.
+  [[nodiscard]] int output_fd() const { return output_.get(); }
 
   /// False when the next unit needs a new runner.
   [[nodiscard]] bool is_usable() const { return usable_ && !ended_; }
@@ -84,6 +96,8 @@ class RunnerProcess {
   struct UnitProgress;
 
   RunnerProcess(RunnerOptions options, std::shared_ptr<Streams> streams, UniqueFd output);
+  [[nodiscard]] static Task<std::optional<results::RunningTest>> with_threads(
+      std::shared_ptr<Streams> streams, results::RunningTest test);
   [[nodiscard]] Task<std::optional<Event>> next_event(
       std::chrono::steady_clock::time_point deadline);
   void kill_processes() const;

@@ -70,8 +70,8 @@ class RunnerProcessTest : public testing::Test {
     if (!started) co_return UnitRun();
     results::Unit unit{.id = "u1", .file = "a_spec.rb"};
     const RunLimits none;
-    std::function<void(const SlowUnit&)> on_slow = [](const SlowUnit&) {};
-    co_return co_await (*started)->run(std::move(unit), 1, none, std::move(on_slow));
+    UnitWatch nobody;
+    co_return co_await (*started)->run(std::move(unit), 1, none, std::move(nobody));
   }
 
   asio::io_context io_{1};

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,7 +78,7 @@ CaseDone read_case(ObjectReader& in, const Json& json) {
   test_case.id = in.text("id");
   test_case.name = in.text("name");
   test_case.location = in.text_or("location", "");
-  const auto status = results::case_status_named(in.text("status"));
+  const auto status = results::runner_status_named(in.text("status"));
   if (!status) in.reject("status", "passed, failed, error, skipped or pending");
   test_case.status = status.value_or(results::CaseStatus::kError);
   test_case.seconds = in.measured_seconds("seconds");
@@ -91,7 +92,7 @@ CaseDone read_case(ObjectReader& in, const Json& json) {
   return done;
 }
 
-UnitDone read_unit_finished(ObjectReader& in) {
+UnitDone read_unit_finished(ObjectReader& in, const Json& json) {
   UnitDone done;
   done.unit = in.text("unit");
   const std::string verdict = in.text("verdict");
@@ -101,6 +102,12 @@ UnitDone read_unit_finished(ObjectReader& in) {
   done.passed = verdict == "passed" && done.errors.empty();
   done.seconds = in.measured_seconds("seconds");
   done.replace = in.boolean_or("replace", false);
+  // One that is too large for us can be repeated by nobody, and is no reason to fail a unit.
+  const auto seed = json.find("seed");
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  if (seed != json.end() && seed->is_number_integer() &&
+      (!seed->is_number_unsigned() || seed->get<std::uint64_t>() <= kMost))
+    done.seed = seed->get<std::int64_t>();
   return done;
 }
 
@@ -135,7 +142,7 @@ Result<RunnerMessage> parse_runner_line(std::string_view line) {
     return checked(in, std::move(done));
   }
   if (type == "unit_finished") {
-    UnitDone done = read_unit_finished(in);
+    UnitDone done = read_unit_finished(in, json);
     return checked(in, std::move(done));
   }
   if (type == "stopped") {
@@ -181,6 +188,7 @@ std::string run_line(const results::Unit& unit, std::uint32_t attempt,
     const auto expression = parse_json(unit.filter.expression);
     json["expression"] = expression ? *expression : Json();
   }
+  if (unit.seed) json["seed"] = *unit.seed;
   if (!framework.empty()) json["framework"] = framework;
   return dump_json(json) + "\n";
 }
@@ -188,18 +196,23 @@ std::string run_line(const results::Unit& unit, std::uint32_t attempt,
 std::string stop_line() { return "{\"type\":\"stop\"}\n"; }
 
 std::string init_datagram(const std::string& job, const std::string& host,
-                          const std::string& workspace, const config::RunnerSettings& settings) {
+                          const std::string& workspace, const std::string& inputs,
+                          const config::RunnerSettings& settings) {
   Json json = {{"type", "init"},
                {"v", 1},
                {"job", job},
                {"host", host},
                {"workspace", workspace},
+               {"inputs", inputs},
                {"framework", nullptr},
                {"folders", settings.folders},
                {"preload", settings.preload},
                {"callbacks_class_file", nullptr},
                {"arguments", settings.arguments},
-               {"seed", nullptr}};
+               {"seed", nullptr},
+               {"order", nullptr}};
+  if (settings.seed) json["seed"] = *settings.seed;
+  if (!settings.order.empty()) json["order"] = settings.order;
   if (!settings.framework.empty()) json["framework"] = settings.framework;
   if (!settings.test_command.run.empty()) {
     json["test_command"] = {{"run", settings.test_command.run},
@@ -220,6 +233,12 @@ std::string fork_datagram(const ForkRequest& request) {
   return dump_json(json);
 }
 
+std::string job_datagram(const std::optional<std::string>& job) {
+  Json json = {{"type", "job"}, {"job", nullptr}};
+  if (job) json["job"] = *job;
+  return dump_json(json);
+}
+
 std::string finish_datagram() { return "{\"type\":\"finish\"}"; }
 
 Result<HostMessage> parse_host_datagram(std::string_view bytes) {
@@ -227,8 +246,10 @@ Result<HostMessage> parse_host_datagram(std::string_view bytes) {
   ObjectReader in(json, "host");
   const std::string type = in.text("type");
   if (type == "ready") {
-    HostReady ready{in.text_or("language", ""), in.integer_or("threads", 1),
-                    in.measured_seconds("seconds")};
+    HostReady ready{.language = in.text_or("language", ""),
+                    .threads = in.integer_or("threads", 1),
+                    .seconds = in.measured_seconds("seconds"),
+                    .inputs = in.text_or("inputs", "")};
     GORGON_TRY(in.status());
     return HostMessage(std::move(ready));
   }

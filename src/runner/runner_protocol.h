@@ -17,6 +17,7 @@
 #include "base/subprocess.h"
 #include "config/runner_settings.h"
 #include "results/verdict.h"
+#include "results/watched.h"
 
 namespace gorgon::runner {
 
@@ -57,16 +58,12 @@ struct UnitDone {
   std::vector<results::Failure> errors;
   double seconds = 0;
   bool replace = false;  ///< The runner must not be used again.
+  std::optional<std::int64_t> seed = {};
 };
 struct RunnerStopped {
   std::vector<results::Failure> errors;
 };
-struct ThreadStack {
-  bool is_main = false;
-  std::string name;    ///< May be empty.
-  std::string status;  ///< The language's own word: "run", "sleep".
-  std::vector<std::string> backtrace;
-};
+using results::ThreadStack;
 struct RunnerStacks {
   std::vector<ThreadStack> threads;  ///< The main thread first.
 };
@@ -89,8 +86,9 @@ using StatusLine = std::variant<pid_t, ExitStatus>;
 
 // ---- to a runner host ----
 
+/// `inputs` is where a host writes what it has loaded, if it can tell.
 [[nodiscard]] std::string init_datagram(const std::string& job, const std::string& host,
-                                        const std::string& workspace,
+                                        const std::string& workspace, const std::string& inputs,
                                         const config::RunnerSettings& settings);
 struct ForkRequest {
   std::string id;
@@ -99,6 +97,8 @@ struct ForkRequest {
   std::string cgroup;  ///< Empty: none.
 };
 [[nodiscard]] std::string fork_datagram(const ForkRequest& request);
+/// What follows is for this job; nullopt: for none yet.
+[[nodiscard]] std::string job_datagram(const std::optional<std::string>& job);
 [[nodiscard]] std::string finish_datagram();
 
 // ---- from a runner host ----
@@ -107,6 +107,7 @@ struct HostReady {
   std::string language;
   std::int64_t threads = 1;
   double seconds = 0;
+  std::string inputs = {};  ///< The file that lists what it has loaded; empty: it does not say.
 };
 struct HostFailed {
   std::string stage;

@@ -86,6 +86,25 @@ TEST(RunnerProtocolTest, AVerdictThatContradictsItsErrorsIsNoGoodOne) {
   EXPECT_FALSE(std::get<UnitDone>(*message).passed);
 }
 
+TEST(RunnerProtocolTest, ASeedIsToldWhereItCanBe) {
+  const auto seed_in = [](const std::string& seed) {
+    const auto message = parse_runner_line(
+        R"({"type":"unit_finished","unit":"u","verdict":"passed","seed":)" + seed + "}");
+    return std::get<UnitDone>(message.value()).seed;
+  };
+  EXPECT_EQ(seed_in("4711"), 4711);
+  EXPECT_EQ(seed_in("-3"), -3);
+  for (const char* seed : {"9223372036854775808", "1e30", "null", "\"7\""})
+    EXPECT_FALSE(seed_in(seed)) << seed;
+}
+
+TEST(RunnerProtocolTest, ARunnerIsToldTheSeedOfItsUnit) {
+  results::Unit unit{.id = "1", .file = "a_spec.rb"};
+  EXPECT_EQ(run_line(unit, 1, "").find("seed"), std::string::npos);
+  unit.seed = 4711;
+  EXPECT_NE(run_line(unit, 1, "").find(R"("seed":4711)"), std::string::npos);
+}
+
 TEST(RunnerProtocolTest, HostileLinesEndInAnError) {
   for (const char* line :
        {"", "nonsense", "[]", "null", "{}", R"({"type":7})", R"({"type":"reboot"})",

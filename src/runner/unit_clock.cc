@@ -26,6 +26,7 @@ UnitClock::UnitClock(const RunLimits& limits, TimePoint now) : start_(now) {
     slow_ = limited(limits.slow);
     unit_slow_at_ = now + slow_;
   }
+  if (limits.show.count() > 0) show_ = limited(limits.show);
   if (limits.unit.count() > 0) unit_limit_ = now + limited(limits.unit);
   if (limits.test_case.count() > 0) case_limit_ = limited(limits.test_case);
 }
@@ -53,11 +54,20 @@ UnitClock::Due UnitClock::due(TimePoint now) const {
   const bool is_slow =
       now >= unit_slow_at_ ||
       std::ranges::any_of(running_, [&](const RunningCase& one) { return now >= one.slow_at; });
-  return is_slow ? Due::kSlow : Due::kNothing;
+  if (is_slow) return Due::kSlow;
+  return now >= show_at() ? Due::kShow : Due::kNothing;
+}
+
+UnitClock::TimePoint UnitClock::show_at() const {
+  if (show_ == steady_clock::duration::max()) return TimePoint::max();
+  const bool is_shown = shown_since_ != TimePoint::max();
+  const bool is_same = !running_.empty() && running_.front().since == shown_since_;
+  if (is_shown) return is_same ? TimePoint::max() : start_;
+  return running_.empty() ? TimePoint::max() : running_.front().since + show_;
 }
 
 UnitClock::TimePoint UnitClock::next() const {
-  TimePoint next = std::min(unit_limit_, unit_slow_at_);
+  TimePoint next = std::min({unit_limit_, unit_slow_at_, show_at()});
   for (const RunningCase& one : running_) next = std::min(next, one.slow_at);
   if (!running_.empty() && case_limit_ != steady_clock::duration::max())
     next = std::min(next, running_.front().since + case_limit_);
@@ -73,6 +83,18 @@ SlowUnit UnitClock::tell_slow(TimePoint now) {
   double_if_due(unit_slow_at_, start_);
   for (RunningCase& one : running_) double_if_due(one.slow_at, one.since);
   return position(now);
+}
+
+SlowUnit UnitClock::tell_case(TimePoint now) {
+  SlowUnit shown = position(now);
+  const RunningCase* one = oldest();
+  const bool is_long = one != nullptr && now - one->since >= show_;
+  shown_since_ = is_long ? one->since : TimePoint::max();
+  if (!is_long) {
+    shown.running_case.clear();
+    shown.case_seconds = 0;
+  }
+  return shown;
 }
 
 SlowUnit UnitClock::position(TimePoint now) const {

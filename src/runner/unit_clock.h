@@ -15,6 +15,7 @@ struct RunLimits {
   std::chrono::duration<double> test_case{0};
   std::chrono::duration<double> grace{0};  ///< From SIGTERM to SIGKILL; zero: SIGKILL at once.
   std::chrono::duration<double> slow{0};   ///< Told of, and again when it has taken twice as long.
+  std::chrono::duration<double> show{0};   ///< A case that has run for so long is shown.
 };
 
 /// What there is to tell of a unit that runs, and may take its time.
@@ -34,7 +35,7 @@ class UnitClock {
   /// A case that was not started ends whatever runs: runners need not give ids before the end.
   void end_case(const std::string& id);
 
-  enum class Due { kNothing, kSlow, kCaseLimit, kUnitLimit };
+  enum class Due { kNothing, kSlow, kShow, kCaseLimit, kUnitLimit };
   [[nodiscard]] Due due(TimePoint now) const;
   /// When due() will say something new, if nothing happens before.
   [[nodiscard]] TimePoint next() const;
@@ -43,6 +44,9 @@ class UnitClock {
   [[nodiscard]] SlowUnit position(TimePoint now) const;
   /// To be told when kSlow is due. The unit, or the case, is due again when its time has doubled.
   [[nodiscard]] SlowUnit tell_slow(TimePoint now);
+  /// To be shown when kShow is due: the case that has run for longest, if for long enough; else
+  /// none, since the one that was shown has ended.
+  [[nodiscard]] SlowUnit tell_case(TimePoint now);
 
   struct RunningCase {
     CaseStarted started;
@@ -55,12 +59,17 @@ class UnitClock {
   [[nodiscard]] const RunningCase* newest() const;
 
  private:
+  /// When it is time to show the oldest case, or to show it no more.
+  [[nodiscard]] TimePoint show_at() const;
+
   TimePoint start_;
   TimePoint unit_slow_at_ = TimePoint::max();
   std::chrono::steady_clock::duration slow_ = std::chrono::steady_clock::duration::max();
   TimePoint unit_limit_ = TimePoint::max();
   std::chrono::steady_clock::duration case_limit_ = std::chrono::steady_clock::duration::max();
-  std::vector<RunningCase> running_;  ///< In the order of their start.
+  std::chrono::steady_clock::duration show_ = std::chrono::steady_clock::duration::max();
+  TimePoint shown_since_ = TimePoint::max();  ///< Start of the case that is shown; max: none is.
+  std::vector<RunningCase> running_;          ///< In the order of their start.
 };
 
 }  // namespace gorgon::runner

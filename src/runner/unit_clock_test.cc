@@ -69,6 +69,23 @@ TEST(UnitClock, WhatTakesItsTimeIsToldAtGrowingIntervals) {
   EXPECT_EQ(clock.next(), kStart + 480s) << "what was missed is not told later";
 }
 
+TEST(UnitClock, ACaseThatTakesItsTimeIsShownUntilItsEnd) {
+  UnitClock clock({.show = 2s}, kStart);
+  EXPECT_EQ(clock.next(), UnitClock::TimePoint::max()) << "a unit without cases is not";
+  clock.start_case(case_named("a"), kStart + 1s);
+  EXPECT_EQ(clock.next(), kStart + 3s);
+  clock.end_case("a");
+  EXPECT_EQ(clock.due(kStart + 3s), Due::kNothing) << "it was quick";
+  clock.start_case(case_named("b"), kStart + 4s);
+  EXPECT_EQ(clock.due(kStart + 6s), Due::kShow);
+  EXPECT_EQ(clock.tell_case(kStart + 6s).running_case, "does b");
+  EXPECT_EQ(clock.due(kStart + 100s), Due::kNothing) << "it is shown already";
+  clock.end_case("b");
+  EXPECT_EQ(clock.due(kStart + 100s), Due::kShow);
+  EXPECT_EQ(clock.tell_case(kStart + 100s).running_case, "") << "it is shown no more";
+  EXPECT_EQ(clock.next(), UnitClock::TimePoint::max());
+}
+
 TEST(UnitClock, ACaseThatHangsInALongUnitIsToldOfOnItsOwn) {
   UnitClock clock({.slow = 60s}, kStart);
   (void)clock.tell_slow(kStart + 700s);

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstddef>
+#include <expected>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -173,12 +174,25 @@ Task<void> DirectServer::State::serve(std::shared_ptr<State> state, UniqueFd con
   state->connection_ended.notify();
 }
 
+namespace {
+
+std::unexpected<Error> as_sync_error(Error error) {
+  return with_context("cannot serve the tree (see job.sync.bind_address)",
+                      {ErrorKind::kSync, std::move(error.message)});
+}
+
+}  // namespace
+
+Task<Result<std::string>> try_direct_address(DirectServerOptions options) {
+  auto addresses = co_await choose_addresses(options.bind_address, options.broker_host);
+  if (!addresses) co_return as_sync_error(std::move(addresses.error()));
+  auto socket = listen_on(addresses->listen, addresses->port);
+  if (!socket) co_return as_sync_error(std::move(socket.error()));
+  co_return addresses->told;
+}
+
 Task<Result<std::unique_ptr<DirectServer>>> DirectServer::start(const Stage& stage,
                                                                 DirectServerOptions options) {
-  const auto as_sync_error = [](Error error) {
-    return with_context("cannot serve the tree (see job.sync.bind_address)",
-                        {ErrorKind::kSync, std::move(error.message)});
-  };
   auto addresses = co_await choose_addresses(options.bind_address, options.broker_host);
   if (!addresses) co_return as_sync_error(std::move(addresses.error()));
   auto socket = listen_on(addresses->listen, addresses->port);

@@ -27,6 +27,10 @@ struct DirectServerOptions {
   int max_connections = 64;
 };
 
+/// The numeric address at which listeners would be told to find such a server, having listened
+/// there for a moment. kSync as DirectServer::start().
+[[nodiscard]] Task<Result<std::string>> try_direct_address(DirectServerOptions options);
+
 /// Serves one stage, read-only, while it lives. The destructor ends all transfers.
 class DirectServer {
  public:

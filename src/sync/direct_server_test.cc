@@ -196,6 +196,10 @@ TEST_F(DirectServerTest, NoOtherModuleAndNoListOfModules) {
 }
 
 TEST_F(DirectServerTest, ItsEndEndsTransfersAndThePort) {
+  const auto entries = [&] {
+    return std::distance(fs::directory_iterator(stage_->directory()), fs::directory_iterator());
+  };
+  const auto before = entries();
   auto server = start();
   const int port = port_of(*server);
   tcp::socket idle(io_);
@@ -204,9 +208,7 @@ TEST_F(DirectServerTest, ItsEndEndsTransfersAndThePort) {
   const config::SourceLocation location = server->location();
   server.reset();
   EXPECT_TRUE(eventually([] { return daemons() == 0; }));
-  // Only the tree itself is left of it.
-  EXPECT_EQ(std::distance(fs::directory_iterator(stage_->directory()), fs::directory_iterator()),
-            1);
+  EXPECT_EQ(entries(), before);
   const auto pulled = pull_into("w", location);
   ASSERT_FALSE(pulled);
   EXPECT_THAT(pulled.error().message, HasSubstr("refused the connection: has its run ended?"));

@@ -1,11 +1,15 @@
 #include "sync/git_files.h"
 
 #include <bits/ranges_algo.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <cstddef>
+#include <expected>
 #include <filesystem>
 #include <iterator>
 #include <optional>
@@ -17,6 +21,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/subprocess.h"
@@ -25,6 +30,8 @@
 namespace gorgon::sync {
 
 namespace {
+
+using asio::experimental::awaitable_operators::operator&&;
 
 constexpr std::size_t kMaxListBytes = std::size_t{1} << 30;
 /// Repositories inside repositories inside …: a guard against loops of mounts, not a wish.
@@ -69,19 +76,30 @@ std::vector<std::string_view> split_at_nul(std::string_view text) {
   return parts;
 }
 
-bool has_git_above(fs::path directory) {
+std::string first_line_of(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+/// The top of the checkout that `directory` is in; nullopt: none.
+std::optional<fs::path> top_of_checkout(fs::path directory) {
   for (;; directory = directory.parent_path()) {
     std::error_code ignored;
-    if (fs::exists(directory / ".git", ignored)) return true;
-    if (!directory.has_relative_path()) return false;
+    if (fs::exists(directory / ".git", ignored)) return directory;
+    if (!directory.has_relative_path()) return std::nullopt;
   }
+}
+
+Task<bool> is_ignored(fs::path directory) {
+  const std::vector<std::string> question = {"check-ignore", "-q", "."};
+  const auto answered = co_await run_git(directory, question, std::string());
+  co_return answered && answered->status.is_success();
 }
 
 /// Whether git, asked in `directory`, says that it belongs to a checkout and is not ignored by it.
 Task<Result<bool>> belongs_to_checkout(fs::path directory) {
-  if (!has_git_above(directory)) co_return false;
+  if (!top_of_checkout(directory)) co_return false;
   const std::vector<std::string> question = {"rev-parse", "--is-inside-work-tree"};
-  auto inside = co_await run_git(directory, question, std::string());
+  auto asking = run_git(directory, question, std::string());
+  auto asking_more = is_ignored(directory);
+  auto [inside, ignored] = co_await (std::move(asking) && std::move(asking_more));
   if (!inside && inside.error().kind == ErrorKind::kNotFound) {
     log::warning("git is not installed: {} is sent without regard to .gitignore",
                  directory.string());
@@ -94,9 +112,7 @@ Task<Result<bool>> belongs_to_checkout(fs::path directory) {
   } else if (!inside->output.starts_with("true")) {
     co_return false;
   }
-  const std::vector<std::string> ignored = {"check-ignore", "-q", "."};
-  const auto is_ignored = co_await run_git(directory, ignored, std::string());
-  co_return !is_ignored || !is_ignored->status.is_success();
+  co_return !ignored;
 }
 
 /// What one repository says, before the ones inside it are asked.
@@ -131,15 +147,20 @@ void read_untracked(std::string_view output, Listing& listing) {
 Task<Result<Listing>> list_one_repository(fs::path directory) {
   Listing listing;
   const std::vector<std::string> tracked = {"ls-files", "--stage", "-z"};
-  GORGON_CO_TRY_ASSIGN(const std::string tracked_output, co_await git_output(directory, tracked));
-  read_tracked(tracked_output, listing);
   const std::vector<std::string> others = {"ls-files", "--others", "--exclude-standard", "-z"};
-  GORGON_CO_TRY_ASSIGN(const std::string others_output, co_await git_output(directory, others));
-  read_untracked(others_output, listing);
   const std::vector<std::string> folders = {"ls-files", "--others", "--exclude-standard",
                                             "--directory", "-z"};
-  GORGON_CO_TRY_ASSIGN(const std::string folders_output, co_await git_output(directory, folders));
-  for (const std::string_view path : split_at_nul(folders_output)) {
+  auto listing_tracked = git_output(directory, tracked);
+  auto listing_others = git_output(directory, others);
+  auto listing_folders = git_output(directory, folders);
+  const auto [tracked_output, others_output, folders_output] = co_await (
+      std::move(listing_tracked) && std::move(listing_others) && std::move(listing_folders));
+  for (const auto* output : {&tracked_output, &others_output, &folders_output}) {
+    if (!*output) co_return std::unexpected(output->error());
+  }
+  read_tracked(*tracked_output, listing);
+  read_untracked(*others_output, listing);
+  for (const std::string_view path : split_at_nul(*folders_output)) {
     // "./" is `directory` itself, when the checkout above it tracks nothing in it.
     if (path.ends_with('/')) listing.folders.emplace_back(path == "./" ? "" : path);
   }
@@ -258,7 +279,138 @@ Task<Result<std::vector<std::string>>> list_repository(fs::path directory, int d
   co_return files;
 }
 
+/// Of a git that is asked what has changed.
+Task<Result<std::string>> answer(fs::path directory, std::vector<std::string> arguments) {
+  auto output = co_await run_git(directory, std::move(arguments), std::string());
+  if (output && output->status.is_success()) co_return std::move(output->output);
+  co_return fail(ErrorKind::kUsage,
+                 "git cannot say what has changed in " + directory.string() + ": " +
+                     (output ? valid_utf8(last_lines(output->errors, 3)) : output.error().message));
+}
+
+/// Outside of a checkout git answers with its usage, or that it knows no revision.
+Task<Result<void>> require_checkout(fs::path directory) {
+  const std::vector<std::string> question = {"rev-parse", "--is-inside-work-tree"};
+  const auto inside = co_await run_git(directory, question, std::string());
+  if (inside && inside->errors.contains("not a git repository")) {
+    co_return fail(ErrorKind::kUsage, directory.string() +
+                                          " is not a git checkout, which says what has changed: "
+                                          "leave --changed out, or name files");
+  }
+  co_return Result<void>{};
+}
+
+/// The commit that `revision` stands for, or a tree without files. Never an option of git's.
+Task<Result<std::string>> base_of(fs::path directory, std::string revision) {
+  const auto commit = [&](const std::string& name) {
+    return std::vector<std::string>{"rev-parse", "--quiet", "--verify", "--end-of-options",
+                                    name + "^{commit}"};
+  };
+  const std::vector<std::string> head_question = commit("HEAD");
+  const auto head = co_await run_git(directory, head_question, std::string());
+  const bool has_head = head && head->status.is_success();
+  if (revision == "HEAD") {
+    if (has_head) co_return first_line_of(head->output);
+    const std::vector<std::string> nothing = {"hash-object", "-t", "tree", "/dev/null"};
+    GORGON_CO_TRY_ASSIGN(const std::string tree, co_await answer(directory, nothing));
+    co_return first_line_of(tree);
+  }
+  const std::vector<std::string> question = commit(revision);
+  const auto named = co_await run_git(directory, question, std::string());
+  if (!named) co_return std::unexpected(named.error());
+  if (!named->status.is_success())
+    co_return fail(ErrorKind::kUsage, "git knows no revision \"" + revision + "\" here");
+  const std::string base = first_line_of(named->output);
+  if (!has_head) co_return base;
+  const std::vector<std::string> parting = {"merge-base", base, first_line_of(head->output)};
+  const auto common = co_await run_git(directory, parting, std::string());
+  co_return common && common->status.is_success() ? first_line_of(common->output) : base;
+}
+
+/// What `git status --porcelain=v2 --branch -z` prints (git-status(1)).
+struct CheckoutStatus {
+  std::string commit;              ///< Empty: there is none yet.
+  std::vector<std::string> files;  ///< That differ from it; relative to the top of the checkout.
+};
+
+CheckoutStatus read_status(std::string_view output) {
+  constexpr std::string_view kCommit = "# branch.oid ";
+  CheckoutStatus status;
+  for (const std::string_view entry : split_at_nul(output)) {
+    if (entry.starts_with(kCommit) && !entry.ends_with("(initial)"))
+      status.commit = entry.substr(kCommit.size());
+    // So many fields stand in front of the path.
+    std::size_t fields = entry.starts_with("? ") ? 1 : 0;
+    if (entry.starts_with("1 ")) fields = 8;
+    if (entry.starts_with("u ")) fields = 10;
+    if (fields == 0) continue;
+    std::size_t path = 0;
+    for (; fields > 0 && path != entry.npos; --fields) path = entry.find(' ', path) + 1;
+    status.files.emplace_back(entry.substr(path));
+  }
+  std::ranges::sort(status.files);
+  return status;
+}
+
+/// Lets the event loop run in between.
+Task<std::string> digest_without_reading(fs::path top, std::vector<std::string> files) {
+  constexpr std::size_t kFilesInATurn = 1000;
+  const auto executor = co_await asio::this_coro::executor;
+  Digest digest;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    struct stat info{};
+    if (::lstat((top / files[i]).c_str(), &info) != 0) info = {};  // It is gone: a difference, too.
+    digest.add(fmt::format("{:o} {} {}.{} {}:{} ", info.st_mode, info.st_size, info.st_mtim.tv_sec,
+                           info.st_mtim.tv_nsec, files[i].size(), files[i]));
+    if (i % kFilesInATurn == kFilesInATurn - 1) co_await asio::post(executor, asio::use_awaitable);
+  }
+  constexpr std::size_t kDigits = 16;
+  const std::string all = digest.finish();
+  co_return all.substr(all.find(':') + 1, kDigits);
+}
+
 }  // namespace
+
+Task<Result<std::optional<std::string>>> checkout_digest(fs::path directory) {
+  using Text = std::optional<std::string>;
+  const auto top = top_of_checkout(directory);
+  if (!top || co_await is_ignored(directory)) co_return Text();
+  const std::vector<std::string> question = {
+      "status", "--porcelain=v2", "--branch", "--untracked-files=all", "--no-renames", "-z", "--",
+      "."};
+  const auto answered = co_await run_git(directory, question, std::string());
+  if (!answered && answered.error().kind == ErrorKind::kNotFound) co_return Text();
+  if (!answered || !answered->status.is_success()) {
+    co_return fail(
+        ErrorKind::kSync,
+        "git cannot say what has changed in " + directory.string() + ": " +
+            (answered ? valid_utf8(last_lines(answered->errors, 3)) : answered.error().message));
+  }
+  CheckoutStatus status = read_status(answered->output);
+  if (status.commit.empty()) co_return Text();
+  std::string text = "git:" + status.commit;
+  if (status.files.empty()) co_return Text(std::move(text));
+  text += '+' + co_await digest_without_reading(*top, std::move(status.files));
+  co_return Text(std::move(text));
+}
+
+Task<Result<std::vector<std::string>>> changed_git_files(fs::path directory, std::string revision) {
+  GORGON_CO_TRY(co_await require_checkout(directory));
+  GORGON_CO_TRY_ASSIGN(const std::string base, co_await base_of(directory, revision));
+  const std::vector<std::string> diff = {"diff",         "--name-only",   "-z", "--relative",
+                                         "--no-renames", "--no-ext-diff", base, "--"};
+  GORGON_CO_TRY_ASSIGN(const std::string changed, co_await answer(directory, diff));
+  const std::vector<std::string> others = {"ls-files", "--others", "--exclude-standard", "-z"};
+  GORGON_CO_TRY_ASSIGN(const std::string untracked, co_await answer(directory, others));
+  std::vector<std::string> files;
+  for (const std::string& list : {changed, untracked}) {
+    for (const std::string_view path : split_at_nul(list)) files.emplace_back(path);
+  }
+  std::ranges::sort(files);
+  const auto [first, last] = std::ranges::unique(files);
+  files.erase(first, last);
+  co_return files;
+}
 
 Task<Result<std::optional<std::vector<std::string>>>> list_git_files(fs::path directory) {
   using Files = std::optional<std::vector<std::string>>;

@@ -117,6 +117,17 @@ Task<Result<RunOutput>> run_once(const RsyncRun& run) {
 
 }  // namespace
 
+std::string rsync_list(const std::vector<std::string>& paths) {
+  std::string list;
+  for (std::string_view path : paths) {
+    // To rsync a slash at the end means "and all that is in it".
+    if (path.ends_with('/')) path.remove_suffix(1);
+    // "./" in front: no name can then look like a comment, an option or an absolute path.
+    list.append("./").append(path).push_back('\0');
+  }
+  return list;
+}
+
 std::vector<std::string> rsync_argv(const RsyncRun& run) {
   // Not --archive: owners and groups are those of whoever receives, and sockets, pipes and devices
   // belong to the machine they are on.
@@ -126,8 +137,9 @@ std::vector<std::string> rsync_argv(const RsyncRun& run) {
   if (run.via == Via::kDaemon && !run.password.empty()) argv.emplace_back("--password-file=-");
   if (run.via == Via::kSsh) argv.push_back("--rsh=" + remote_shell(run));
   if (run.compress && run.via != Via::kLocal) argv.emplace_back("--compress");
-  if (run.file_list) {
-    argv.insert(argv.end(), {"--no-recursive", "--from0", "--files-from=-"});
+  if (run.file_list || !run.list_file.empty()) {
+    argv.insert(argv.end(), {"--no-recursive", "--from0",
+                             "--files-from=" + (run.file_list ? "-" : run.list_file.string())});
   }
   argv.insert(argv.end(), run.options.begin(), run.options.end());
   argv.insert(argv.end(), {"--", run.source, run.destination});

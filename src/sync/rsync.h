@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/asio.h"
+#include "base/files.h"
 #include "base/result.h"
 #include "base/subprocess.h"
 
@@ -25,7 +26,8 @@ struct RsyncRun {
   std::string peer = {};          ///< For messages: "the file server mac.local". Empty: local.
   std::string refused_hint = {};  ///< What may be wrong when `peer` refuses the connection.
   std::string password = {};      ///< kDaemon: travels on standard input, never in the argv.
-  std::optional<std::string> file_list = {};  ///< --files-from, each name ended by a NUL.
+  std::optional<std::string> file_list = {};  ///< kLocal: what rsync_list() gives.
+  fs::path list_file = {};  ///< The same in a file, where standard input is the password's.
   bool compress = false;
   std::string ssh_port = {};     ///< kSsh: empty for ssh's own choice.
   bool strict_host_keys = true;  ///< kSsh: an unknown host is refused; else learned (accept-new).
@@ -37,6 +39,9 @@ struct RsyncRun {
   /// Each try. Independent of it, a silent peer ends it after half a minute.
   std::chrono::seconds limit{3600};
 };
+
+/// For `file_list`: exactly these, relative to the source; of folders not what is in them.
+[[nodiscard]] std::string rsync_list(const std::vector<std::string>& paths);
 
 /// Never contains the password. kSsh: the remote shell is $RSYNC_RSH or "ssh", with options that
 /// keep it from asking questions.

@@ -9,21 +9,26 @@
 #include "base/files.h"
 #include "base/result.h"
 #include "config/project_config.h"
+#include "config/tree_generation.h"
 #include "sync/scratch.h"
 
 namespace gorgon::sync {
 
-/// One run's snapshot, in a private directory that goes away with it.
+/// One run's snapshot, in a private directory that goes away with it unless it is put by.
 class Stage {
  public:
-  explicit Stage(Scratch scratch) : scratch_(std::move(scratch)), tree_(scratch_.path() / "tree") {}
+  /// In `scratch`, with what write_stage_record() has left there. `kept` is where put_by() puts it;
+  /// empty: nowhere.
+  explicit Stage(Scratch scratch, fs::path kept = {});
 
   /// The copied tree.
   [[nodiscard]] const fs::path& tree() const { return tree_; }
+  /// Which tree it is; without an id when that is not known.
+  [[nodiscard]] const config::TreeGeneration& generation() const { return generation_; }
   /// The private directory around it, for files that must vanish with the stage.
   [[nodiscard]] const fs::path& directory() const { return scratch_.path(); }
-  /// Removes it without holding up the event loop; the destructor holds it up.
-  [[nodiscard]] Task<void> remove() { return scratch_.remove(); }
+  /// The last thing: leaves the tree to the next snapshot of this project.
+  [[nodiscard]] Task<void> put_by();
   /// As Scratch::keep_while().
   [[nodiscard]] Result<void> keep_while(const fs::path& file) { return scratch_.keep_while(file); }
   /// Lets go of it as if this process had died.
@@ -32,6 +37,8 @@ class Stage {
  private:
   Scratch scratch_;
   fs::path tree_;
+  fs::path kept_;
+  config::TreeGeneration generation_;
 };
 
 struct SnapshotOptions {
@@ -41,7 +48,8 @@ struct SnapshotOptions {
   std::chrono::seconds limit{600};
 };
 
-/// Copies `project` into a new stage. In a git checkout with `sync.gitignore`: the files that
+/// Copies `project` into a new stage: all of it, or what has been touched since a snapshot that was
+/// put by. In a git checkout with `sync.gitignore`: the files that
 /// list_git_files names; otherwise everything. `sync.exclude` applies to both. `.git` stays out,
 /// the project's `.gorgon`, sockets, named pipes and devices too. Symbolic links stay links, modes
 /// and times are kept. Files that vanish or change meanwhile are copied as they are afterwards or

@@ -21,7 +21,9 @@
 #include "base/files.h"
 #include "base/result.h"
 #include "config/project_config.h"
+#include "config/tree_generation.h"
 #include "support/tree.h"
+#include "sync/tree_marks.h"
 
 namespace gorgon::sync {
 namespace {
@@ -140,12 +142,218 @@ TEST_F(SnapshotTest, TwoAtOnceAreSeparateAndGoAwayOnTheirOwn) {
     const Stage gone = std::move(*one);
   }
   EXPECT_EQ(test::tree_at(two->tree()).at("x"), "file 644 2");
-  run_to_completion(io_, [](Stage& stage) -> Task<bool> {
-    co_await stage.remove();
-    co_return true;
-  }(*two));
+  {
+    const Stage gone = std::move(*two);
+  }
   EXPECT_TRUE(fs::is_empty(root_));
 }
+
+// ---- after another snapshot ----
+
+class NextSnapshotTest : public SnapshotTest, public testing::WithParamInterface<bool> {
+ protected:
+  NextSnapshotTest() {
+    if (GetParam()) {
+      shell("git init -q");
+      write(".gitignore", "/ignored\n");
+    }
+  }
+  void put_by(Result<Stage>& stage) {
+    ASSERT_TRUE(stage) << stage.error().message;
+    run_to_completion(io_, [](Stage& what) -> Task<bool> {
+      co_await what.put_by();
+      co_return true;
+    }(*stage));
+  }
+  /// As if it had been taken a while ago: what has just been written is always copied again.
+  void age() { shell("sleep 1.1"); }
+  test::Tree project() {
+    test::Tree tree = test::tree_at(project_);
+    std::erase_if(tree, [](const auto& entry) { return entry.first.starts_with(".git/"); });
+    tree.erase(".git");
+    tree.erase("ignored");
+    return tree;
+  }
+};
+
+TEST_P(NextSnapshotTest, EveryKindOfEditReachesIt) {
+  for (const char* name : {"same", "text", "hidden", "mode", "gone", "becomes_folder", "folder/a",
+                           "folder/deep/b", "becomes_file/x", "moved/y", "restored"})
+    write(name, "before");
+  fs::create_symlink("same", project_ / "link");
+  fs::create_symlink("same", project_ / "becomes_real");
+  fs::create_directory(project_ / "empty");
+  age();
+  auto first = take();
+  const std::string id = first ? first->generation().id : "";
+  const Mark same = mark_of(first->tree() / "same").value();
+  put_by(first);
+  const auto hidden = fs::last_write_time(project_ / "hidden");
+  shell(
+      "echo more >> text; printf after! > hidden; chmod 755 mode; rm gone becomes_folder; "
+      "mkdir becomes_folder; echo in > becomes_folder/in; rm -r becomes_file; echo f > "
+      "becomes_file; mv moved elsewhere; ln -sfn text link; rm becomes_real; echo r > "
+      "becomes_real; chmod 700 folder; rm folder/deep/b; echo c > folder/deep/c; "
+      "cp -p text copy; mv copy restored; rmdir empty; mkdir -p new/empty; echo i > ignored");
+  fs::last_write_time(project_ / "hidden", hidden);
+  auto second = take();
+  ASSERT_TRUE(second) << second.error().message;
+  test::Tree expected = project();
+  if (!GetParam()) expected["ignored"] = "file 644 i\n";
+  EXPECT_EQ(test::tree_at(second->tree()), expected);
+  EXPECT_EQ(mark_of(second->tree() / "same"), same) << "it is copied again";
+  const config::TreeGeneration& generation = second->generation();
+  EXPECT_NE(generation.id, id);
+  EXPECT_EQ(generation.entries, expected.size());
+  ASSERT_EQ(generation.changes.size(), 1U);
+  EXPECT_EQ(generation.changes.front().from, id);
+  std::vector<std::string> changed = {"becomes_file",
+                                      "becomes_file/x",
+                                      "becomes_folder",
+                                      "becomes_folder/in",
+                                      "becomes_real",
+                                      "elsewhere",
+                                      "elsewhere/y",
+                                      "empty",
+                                      "folder",
+                                      "folder/deep/b",
+                                      "folder/deep/c",
+                                      "gone",
+                                      "hidden",
+                                      "ignored",
+                                      "link",
+                                      "mode",
+                                      "moved",
+                                      "moved/y",
+                                      "new",
+                                      "new/empty",
+                                      "restored",
+                                      "text"};
+  if (GetParam()) std::erase(changed, "ignored");
+  EXPECT_EQ(generation.changes.front().paths, changed);
+}
+
+TEST_P(NextSnapshotTest, WithoutAnEditItIsTheSame) {
+  write("a/b", "text");
+  age();
+  auto first = take();
+  const std::string id = first ? first->generation().id : "";
+  put_by(first);
+  auto second = take();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->generation().id, id);
+  EXPECT_FALSE(id.empty());
+  EXPECT_EQ(test::tree_at(second->tree()), project());
+}
+
+/// The marks of a file that is written all the time may be those of what came before.
+TEST_P(NextSnapshotTest, WhatWasJustWrittenIsCopiedAgain) {
+  for (int n = 0; n < 5; ++n) {
+    write("file", std::to_string(n));
+    auto stage = take();
+    ASSERT_TRUE(stage);
+    EXPECT_EQ(test::tree_at(stage->tree()).at("file"), "file 644 " + std::to_string(n));
+    put_by(stage);
+  }
+}
+
+TEST_P(NextSnapshotTest, GenerationsFollowEachOther) {
+  write("first", "");
+  age();
+  std::vector<std::string> ids;
+  for (const char* name : {"b", "c", "d"}) {
+    auto stage = take();
+    ASSERT_TRUE(stage);
+    ids.insert(ids.begin(), stage->generation().id);
+    put_by(stage);
+    write(name, "");
+  }
+  const auto last = take();
+  ASSERT_TRUE(last);
+  ASSERT_EQ(last->generation().changes.size(), 3U);
+  for (std::size_t n = 0; n < 3; ++n) EXPECT_EQ(last->generation().changes[n].from, ids[n]);
+  EXPECT_THAT(last->generation().changes[0].paths, testing::Contains("d"));
+  EXPECT_THAT(last->generation().changes[2].paths, testing::Contains("b"));
+}
+
+TEST_P(NextSnapshotTest, MoreThanAJobCanTellIsNotTold) {
+  write("file", "");
+  auto first = take();
+  put_by(first);
+  for (int n = 0; n < 1200; ++n) write(std::to_string(n), "");
+  auto second = take();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->generation().changes.size(), 0U);
+  put_by(second);
+  write("not\xFFutf8", "");
+  const auto third = take();
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->generation().changes.size(), 0U);
+}
+
+TEST_P(NextSnapshotTest, OneThatIsInUseIsNotTouched) {
+  write("file", "1");
+  auto kept = take();
+  put_by(kept);
+  auto one = take();
+  write("file", "2");
+  auto two = take();
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(test::tree_at(one->tree()).at("file"), "file 644 1");
+  EXPECT_EQ(test::tree_at(two->tree()).at("file"), "file 644 2");
+  EXPECT_NE(one->generation().id, two->generation().id);
+  put_by(one);
+  put_by(two);
+  EXPECT_EQ(names(), GetParam() ? ".gitignore file " : "file ");
+}
+
+TEST_P(NextSnapshotTest, OtherRulesHaveATreeOfTheirOwn) {
+  write("a", "");
+  write("b", "");
+  auto all = take();
+  put_by(all);
+  auto some = take({.exclude = {"b"}});
+  ASSERT_TRUE(some);
+  EXPECT_FALSE(test::tree_at(some->tree()).contains("b"));
+  put_by(some);
+  auto again = take();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(test::tree_at(again->tree()), project());
+}
+
+TEST_P(NextSnapshotTest, ACopyThatIsDamagedIsCopiedAgain) {
+  write("file", "text");
+  age();
+  auto first = take();
+  put_by(first);
+  for (const auto& entry : fs::directory_iterator(root_)) {
+    if (!entry.path().filename().string().starts_with("kept-")) continue;
+    const fs::path copy = entry.path() / "tree/file";
+    const auto time = fs::last_write_time(copy);
+    test::write(copy, "lost");
+    fs::last_write_time(copy, time);
+  }
+  const auto second = take();
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(test::tree_at(second->tree()), project());
+}
+
+TEST_P(NextSnapshotTest, OneThatIsDamagedIsNotUsed) {
+  write("file", "text");
+  auto first = take();
+  put_by(first);
+  for (const auto& entry : fs::directory_iterator(root_)) {
+    if (entry.path().filename().string().starts_with("kept-"))
+      test::write(entry.path() / "tree.marks", "nonsense");
+  }
+  const auto second = take();
+  ASSERT_TRUE(second);
+  EXPECT_EQ(test::tree_at(second->tree()), project());
+  EXPECT_TRUE(second->generation().changes.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(InGitOrNot, NextSnapshotTest, testing::Bool(),
+                         [](const auto& made) { return made.param ? "InGit" : "Plain"; });
 
 TEST_F(SnapshotTest, FilesThatComeAndGoMeanwhileAreNoError) {
   for (int n = 0; n < 500; ++n) write("stays/" + std::to_string(n), "text");

@@ -215,18 +215,23 @@ Task<Result<void>> remove_pushed(SourceLocation location) {
   co_return Result<void>{};
 }
 
-Task<Result<void>> pull(SourceLocation location, fs::path workspace, std::chrono::seconds limit) {
+Task<Result<void>> pull(SourceLocation location, fs::path workspace, PullOptions options) {
   if (location.transport == Transport::kNone) co_return Result<void>{};
   GORGON_CO_TRY_ASSIGN(const Endpoint endpoint, endpoint_of(location));
   RsyncRun run = run_against(location, endpoint);
-  run.options = {"--delete"};
+  run.options = {options.list_file.empty() ? "--delete" : "--ignore-missing-args"};
+  run.list_file = std::move(options.list_file);
   run.reconnects = kPullReconnects;
   run.source = endpoint.argument;
   run.destination = fs::absolute(workspace).string() + "/";
-  run.limit = limit;
+  run.limit = options.limit;
   auto pulled = co_await run_rsync(std::move(run));
   if (!pulled) co_return with_context("cannot pull the tree", std::move(pulled.error()));
   co_return Result<void>{};
+}
+
+Task<Result<void>> pull(SourceLocation location, fs::path workspace) {
+  return pull(std::move(location), std::move(workspace), PullOptions());
 }
 
 }  // namespace gorgon::sync

@@ -32,11 +32,22 @@ namespace gorgon::sync {
 /// Removes what push() put there. kSync. Takes at most two minutes.
 [[nodiscard]] Task<Result<void>> remove_pushed(config::SourceLocation location);
 
-/// Makes `workspace`, an existing folder, equal to the tree at `location`. Does nothing for kNone.
-/// A connection that breaks is made again, three times at most. Each try ends after `limit`, or
-/// half a minute after the other side fell silent. kSync: with what the other side said; also for a
-/// location that no originator of ours makes.
+struct PullOptions {
+  /// Of each try.
+  std::chrono::seconds limit{3600};
+  /// A file with what rsync_list() gives: these entries are pulled, as far as they are there, and
+  /// nothing else is touched. Empty: all, and what is there besides is deleted.
+  fs::path list_file = {};
+};
+
+/// Makes `workspace`, an existing folder, equal to the tree at `location`, or the part that is
+/// listed. Does nothing for kNone. A connection that breaks is made again, three times at most.
+/// Each try ends after its limit, or half a minute after the other side fell silent. kSync: with
+/// what the other side said; also for a location that no originator of ours makes.
 [[nodiscard]] Task<Result<void>> pull(config::SourceLocation location, fs::path workspace,
-                                      std::chrono::seconds limit = std::chrono::hours(1));
+                                      PullOptions options);
+/// All of it. No default argument, for GCC 12 destroys such a temporary twice when the call stands
+/// in a co_await expression.
+[[nodiscard]] Task<Result<void>> pull(config::SourceLocation location, fs::path workspace);
 
 }  // namespace gorgon::sync

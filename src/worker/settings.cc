@@ -118,6 +118,10 @@ std::string report_datagram() { return "{\"type\":\"report\"}"; }
 
 bool is_report_datagram(std::string_view bytes) { return bytes == report_datagram(); }
 
+std::string show_datagram() { return "{\"type\":\"show\"}"; }
+
+bool is_show_datagram(std::string_view bytes) { return bytes == show_datagram(); }
+
 std::string activity_datagram(const Activity& activity) {
   const auto start_of = [](const std::string& name) {
     return valid_utf8(std::string_view(name).substr(0, kMaxNameBytes));

@@ -42,7 +42,12 @@ struct Settings {
 [[nodiscard]] std::string report_datagram();
 [[nodiscard]] bool is_report_datagram(std::string_view bytes);
 
-/// The answer, which travels the other way.
+/// What a listener passes on to a worker: its originator wants to be shown the unit in hand. The
+/// worker answers that itself.
+[[nodiscard]] std::string show_datagram();
+[[nodiscard]] bool is_show_datagram(std::string_view bytes);
+
+/// The answer to report_datagram(), which travels the other way.
 struct Activity {
   std::string file = {};          ///< Of the unit in hand; empty: none.
   double seconds = 0;             ///< Since that was started.

@@ -27,6 +27,7 @@ void append(results::UnitResult& to, results::UnitResult from) {
   if (to.output.size() + from.output.size() <= kMaxOutputBytes) to.output += from.output;
   to.seconds += from.seconds;
   to.running_case = std::move(from.running_case);
+  to.running_location = std::move(from.running_location);
   // A later part does not make good what an earlier one has not done.
   to.verdict = from.verdict == Verdict::kCrashed ? Verdict::kCrashed : Verdict::kTimedOut;
 }

@@ -88,10 +88,12 @@ TEST(UnitParts, ACrashInALaterPartIsTheVerdict) {
   EXPECT_TRUE(parts.add(cut_after({"1"})));
   auto crash = part(RunEnd::kCrashed, Verdict::kCrashed, {});
   crash.result.running_case = "2";
+  crash.result.running_location = "a_spec.rb:2";
   EXPECT_FALSE(parts.add(std::move(crash)));
   const auto result = parts.take_result();
   EXPECT_EQ(result.verdict, Verdict::kCrashed);
   EXPECT_EQ(result.running_case, "2");
+  EXPECT_EQ(result.running_location, "a_spec.rb:2");
 }
 
 }  // namespace

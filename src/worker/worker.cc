@@ -1,8 +1,5 @@
 #include "worker/worker.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
@@ -33,7 +30,9 @@
 #include "runner/callbacks.h"
 #include "runner/runner_process.h"
 #include "runner/unit_clock.h"
+#include "worker/result_messages.h"
 #include "worker/settings.h"
+#include "worker/turns.h"
 #include "worker/unit_parts.h"
 
 namespace gorgon::worker {
@@ -47,93 +46,10 @@ using namespace std::chrono_literals;
 constexpr auto kReconnectLimit = 120s;
 constexpr auto kForever = std::chrono::hours(24 * 365);
 constexpr int kRunnerStarts = 3;
-/// A message stays far below the broker's limit; a unit's cases beyond it travel ahead in messages
-/// of their own.
-/// JSON writes some bytes as six.
-constexpr std::size_t kCasesPerMessageBytes = 512 * std::size_t{1024};
-/// How often a unit looks whether it is its turn, while another one runs alone or is to.
-constexpr auto kTurnInterval = 50ms;
-
-std::size_t size_estimate(const results::TestCase& test_case) {
-  std::size_t bytes = 200 + test_case.id.size() + test_case.name.size() +
-                      test_case.location.size() + test_case.output.size() +
-                      test_case.pending_message.size();
-  if (test_case.failure) {
-    bytes += test_case.failure->message.size();
-    for (const std::string& line : test_case.failure->backtrace) bytes += line.size() + 4;
-  }
-  return bytes;
-}
-
-/// Moves the cases of `result` that do not fit beside the others into messages of their own.
-std::vector<protocol::UnitCases> split_cases(const std::string& job, const std::string& run,
-                                             results::UnitResult& result) {
-  std::vector<protocol::UnitCases> messages;
-  std::vector<results::TestCase> batch;
-  std::size_t bytes = 0;
-  for (results::TestCase& test_case : result.cases) {
-    const std::size_t size = size_estimate(test_case);
-    if (!batch.empty() && bytes + size > kCasesPerMessageBytes) {
-      messages.push_back({.job = job,
-                          .unit = result.unit,
-                          .run = run,
-                          .part = static_cast<std::uint32_t>(messages.size()),
-                          .cases = std::exchange(batch, {})});
-      bytes = 0;
-    }
-    bytes += size;
-    batch.push_back(std::move(test_case));
-  }
-  result.cases = std::move(batch);
-  return messages;
-}
-
-void cut(std::string& text, std::size_t max_bytes) {
-  if (text.size() <= max_bytes) return;
-  text = valid_utf8(std::string_view(text).substr(0, max_bytes)) + " [cut]";
-}
-
-/// To what fits in a message beside everything else that may be in it.
-void cut_errors(std::vector<results::Failure>& errors) {
-  constexpr std::size_t kErrors = 50;
-  constexpr std::size_t kErrorBytes = 4000;
-  constexpr std::size_t kFrames = 20;
-  constexpr std::size_t kFrameBytes = 200;
-  if (errors.size() > kErrors) {
-    const std::size_t left_out = errors.size() - kErrors;
-    errors.resize(kErrors);
-    errors.push_back({.stage = "outside",
-                      .exception_class = "",
-                      .message = "[" + count_of(left_out, "more error") + " left out]",
-                      .backtrace = {}});
-  }
-  for (results::Failure& error : errors) {
-    cut(error.message, kErrorBytes);
-    if (error.backtrace.size() > kFrames) error.backtrace.resize(kFrames);
-    for (std::string& frame : error.backtrace) cut(frame, kFrameBytes);
-  }
-}
-
-/// A result whose errors and output do not fit in one message is cut; the verdict stays.
-std::string encode_within_limit(protocol::UnitFinished finished) {
-  std::string text = protocol::encode(finished);
-  if (text.size() <= broker::kMaxMessageBytes) return text;
-  constexpr std::size_t kOutputBytes = 64 * std::size_t{1024};
-  cut_errors(finished.result.errors);
-  cut(finished.result.output, kOutputBytes);
-  return protocol::encode(finished);
-}
-
-/// A verdict without its cases is no good one.
-protocol::UnitFinished bare_result(protocol::UnitFinished finished, const std::string& reason) {
-  if (finished.result.verdict == results::Verdict::kPassed)
-    finished.result.verdict = results::Verdict::kFailed;
-  finished.result.errors.push_back({.stage = "outside",
-                                    .exception_class = "",
-                                    .message = "the broker did not take the result: " + reason,
-                                    .backtrace = {}});
-  return finished;
-}
+/// What has come of short units is told at the latest then: somebody watches.
+constexpr auto kUntoldLimit = 50ms;
+/// Results of short units that are told together.
+constexpr std::size_t kUntoldBytes = 64 * std::size_t{1024};
 
 }  // namespace
 
@@ -143,7 +59,15 @@ Worker::Worker(const asio::any_io_executor& executor, Settings settings, UniqueF
       control_(executor, control.release()),
       inputs_(executor),
       stopped_(executor),
-      alive_(std::make_shared<Worker*>(this)) {}
+      left_(executor),
+      turns_(executor, settings_.scratch),
+      alive_(std::make_shared<Worker*>(this)),
+      tell_timer_(executor) {
+  if (!settings_.job.artifacts) return;
+  auto own_folder = settings_.scratch / ("artifacts-" + std::to_string(settings_.worker));
+  settings_.job.runner.env["GORGON_ARTIFACTS"] = own_folder.string();
+  artifacts_.emplace(*settings_.job.artifacts, settings_.workspace, std::move(own_folder));
+}
 
 void Worker::stop() {
   is_stopping_ = true;
@@ -165,6 +89,7 @@ Task<ExitCode> Worker::run() {
   if (!end) end = co_await start_runner();
   if (!end) {
     spawn(executor_, show_alive(alive_));
+    if (settings_.job.shows_output) spawn(executor_, stream_output(alive_));
     end = co_await consume_units();
   }
   while (!end) {
@@ -179,10 +104,12 @@ Task<ExitCode> Worker::run() {
   if (*end == kBrokerGone && was_told_to_leave_) end = kStopped;
   if (*end == kJobComplete && !is_stopping_) {
     co_await leave_job();
-  } else if (is_stopping_ && broker_) {
-    co_await say_stopped();
+  } else if (broker_ && (is_stopping_ || slot_failure_)) {
+    if (slot_failure_) tell_slot_failure(*slot_failure_);
+    co_await say_ended();
   }
   runner_.reset();
+  tell_timer_.cancel();
   *alive_ = nullptr;
   boost::system::error_code ignored;
   control_.close(ignored);
@@ -299,8 +226,7 @@ Task<std::optional<ExitCode>> Worker::call_before_start() {
   const auto called = co_await run_command(config::Callback::kBeforeStart);
   if (is_stopping_) co_return kJobComplete;
   if (called) co_return std::nullopt;
-  report_slot_failure({ErrorKind::kCallback, called.error().message});
-  co_await broker_->close();
+  slot_failure_ = Error{ErrorKind::kCallback, called.error().message};
   co_return kSlotUnusable;
 }
 
@@ -312,8 +238,8 @@ Task<std::optional<ExitCode>> Worker::start_runner() {
     options.fork.worker = settings_.worker;
     options.fork.cgroup = settings_.cgroup.string();
     options.fork.env = settings_.job.runner.env;
-    options.output_file =
-        settings_.scratch / ("worker-" + std::to_string(settings_.worker) + ".out");
+    options.fork.env.emplace("GORGON_JOB_ID", settings_.job.id);
+    options.output_file = output_file();
     options.framework = settings_.job.runner.framework;
     options.start_timeout = runner::callback_limit(settings_.job.callback_timeout);
     options.request_fork = [this](const std::string& datagram,
@@ -323,21 +249,26 @@ Task<std::optional<ExitCode>> Worker::start_runner() {
     auto started = co_await runner::RunnerProcess::start(std::move(options));
     if (started) {
       runner_ = std::move(*started);
+      runner_name_ = random_id(8);
+      has_runner_run_ = false;
       if (is_stopping_) co_return kJobComplete;
       co_return std::nullopt;
     }
-    log::warning("no runner: {}", started.error().message);
     take_control_datagrams();  // "Leave" may have come with the refusal.
-    if (is_stopping_ || was_told_to_leave_) co_return kJobComplete;
+    const bool is_over = is_stopping_ || was_told_to_leave_;
+    const bool was_refused = started.error().kind == ErrorKind::kConnectionLost;
+    // Whoever asks when a short job is over already is refused, and nothing is wrong.
+    if (!is_over || !was_refused) log::warning("no runner: {}", started.error().message);
+    if (is_over) co_return kJobComplete;
     // A host that died is started again by the listener; anything else would only repeat itself.
-    if (started.error().kind != ErrorKind::kConnectionLost || start == kRunnerStarts) {
-      report_slot_failure(started.error());
+    if (!was_refused || start == kRunnerStarts) {
+      slot_failure_ = started.error();
       co_return kSlotUnusable;
     }
   }
 }
 
-void Worker::report_slot_failure(const Error& error) {
+void Worker::tell_slot_failure(const Error& error) {
   protocol::HostState state{
       .job = settings_.job.id,
       .epoch = settings_.job.epoch,
@@ -347,11 +278,17 @@ void Worker::report_slot_failure(const Error& error) {
       .stage = error.kind == ErrorKind::kCallback ? "before_start" : "runner",
       .message = "worker " + std::to_string(settings_.worker) + ": " + error.message};
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(state)});
-  protocol::WorkerDone done{
-      .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
-  done.errors = std::exchange(runner_errors_, {});
+}
+
+/// With what is known until now of hooks that failed.
+protocol::WorkerDone Worker::farewell() {
+  protocol::WorkerDone done{.job = settings_.job.id,
+                            .host = settings_.host,
+                            .worker = std::to_string(settings_.worker),
+                            .errors = std::exchange(runner_errors_, {}),
+                            .was_stopped = is_stopping_};
   cut_errors(done.errors);
-  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
+  return done;
 }
 
 Task<std::optional<ExitCode>> Worker::consume_units() {
@@ -387,44 +324,97 @@ Task<std::optional<ExitCode>> Worker::act_on(Result<broker::Event> event) {
   }
   broker::Delivery delivery = std::move(std::get<broker::Delivery>(*event));
   if (delivery.queue != settings_.job.file_queue) co_return std::nullopt;
-  co_return co_await run_unit(std::move(delivery));
+  co_return co_await run_units(std::move(delivery));
 }
 
-Task<std::optional<ExitCode>> Worker::run_unit(broker::Delivery delivery) {
+/// Several in one message are short ones: what comes of them is told together.
+Task<std::optional<ExitCode>> Worker::run_units(broker::Delivery delivery) {
   const std::uint64_t connection = connection_number_;
-  auto unit = unit_in(delivery);
-  if (!unit) {
-    log::error("a message in {} is left aside: {}", delivery.queue, unit.error().message);
+  auto units = units_in(delivery);
+  if (!units) {
+    log::error("a message in {} is left aside: {}", delivery.queue, units.error().message);
     // Ends as a dead letter with the originator, who knows what was meant.
     (void)broker_->give_back(delivery.tag, broker::GiveBack::kFailed);
     co_return std::nullopt;
   }
   // One that is handed out again may still run elsewhere: that is more to tell.
-  const bool is_declined = delivery.attempt == 1 && unit->avoid_host == settings_.host;
-  if (delivery.attempt > 1 || is_declined) {
-    std::string id = unit->unit.id;
-    co_return co_await return_unit(std::move(id), delivery.tag, is_declined);
+  const bool is_declined = delivery.attempt == 1 && units->front().avoid_host == settings_.host;
+  if (delivery.attempt > 1 || is_declined)
+    co_return co_await return_units(*std::move(units), delivery.tag, is_declined);
+  are_units_short_ = units->size() > 1;
+  std::optional<ExitCode> end;
+  auto unit = units->begin();
+  for (; unit != units->end(); ++unit) {
+    // Whatever has come meanwhile ends this: the job is over, say.
+    if (unit != units->begin() && !inputs_.is_empty()) break;
+    end = co_await run_unit(*unit);
+    if (end) break;
   }
-  const std::uint32_t attempt = unit->attempt;
-  auto tried = co_await try_unit(*std::move(unit));
-  if (!tried) {
-    if (connection == connection_number_) co_await give_back_untried(delivery.tag);
-    co_return tried.error();
+  const bool is_untried = unit == units->begin();
+  units->erase(units->begin(), unit);
+  unit_at_work_.clear();
+  const auto untold = co_await tell_untold();
+  if (!end) end = untold;
+  // After a reconnect the tag is void and the units will come again; the originator counts each
+  // once.
+  if (connection != connection_number_) {
+    if (end) co_return end;
+    co_return co_await rejoin();
   }
+  if (units->empty()) {
+    (void)broker_->ack(delivery.tag);
+    co_return end;
+  }
+  if (end) co_await stop_consuming();
+  if (is_untried) {
+    (void)broker_->give_back(delivery.tag, broker::GiveBack::kUntried);
+    co_return end;
+  }
+  const auto gone = co_await return_units(*std::move(units), delivery.tag, false);
+  co_return end ? end : gone;
+}
+
+/// The exit code: it has no verdict, and this worker ends.
+Task<std::optional<ExitCode>> Worker::run_unit(protocol::UnitMessage unit) {
+  const std::uint32_t attempt = unit.attempt;
+  auto tried = co_await try_unit(std::move(unit));
+  if (!tried) co_return tried.error();
   ++units_run_;
   tried->attempt = attempt;
   tried->host = settings_.host;
   tried->worker = std::to_string(settings_.worker);
-  const auto end = co_await publish_result(*std::move(tried));
-  if (end) co_return end;
+  tried->runner = runner_name_;
+  if (artifacts_) {
+    protocol::Artifact origin = artifact_of(tried->unit, attempt);
+    const bool has_failed = tried->verdict != results::Verdict::kPassed;
+    const auto end = co_await send_artifacts(std::move(origin), has_failed);
+    if (end) co_return end;
+  }
+  protocol::UnitFinished finished{
+      .job = settings_.job.id,
+      .run = settings_.host + ":" + std::to_string(settings_.worker) + ":" + random_id(8),
+      .result = *std::move(tried)};
+  const auto ended = Clock::now();
+  const bool is_large = size_estimate(finished.result) > kUntoldBytes;
+  if (!are_units_short_ || is_large) {
+    if (const auto end = co_await tell_untold()) co_return end;
+    if (const auto end = co_await publish_result(std::move(finished), ended)) co_return end;
+  } else {
+    untold_.finish(std::move(finished), ended);
+    if (untold_.bytes() > kUntoldBytes) {
+      if (const auto end = co_await tell_untold()) co_return end;
+    } else if (!unit_in_hand_.empty()) {
+      // Whoever knows of its start would blame it for what becomes of the next.
+      tell_in_time();
+    }
+  }
   unit_in_hand_.clear();
-  // After a reconnect the tag is void and the unit will come again; the originator counts it once.
-  if (connection != connection_number_) co_return co_await rejoin();
-  (void)broker_->ack(delivery.tag);
+  unit_at_work_.clear();
   co_return std::nullopt;
 }
 
-Result<protocol::UnitMessage> Worker::unit_in(const broker::Delivery& delivery) const {
+Result<std::vector<protocol::UnitMessage>> Worker::units_in(
+    const broker::Delivery& delivery) const {
   GORGON_TRY_ASSIGN(const auto envelope, protocol::open_envelope(delivery.body));
   const auto is_owners = [&] {
     // The queue has the job's id in its name: a unit of another job does not fit.
@@ -433,33 +423,35 @@ Result<protocol::UnitMessage> Worker::unit_in(const broker::Delivery& delivery) 
   };
   if (settings_.owner && !is_owners())
     return fail(ErrorKind::kRefused, "it is not signed by the owner of the job");
-  GORGON_TRY_ASSIGN(auto message, protocol::decode(envelope ? envelope->message : delivery.body));
-  auto* unit = std::get_if<protocol::UnitMessage>(&message);
-  if (unit == nullptr) return fail(ErrorKind::kProtocol, "it is not a unit");
-  return std::move(*unit);
+  return protocol::units_in(envelope ? std::string_view(envelope->message) : delivery.body);
 }
 
-/// The broker hands it out again: whoever had it is dead, or only cut off and about to publish its
-/// result. The originator knows which, and how often it has been tried. Or it is to be tried on
-/// another machine, if there is one with time for it: the originator knows that, too.
-Task<std::optional<ExitCode>> Worker::return_unit(std::string unit, std::uint64_t tag,
-                                                  bool is_declined) {
+/// The broker hands them out again: whoever had them is dead, or only cut off and about to publish
+/// their results. The originator knows which, and how often each has been tried. Or one is to be
+/// tried on another machine, if there is one with time for it: the originator knows that, too. Or
+/// this worker has to leave before it came to them.
+Task<std::optional<ExitCode>> Worker::return_units(std::vector<protocol::UnitMessage> units,
+                                                   std::uint64_t tag, bool is_declined) {
   const auto connection = broker_;
-  const protocol::UnitReturned returned{.job = settings_.job.id,
-                                        .unit = std::move(unit),
-                                        .host = settings_.host,
-                                        .worker = std::to_string(settings_.worker),
-                                        .is_declined = is_declined};
+  std::string body;
+  for (protocol::UnitMessage& unit : units) {
+    const protocol::UnitReturned returned{.job = settings_.job.id,
+                                          .unit = std::move(unit.unit.id),
+                                          .host = settings_.host,
+                                          .worker = std::to_string(settings_.worker),
+                                          .is_declined = is_declined};
+    protocol::add_line(body, returned);
+  }
   std::vector<broker::Message> message;
-  message.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(returned)});
+  message.push_back({broker::to_queue(settings_.job.reply_queue), std::move(body)});
   const auto published = co_await connection->publish(std::move(message));
-  // Any other failure ends the connection, which gives the unit back.
+  // Any other failure ends the connection, which gives them back.
   if (published) {
     (void)connection->ack(tag);
   } else if (published.error().kind == ErrorKind::kUnroutable) {
     co_return kOriginatorGone;
   } else {
-    log::warning("cannot return a unit: {}", published.error().message);
+    log::warning("cannot return units: {}", published.error().message);
     (void)connection->give_back(tag, broker::GiveBack::kFailed);
   }
   co_return std::nullopt;
@@ -472,16 +464,16 @@ Task<std::optional<ExitCode>> Worker::return_unit(std::string unit, std::uint64_
 /// others along.
 Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(protocol::UnitMessage work) {
   const std::uint32_t most = std::max(2U, settings_.job.max_attempts);
-  const runner::RunLimits limits{.unit = settings_.job.unit_timeout,
-                                 .test_case = settings_.job.case_timeout,
-                                 .grace = settings_.job.grace,
-                                 .slow = settings_.job.slow_after};
-  UnitParts parts(work.unit, limits);
+  const bool needs_fresh_runner = work.unit.needs_fresh_runner || !work.unit.before.empty();
+  UnitParts parts(work.unit, limits_of(work));
   bool goes_on = false;
   for (std::uint32_t host_deaths = 0;;) {
-    const auto turn = co_await take_turn(work.runs_alone || host_deaths > 0);
-    if (is_stopping_) co_return std::unexpected(kJobComplete);
-    if (const auto end = co_await renew_runner()) co_return std::unexpected(*end);
+    TurnNeeds needs{.is_alone = work.runs_alone || host_deaths > 0,
+                    .group = work.group,
+                    .group_slots = work.group_slots};
+    const auto turn = co_await take_turn(std::move(needs));
+    if (is_stopping_ || was_told_to_leave_) co_return std::unexpected(kJobComplete);
+    if (const auto end = co_await renew_runner(needs_fresh_runner)) co_return std::unexpected(*end);
     // While it had to wait, the job may have ended.
     if (was_told_to_leave_) co_return std::unexpected(kJobComplete);
     const protocol::UnitStarted started{.job = settings_.job.id,
@@ -490,18 +482,26 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(protocol::Un
                                         .host = settings_.host,
                                         .worker = std::to_string(settings_.worker)};
     if (!std::exchange(goes_on, false)) {
-      unit_in_hand_ = work.unit.id;
-      file_in_hand_ = work.unit.file;
-      in_hand_since_ = Clock::now();
-      (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
+      take_in_hand(started, work.unit.file);
+      if (artifacts_ && host_deaths == 0) artifacts_->begin();
     }
     results::Unit rest = parts.rest();
-    std::function<void(const runner::SlowUnit&)> on_slow = [&](runner::SlowUnit slow) {
+    runner::UnitWatch watch;
+    watch.on_slow = [&](runner::SlowUnit slow) {
       slow.seconds += parts.seconds();
       tell_slow(work.unit.id, slow);
     };
-    auto run =
-        co_await runner_->run(std::move(rest), work.attempt, parts.limits(), std::move(on_slow));
+    watch.on_case = [&](const runner::SlowUnit& now) { tell_case(work.unit.id, now); };
+    output_tail_.restart();
+    has_runner_run_ = true;
+    auto ahead = co_await run_before(work);
+    runner::UnitRun run;
+    if (ahead) {
+      run = *std::move(ahead);
+    } else {
+      run = co_await runner_->run(std::move(rest), work.attempt, parts.limits(), std::move(watch));
+    }
+    if (settings_.job.shows_output) tell_last_output();
     if (run.end == runner::RunEnd::kStopped)
       co_return std::unexpected(is_stopping_ ? kStopped : kOriginatorGone);
     if (run.end == runner::RunEnd::kHostDied) {
@@ -518,90 +518,151 @@ Task<std::expected<results::UnitResult, ExitCode>> Worker::try_unit(protocol::Un
   }
 }
 
-void Worker::tell_slow(const std::string& unit, const runner::SlowUnit& slow) {
-  const protocol::UnitSlow message{.job = settings_.job.id,
-                                   .unit = unit,
-                                   .host = settings_.host,
-                                   .worker = std::to_string(settings_.worker),
-                                   .seconds = slow.seconds,
-                                   .running_case = slow.running_case,
-                                   .case_seconds = slow.case_seconds};
-  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(message)});
+runner::RunLimits Worker::limits_of(const protocol::UnitMessage& work) const {
+  return {.unit = work.timeout.value_or(settings_.job.unit_timeout),
+          .test_case = work.case_timeout.value_or(settings_.job.case_timeout),
+          .grace = settings_.job.grace,
+          .slow = settings_.job.slow_after,
+          .show = settings_.job.show_cases_after};
 }
 
-/// Units that run alone take the gate for themselves, which lets no other in, and then wait for
-/// those inside to finish. Each turn ends within a unit's time limit, and with its worker.
-Task<Worker::Turn> Worker::take_turn(bool is_alone) {
-  Turn turn;
-  std::string gate = "gate.lock";
-  turn.gate = co_await lock(std::move(gate), is_alone);
-  std::string machine = "machine.lock";
-  turn.machine = co_await lock(std::move(machine), is_alone);
-  if (!is_alone) turn.gate.reset();
-  co_return turn;
+/// What is to run ahead of a unit, in the same runner. Nothing of it is told, unless the runner
+/// does not come to its end: then that is what became of the unit.
+Task<std::optional<runner::UnitRun>> Worker::run_before(protocol::UnitMessage work) {
+  for (std::size_t i = 0; i < work.unit.before.size(); ++i) {
+    results::Unit ahead = work.unit.before[i];
+    const std::string file = ahead.file;
+    // A late word about this one must not count for the next.
+    ahead.id = work.unit.id + "-before-" + std::to_string(i + 1);
+    runner::UnitWatch nobody{.on_slow = [](const runner::SlowUnit&) {},
+                             .on_case = [](const runner::SlowUnit&) {}};
+    auto run =
+        co_await runner_->run(std::move(ahead), work.attempt, limits_of(work), std::move(nobody));
+    if (run.end == runner::RunEnd::kFinished) continue;
+    run.result.unit = work.unit.id;
+    run.result.cases.clear();
+    run.result.errors.insert(
+        run.result.errors.begin(),
+        {.stage = std::string(results::kBeforeStage),
+         .exception_class = "",
+         .message = file + ", which was to run before it, did not come to its end",
+         .backtrace = {}});
+    // Nothing of the unit itself has run that could go on behind it.
+    if (run.end == runner::RunEnd::kCaseTimedOut) run.end = runner::RunEnd::kTimedOut;
+    co_return run;
+  }
+  co_return std::nullopt;
 }
 
-/// A lock among this job's workers here.
-Task<UniqueFd> Worker::lock(std::string name, bool is_exclusive) {
-  const auto file = settings_.scratch / name;
-  UniqueFd held(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  const int how = (is_exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
-  while (held && !is_stopping_ && ::flock(held.get(), how) != 0) co_await sleep_for(kTurnInterval);
-  co_return held;
+/// None when this worker is to stop or to leave meanwhile.
+Task<Turn> Worker::take_turn(TurnNeeds needs) {
+  using asio::experimental::awaitable_operators::operator||;
+  if (is_stopping_ || was_told_to_leave_) co_return Turn();
+  auto taken = co_await (turns_.take(std::move(needs)) || stopped_.wait() || left_.wait());
+  if (taken.index() != 0) co_return Turn();
+  co_return std::get<0>(std::move(taken));
 }
 
 /// Makes sure that a fresh enough runner is there. The one that is replaced ends in good order: its
 /// suite hooks count.
-Task<std::optional<ExitCode>> Worker::renew_runner() {
-  if (runner_ && runner_->is_usable()) co_return std::nullopt;
+Task<std::optional<ExitCode>> Worker::renew_runner(bool needs_fresh_one) {
+  const bool is_fresh_enough = !needs_fresh_one || !has_runner_run_;
+  if (runner_ && runner_->is_usable() && is_fresh_enough) co_return std::nullopt;
   if (runner_) {
-    auto errors = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
-    std::ranges::move(errors, std::back_inserter(runner_errors_));
-    runner_.reset();
+    if (const auto end = co_await end_runner()) co_return end;
   }
   co_return co_await start_runner();
 }
 
-/// No other unit must come in its place, which would count as failed.
-Task<void> Worker::give_back_untried(std::uint64_t tag) {
-  std::string queue = settings_.job.file_queue;
-  (void)co_await broker_->stop_consuming(std::move(queue));
-  (void)broker_->give_back(tag, broker::GiveBack::kUntried);
+/// What it writes at its end is nobody's, but between two runners of one unit.
+Task<std::optional<ExitCode>> Worker::end_runner() {
+  const bool is_watched = artifacts_ && unit_in_hand_.empty();
+  if (is_watched) artifacts_->begin();
+  auto errors = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
+  std::ranges::move(errors, std::back_inserter(runner_errors_));
+  runner_.reset();
+  if (!is_watched || is_stopping_) co_return std::nullopt;
+  protocol::Artifact origin = artifact_of({}, 1);
+  co_return co_await send_artifacts(std::move(origin), false);
 }
 
-Task<std::optional<ExitCode>> Worker::publish_result(results::UnitResult result) {
-  const std::string run =
-      settings_.host + ":" + std::to_string(settings_.worker) + ":" + random_id(8);
-  // What is left of a result that the broker does not take.
-  // A run of its own: cases that came through belong to the other.
-  protocol::UnitFinished bare{.job = settings_.job.id, .run = run + "-bare"};
-  bare.result.unit = result.unit;
-  bare.result.verdict = result.verdict;
-  bare.result.seconds = result.seconds;
-  bare.result.attempt = result.attempt;
-  bare.result.host = result.host;
-  bare.result.worker = result.worker;
+/// No other unit must come in place of one that is given back: it would count as failed.
+Task<void> Worker::stop_consuming() {
+  std::string queue = settings_.job.file_queue;
+  (void)co_await broker_->stop_consuming(std::move(queue));
+}
+
+void Worker::take_in_hand(const protocol::UnitStarted& started, const std::string& file) {
+  unit_at_work_ = started.unit;
+  file_in_hand_ = file;
+  in_hand_since_ = Clock::now();
+  if (!are_units_short_) {
+    unit_in_hand_ = started.unit;
+    (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(started)});
+    return;
+  }
+  if (!std::exchange(is_to_tell_, true)) {
+    tell_timer_.expires_after(kUntoldLimit);
+    tell_timer_.async_wait([alive = alive_](const boost::system::error_code& error) {
+      if (!error && *alive != nullptr) (*alive)->tell_in_time();
+    });
+  }
+  untold_.start(started, in_hand_since_);
+}
+
+/// A unit takes longer than was thought. Results are published once more when its message is done
+/// with, and confirmed then; the originator counts them once.
+void Worker::tell_in_time() {
+  is_to_tell_ = false;
+  if (untold_.is_empty()) return;
+  unit_in_hand_ = unit_at_work_;
+  (void)broker_->post({broker::to_queue(settings_.job.reply_queue), untold_.tell(Clock::now())});
+}
+
+/// Until the broker has confirmed it.
+Task<std::optional<ExitCode>> Worker::tell_untold() {
+  tell_timer_.cancel();
+  is_to_tell_ = false;
+  if (untold_.is_empty()) co_return std::nullopt;
+  std::vector<broker::Message> message = {
+      {broker::to_queue(settings_.job.reply_queue), untold_.tell(Clock::now())}};
+  const auto published = co_await broker_->publish(std::move(message));
+  auto results = untold_.take_results();
+  if (!published && published.error().kind == ErrorKind::kUnroutable) co_return kOriginatorGone;
+  if (!published) {
+    log::warning("cannot publish results: {}", published.error().message);
+    for (auto& [finished, ended] : results) {
+      const auto end = co_await publish_result(std::move(finished), ended);
+      if (end) co_return end;
+    }
+  }
+  co_return std::nullopt;
+}
+
+Task<std::optional<ExitCode>> Worker::publish_result(protocol::UnitFinished finished,
+                                                     Clock::time_point ended) {
+  const protocol::UnitFinished head = head_of(finished);
   int refusals = 0;
-  const auto earlier = split_cases(settings_.job.id, run, result);
-  protocol::UnitFinished finished{.job = settings_.job.id, .run = run};
   std::vector<broker::Message> messages;
-  for (const protocol::UnitCases& cases : earlier) {
+  for (const protocol::UnitCases& cases :
+       split_cases(settings_.job.id, finished.run, finished.result)) {
     finished.earlier_cases += static_cast<std::uint32_t>(cases.cases.size());
     messages.push_back({broker::to_queue(settings_.job.reply_queue), protocol::encode(cases)});
   }
-  finished.result = std::move(result);
-  messages.push_back(
-      {broker::to_queue(settings_.job.reply_queue), encode_within_limit(std::move(finished))});
   for (;;) {
+    // The broker may have been away since. What is told at once was just now.
+    const auto age = std::chrono::floor<std::chrono::milliseconds>(Clock::now() - ended);
+    finished.ago = std::chrono::duration<double>(age).count();
     std::vector<broker::Message> copy = messages;
+    copy.push_back({broker::to_queue(settings_.job.reply_queue), encode_within_limit(finished)});
     const auto published = co_await broker_->publish(std::move(copy));
     if (published) co_return std::nullopt;
     if (published.error().kind == ErrorKind::kUnroutable) co_return kOriginatorGone;
     log::warning("cannot publish a result: {}", published.error().message);
     if (published.error().kind == ErrorKind::kRefused && refusals++ < 2) {
       if (refusals == 1) continue;  // It may have been short of something for a moment.
-      messages = {{broker::to_queue(settings_.job.reply_queue),
-                   protocol::encode(bare_result(bare, published.error().message))}};
+      messages.clear();
+      finished = bare_result(head, published.error().message);
       continue;
     }
     if (is_stopping_) co_return kJobComplete;
@@ -624,8 +685,7 @@ void Worker::give_back_unstarted() {
 
 Task<void> Worker::leave_job() {
   using asio::experimental::awaitable_operators::operator||;
-  std::string queue = settings_.job.file_queue;
-  (void)co_await broker_->stop_consuming(std::move(queue));
+  co_await stop_consuming();
   give_back_unstarted();
   // after_complete may take its time; whoever waits shall know that we are still here.
   const protocol::WorkerAlive alive{.job = settings_.job.id,
@@ -633,11 +693,13 @@ Task<void> Worker::leave_job() {
                                     .worker = std::to_string(settings_.worker),
                                     .unit = unit_in_hand_};
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(alive)});
-  protocol::WorkerDone done{
-      .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
-  done.errors = std::exchange(runner_errors_, {});
-  co_await (run_last_hooks(done.errors) || stay_connected());
-  cut_errors(done.errors);
+  if (artifacts_) artifacts_->begin();
+  co_await (run_last_hooks() || stay_connected());
+  if (artifacts_ && !is_stopping_) {
+    protocol::Artifact origin = artifact_of({}, 1);
+    (void)co_await send_artifacts(std::move(origin), false);
+  }
+  const protocol::WorkerDone done = farewell();
   const protocol::WorkerComplete complete{
       .job = settings_.job.id, .worker = done.worker, .units = units_run_};
   (void)broker_->post({broker::to_queue(settings_.listener_queue), protocol::encode(complete)});
@@ -646,32 +708,29 @@ Task<void> Worker::leave_job() {
   co_await broker_->close();
 }
 
-/// Told to stop: what was in hand is not to blame for that.
-Task<void> Worker::say_stopped() {
-  const protocol::WorkerDone done{
-      .job = settings_.job.id, .host = settings_.host, .worker = std::to_string(settings_.worker)};
+/// Told to stop, or without a runner: what was in hand is not to blame for that. Behind all else
+/// that it says, which would bring it back.
+Task<void> Worker::say_ended() {
+  const protocol::WorkerDone done = farewell();
+  has_said_goodbye_ = true;
   (void)broker_->post({broker::to_queue(settings_.job.reply_queue), protocol::encode(done)});
   co_await broker_->close();
 }
 
-/// `errors` is the caller's, and outlives the call.
-Task<void> Worker::run_last_hooks(std::vector<results::Failure>& errors) {
+/// What failed of them is among the runner's errors afterwards.
+Task<void> Worker::run_last_hooks() {
   if (runner_) {
     auto last = co_await runner_->stop(runner::callback_limit(settings_.job.callback_timeout));
-    std::ranges::move(last, std::back_inserter(errors));
+    // Whoever stops this worker ends the runner as well, and we may hear of its end first.
+    co_await asio::post(executor_, asio::use_awaitable);
+    if (!is_stopping_) std::ranges::move(last, std::back_inserter(runner_errors_));
   }
   const auto called = co_await call_after_complete();
-  if (is_stopping_) {
-    errors.push_back({.stage = "suite",
-                      .exception_class = "",
-                      .message = "the worker was stopped before its hooks had ended",
-                      .backtrace = {}});
-  } else if (!called) {
-    errors.push_back({.stage = "after_complete",
-                      .exception_class = "",
-                      .message = called.error().message,
-                      .backtrace = {}});
-  }
+  if (called || is_stopping_) co_return;
+  runner_errors_.push_back({.stage = "after_complete",
+                            .exception_class = "",
+                            .message = called.error().message,
+                            .backtrace = {}});
 }
 
 /// While hooks take their time, our signs of life need a broker. Never ends by itself.
@@ -723,14 +782,16 @@ bool Worker::take_control_datagrams() {
     // What is not taken is missed by nobody: whoever asks has a limit.
     if (is_report_datagram(datagram->bytes))
       (void)send_datagram(control_.native_handle(), activity_datagram(activity()));
+    if (is_show_datagram(datagram->bytes)) spawn(executor_, show_test(alive_));
     if (!is_leave_datagram(datagram->bytes)) continue;
     was_told_to_leave_ = true;
+    left_.notify();
     inputs_.push(Leave{});
   }
 }
 
 Activity Worker::activity() const {
-  if (unit_in_hand_.empty()) return {};
+  if (unit_at_work_.empty()) return {};
   const std::chrono::duration<double> age = Clock::now() - in_hand_since_;
   Activity activity{.file = file_in_hand_, .seconds = age.count()};
   if (const auto position = runner_ ? runner_->position() : std::nullopt) {

@@ -2,9 +2,11 @@
 // until the job is over.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,9 +17,14 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "broker/broker.h"
+#include "protocol/messages.h"
+#include "runner/output_tail.h"
 #include "runner/runner_process.h"
 #include "runner/unit_clock.h"
+#include "worker/artifacts.h"
 #include "worker/settings.h"
+#include "worker/turns.h"
+#include "worker/untold.h"
 
 namespace gorgon::worker {
 
@@ -58,27 +65,44 @@ class Worker {
   [[nodiscard]] Task<std::optional<ExitCode>> rejoin();
   [[nodiscard]] Task<std::expected<Result<broker::Event>, ExitCode>> next_from_broker();
   [[nodiscard]] Task<std::optional<ExitCode>> act_on(Result<broker::Event> event);
-  [[nodiscard]] Task<std::optional<ExitCode>> run_unit(broker::Delivery delivery);
-  /// What it says to run. kProtocol: nothing. kRefused: it is not signed by the owner of the job.
-  [[nodiscard]] Result<protocol::UnitMessage> unit_in(const broker::Delivery& delivery) const;
-  [[nodiscard]] Task<std::optional<ExitCode>> return_unit(std::string unit, std::uint64_t tag,
-                                                          bool is_declined);
+  [[nodiscard]] Task<std::optional<ExitCode>> run_units(broker::Delivery delivery);
+  [[nodiscard]] Task<std::optional<ExitCode>> run_unit(protocol::UnitMessage unit);
+  /// What it says to run, one or more. kProtocol: something else. kRefused: it is not signed by the
+  /// owner of the job.
+  [[nodiscard]] Result<std::vector<protocol::UnitMessage>> units_in(
+      const broker::Delivery& delivery) const;
+  [[nodiscard]] Task<std::optional<ExitCode>> return_units(std::vector<protocol::UnitMessage> units,
+                                                           std::uint64_t tag, bool is_declined);
+  void take_in_hand(const protocol::UnitStarted& started, const std::string& file);
+  void tell_in_time();
+  [[nodiscard]] Task<std::optional<ExitCode>> tell_untold();
   [[nodiscard]] Task<std::expected<results::UnitResult, ExitCode>> try_unit(
       protocol::UnitMessage work);
+  // For who watches: watching.cc.
   void tell_slow(const std::string& unit, const runner::SlowUnit& slow);
-  /// A place on the machine: beside other units of the job, or alone.
-  struct Turn {
-    UniqueFd gate;
-    UniqueFd machine;
-  };
-  [[nodiscard]] Task<Turn> take_turn(bool is_alone);
-  [[nodiscard]] Task<UniqueFd> lock(std::string name, bool is_exclusive);
-  [[nodiscard]] Task<std::optional<ExitCode>> renew_runner();
-  [[nodiscard]] Task<void> give_back_untried(std::uint64_t tag);
-  [[nodiscard]] Task<std::optional<ExitCode>> publish_result(results::UnitResult result);
+  void tell_case(const std::string& unit, const runner::SlowUnit& now);
+  void tell_last_output();
+  [[nodiscard]] std::optional<protocol::UnitOutput> next_output(bool is_end, bool& is_held);
+  static Task<void> stream_output(std::shared_ptr<Worker*> self);
+  static Task<void> show_test(std::shared_ptr<Worker*> self);
+  [[nodiscard]] Task<Turn> take_turn(TurnNeeds needs);
+  [[nodiscard]] Task<std::optional<runner::UnitRun>> run_before(protocol::UnitMessage work);
+  [[nodiscard]] runner::RunLimits limits_of(const protocol::UnitMessage& work) const;
+  [[nodiscard]] Task<std::optional<ExitCode>> renew_runner(bool needs_fresh_one);
+  [[nodiscard]] Task<void> stop_consuming();
+  [[nodiscard]] Task<std::optional<ExitCode>> publish_result(protocol::UnitFinished finished,
+                                                             Clock::time_point ended);
+  [[nodiscard]] protocol::Artifact artifact_of(std::string unit, std::uint32_t attempt) const;
+  [[nodiscard]] Task<std::optional<ExitCode>> send_artifacts(protocol::Artifact origin,
+                                                             bool has_failed);
+  [[nodiscard]] Task<std::expected<std::string, ExitCode>> send_file(FoundFile found,
+                                                                     protocol::Artifact part);
+  [[nodiscard]] Task<std::expected<std::string, ExitCode>> publish_surely(
+      std::vector<broker::Message> messages);
+  [[nodiscard]] Task<std::optional<ExitCode>> end_runner();
   [[nodiscard]] Task<void> leave_job();
-  [[nodiscard]] Task<void> say_stopped();
-  [[nodiscard]] Task<void> run_last_hooks(std::vector<results::Failure>& errors);
+  [[nodiscard]] Task<void> say_ended();
+  [[nodiscard]] Task<void> run_last_hooks();
   [[nodiscard]] Task<void> stay_connected();
   [[nodiscard]] Task<void> say_goodbye(std::string farewell);
   [[nodiscard]] Task<Result<void>> call_after_complete();
@@ -87,7 +111,9 @@ class Worker {
   void give_back_unstarted();
   bool take_control_datagrams();
   [[nodiscard]] Activity activity() const;
-  void report_slot_failure(const Error& error);
+  [[nodiscard]] std::filesystem::path output_file() const;
+  void tell_slot_failure(const Error& error);
+  [[nodiscard]] protocol::WorkerDone farewell();
 
   // Coroutines of their own, until run() ends.
   static Task<void> read_control(std::shared_ptr<Worker*> self);
@@ -101,16 +127,30 @@ class Worker {
   asio::posix::stream_descriptor control_;
   Channel<Input> inputs_;
   Signal stopped_;
+  Signal left_;  ///< Notified with `was_told_to_leave_`.
+  Turns turns_;
   std::shared_ptr<Worker*>
       alive_;  ///< Null inside once run() has ended: what the coroutines check.
   std::shared_ptr<broker::Connection> broker_;
   std::uint64_t connection_number_ = 0;
   std::optional<Outage> outage_;  ///< Set while no units can come.
   std::unique_ptr<runner::RunnerProcess> runner_;
-  std::vector<results::Failure> runner_errors_;  ///< Of suite hooks of runners that were replaced.
-  std::string unit_in_hand_;                     ///< Started, and its result not confirmed yet.
-  std::string file_in_hand_;                     ///< Its file, and since when.
+  std::string runner_name_;                 ///< Of `runner_`: UnitResult::runner, Artifact::runner.
+  bool has_runner_run_ = false;             ///< A unit.
+  std::optional<ArtifactWatch> artifacts_;  ///< Nullopt: nothing comes back.
+  std::vector<results::Failure> runner_errors_;  ///< Of suite hooks and after_complete.
+  std::optional<Error> slot_failure_;            ///< Why there is no runner, and will be none.
+  std::string unit_in_hand_;  ///< That it was started is told, and its result is not yet.
+  std::string unit_at_work_;  ///< It was started, told or not, and has no result yet.
+  std::string file_in_hand_;  ///< Of `unit_at_work_`, and since when.
   Clock::time_point in_hand_since_;
+  bool are_units_short_ = false;  ///< Of the message in hand.
+  Untold untold_;                 ///< Of short units.
+  asio::steady_timer tell_timer_;
+  bool is_to_tell_ = false;         ///< The timer runs.
+  runner::OutputTail output_tail_;  ///< Of `unit_in_hand_`.
+  std::uint64_t lost_output_ = 0;   ///< Bytes that the broker has not taken.
+  bool is_showing_ = false;         ///< An answer is under way.
   std::uint32_t forks_ = 0;
   std::uint32_t units_run_ = 0;
   bool was_before_start_called_ = false;

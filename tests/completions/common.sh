@@ -34,6 +34,7 @@ expect_all() {
   expect "gorgon li" "list listen" "start local-listener"
   expect "gorgon --ju" "--junit" "--json"
   expect "gorgon start --fail" "--fail-fast" "--json"
+  expect "gorgon rerun --" "--junit --jobs --only-failures" "--rerun --stress-count"
   expect "gorgon status --" "--json --wait --cluster" "--junit"
   expect "gorgon start --color " "auto always never" "spec"
   expect "gorgon --message-format j" "json" "human"

@@ -263,9 +263,14 @@ void ChaosTest::inject_into_network(const Fault& fault) {
 
 /// Meanwhile results wait for whoever comes, and machines go on.
 Program& ChaosTest::kill_and_resume(Program& run, const Sample& sample, const Fault& fault) {
+  run.signal(SIGSTOP);
+  EXPECT_TRUE(eventually(10s, [&] { return stands_still(run.pid()); }));
+  if (Cluster::so_far(run).exit_code) {  // It has said its last word, and may end.
+    run.signal(SIGCONT);
+    return run;
+  }
   run.signal(SIGKILL);
   EXPECT_TRUE(run.wait(10s));
-  if (Cluster::so_far(run).exit_code) return run;  // It had said its last word.
   leave_it_so(fault);
   Program& resumed =
       cluster().start_gorgon({"resume", "--message-format", "json"}, sample.project.folder());

@@ -87,12 +87,28 @@ void add_other_files(Sample& sample) {
   sample.expected["spec/pending_spec.rb"] = passing("pending comes later", "pending");
 }
 
+/// As if all had run before: the quick ones, and some that are slow now, share messages.
+void add_recorded_times(const Sample& sample, const SampleSize& size) {
+  std::string times;
+  const auto add = [&](const std::string& file, double seconds) {
+    times += fmt::format("{}\"{}\": {}", times.empty() ? "" : ", ", file, seconds);
+  };
+  for (std::size_t i = 1; i <= size.quick; ++i)
+    add(fmt::format("spec/quick_{:02}_spec.rb", i), 0.005);
+  for (std::size_t i = 1; i <= size.slow; ++i)
+    add(fmt::format("spec/slow_{:02}_spec.rb", i), i % 3 == 0 ? 0.01 : 0.8);
+  for (const char* name : {"failing", "broken", "pending"})
+    add(fmt::format("spec/{}_spec.rb", name), 0.005);
+  sample.project.write(".gorgon/runtimes.json", "{" + times + "}");
+}
+
 }  // namespace
 
 Sample add_sample(Cluster& cluster, const SampleSize& size, const std::string& keys) {
   Sample sample{.project = cluster.add_project("", "sample"), .expected = {}};
   add_passing_files(sample, size);
   add_other_files(sample);
+  add_recorded_times(sample, size);
   if (size.ballast_bytes > 0) sample.project.write("ballast", random_id(size.ballast_bytes));
   std::string all = R"("failed_files": "failed.json", "originator_log_file": "originator.log")";
   if (!keys.empty()) all += ", " + keys;

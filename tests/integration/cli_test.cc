@@ -60,6 +60,32 @@ TEST_F(CommandTest, MissingConfigurationThatWasNamedIsAnError) {
   EXPECT_FALSE(says(result.errors, "gorgon init")) << "it would write another file";
 }
 
+TEST_F(CommandTest, EveryCommandWantsTheConfigurationThatWasNamed) {
+  // With a record, so that there is something to tell of.
+  ASSERT_EQ(cluster().run(project(), {"spec/stack_spec.rb"}).exit_code, 0);
+  const std::vector<std::vector<string>> commands = {{"start"},
+                                                     {"list"},
+                                                     {"rerun"},
+                                                     {"resume"},
+                                                     {"runs"},
+                                                     {"slow"},
+                                                     {"flaky"},
+                                                     {"report", "--junit", "x.xml"},
+                                                     {"replay-worker", "1", "here:1"},
+                                                     {"bisect", "1", "spec/stack_spec.rb"},
+                                                     {"quarantine"},
+                                                     {"status"},
+                                                     {"web"},
+                                                     {"listen"},
+                                                     {"install_listener", "--dry-run"}};
+  for (std::vector<string> command : commands) {
+    command.insert(command.end(), {"--config", "other.json"});
+    const FinishedRun result = run(command);
+    EXPECT_EQ(result.exit_code, 64) << command.front();
+    EXPECT_TRUE(says(result.errors, "other.json does not exist")) << result.errors;
+  }
+}
+
 TEST_F(CommandTest, UnknownOptionsAndCommandsSayTheNearest) {
   FinishedRun result = run({"start", "--mesage-format", "json"});
   EXPECT_EQ(result.exit_code, 64);
@@ -98,10 +124,40 @@ TEST_F(CommandTest, ValuesAreCheckedInPlainWords) {
   EXPECT_TRUE(says(errors({"start", "-j", "many"}),
                    "--jobs: must be a whole number from 1 to 100000, not \"many\""));
   EXPECT_TRUE(says(errors({"start", "-j"}), "--jobs needs a value"));
+  for (const char* limit : {"abc", "0", "-1"}) {
+    EXPECT_TRUE(says(errors({"start", string("--fail-fast=") + limit}),
+                     "--fail-fast: must be a whole number from 1 to 1000000"))
+        << limit;
+  }
+  EXPECT_TRUE(says(errors({"start", "--max-fail", "0"}),
+                   "--max-fail: must be a whole number from 1 to 1000000, not \"0\""));
   EXPECT_TRUE(says(errors({"start", "--timeout", "nan"}), "--timeout: must be a number from 0"));
   const string help = run({"start", "--help"}).output;
   EXPECT_EQ(help.find('\0'), string::npos);
   EXPECT_TRUE(says(help, "Use colours: auto, always or never\n")) << help;
+}
+
+TEST_F(CommandTest, AFolderThatIsNamedLikeACommandIsMentioned) {
+  project().write("slow/a_spec.rb", "RSpec.describe('a') { it('works') {} }\n");
+  const FinishedRun command = run({"slow"});
+  EXPECT_TRUE(says(command.errors, "`gorgon ./slow` runs the folder")) << command.errors;
+  const FinishedRun folder = run({"--color=never", "./slow"});
+  EXPECT_EQ(folder.exit_code, 0) << folder.errors;
+  EXPECT_TRUE(says(folder.output, "1 passed")) << folder.output;
+  EXPECT_FALSE(says(run({"slow", "-n", "3"}).errors, "folder")) << "that is no folder's name";
+}
+
+TEST_F(CommandTest, TestsOfAnotherLanguageAreMentioned) {
+  project().write("pytest.ini", "[pytest]\n");
+  project().write("tests/test_a.py", "def test_a(): pass\n");
+  project().write("tests/test_b.py", "def test_b(): pass\n");
+  const string notice =
+      "2 pytest files are not run, since a run is of one language, here Ruby: "
+      "`gorgon tests/test_a.py ...` runs them";
+  EXPECT_TRUE(says(run({"start"}).output, notice));
+  EXPECT_FALSE(says(run({"start", "spec/stack_spec.rb"}).output, "pytest"));
+  cluster().configure(project(), R"("files": ["spec/stack_spec.rb"])");
+  EXPECT_FALSE(says(run({"start"}).output, "pytest"));
 }
 
 TEST_F(CommandTest, HelpIsTheHelpOption) {
@@ -134,14 +190,16 @@ TEST_F(CommandTest, ARunThatDoesNotBeginStillEndsInItsEvents) {
 
 TEST_F(CommandTest, DryRunCanBeReadByPrograms) {
   const FinishedRun result =
-      run({"start", "--dry-run", "--message-format", "json", "spec/stack_spec.rb"});
+      run({"start", "--dry-run", "-j", "2", "--message-format", "json", "spec/stack_spec.rb"});
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_EQ(result.output,
-            R"({"event":"plan","unit":"spec/stack_spec.rb","unit_id":"1","expected_seconds":null,)"
-            R"("recorded":false})"
-            "\n"
-            R"({"event":"plan_finished","v":1,"units":1,"files":1,"expected_seconds":null})"
-            "\n");
+  EXPECT_EQ(
+      result.output,
+      R"({"event":"plan","unit":"spec/stack_spec.rb","unit_id":"1","expected_seconds":null,)"
+      R"("recorded":false})"
+      "\n"
+      R"({"event":"plan_finished","v":1,"units":1,"files":1,"expected_seconds":null,"slots":2,)"
+      R"("makespan_seconds":null})"
+      "\n");
 }
 
 TEST_F(CommandTest, OutputThatCannotBeWrittenIsAnError) {
@@ -183,13 +241,15 @@ TEST_F(CommandTest, HelpersOfTheUsualNamesAreNoTests) {
 
 TEST_F(CommandTest, EveryCommandHasHelp) {
   for (const char* command :
-       {"start", "listen", "ping", "init", "gem", "install_listener", "status", "completions",
-        "start_rsync", "stop_rsync", "help", "version"}) {
+       {"start", "listen", "ping", "init", "gem", "install_listener", "status", "doctor",
+        "completions", "start_rsync", "stop_rsync", "help", "version"}) {
     const FinishedRun result = run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_FALSE(result.output.empty()) << command;
   }
   EXPECT_TRUE(says(run({"version"}).output, "gorgon "));
+  EXPECT_TRUE(says(run({"rerun", "--help"}).output, "--junit FILE"));
+  EXPECT_TRUE(says(run({"start", "--help"}).output, "pytest"));
 }
 
 TEST_F(CommandTest, DryRunShowsTheOrderAndRunsNothing) {
@@ -203,6 +263,10 @@ TEST_F(CommandTest, DryRunShowsTheOrderAndRunsNothing) {
   const auto last = result.output.find("spec/empty_spec.rb");
   EXPECT_TRUE(first < second && second < last) << result.output;
   EXPECT_TRUE(says(result.output, "8 files")) << result.output;
+  const FinishedRun list = run(
+      {"list", "-j", "2", "--message-format", "json", "spec/stack_spec.rb", "spec/empty_spec.rb"});
+  EXPECT_TRUE(says(list.output, R"("expected_seconds":32.0,"slots":2,"makespan_seconds":30.0)"))
+      << list.output;
 }
 
 TEST_F(CommandTest, HumanOutputWithoutATerminalHasNoControlCodes) {
@@ -215,11 +279,15 @@ TEST_F(CommandTest, HumanOutputWithoutATerminalHasNoControlCodes) {
 }
 
 TEST_F(CommandTest, InitWritesAConfigurationThatRuns) {
+  EXPECT_EQ(cluster().run(project(), {"spec/stack_spec.rb"}).exit_code, 0);
   FinishedRun result = run({"init"});
   EXPECT_EQ(result.exit_code, 0) << result.errors;
+  EXPECT_TRUE(says(run({"list", "spec/stack_spec.rb"}).output, "recorded"))
+      << "what was known before still is";
   EXPECT_TRUE(project().has("gorgon.json"));
   EXPECT_TRUE(project().has("gorgon_listener.json"));
   EXPECT_EQ(cluster().run(project(), {"spec/stack_spec.rb"}).exit_code, 0);
+  EXPECT_FALSE(project().has("tmp")) << "git might not ignore it";
   project().write("gorgon.json", "{}");
   result = run({"init", "rails"});
   EXPECT_EQ(result.exit_code, 0) << result.errors;

@@ -28,12 +28,33 @@ class CommandTest : public LocalTest {
     cluster().set_environment("NOTES", (cluster().folder() / "notes").string());
     return project;
   }
-  static std::map<string, string> names(const FinishedRun& run) {
-    std::map<string, string> names;
-    for (const ReportedCase& one : run.report.cases) names[one.name] = one.status;
-    return names;
-  }
 };
+
+TEST_F(CommandTest, ToolsThatTheFilesAreOfNeedNoConfiguration) {
+  const Project project = cluster().add_project("");
+  project.write("t/sum.t", "print qq(1..2\nok 1 - adds\nnot ok 2 - subtracts\n); exit 1;\n");
+  const FinishedRun run = cluster().run(project);
+  EXPECT_EQ(names(run), (std::map<string, string>{{"adds", "passed"}, {"subtracts", "failed"}}));
+  EXPECT_EQ(run.exit_code, 1);
+}
+
+/// A package that ships its tests, as npm gives it, and not a word of configuration.
+TEST_F(CommandTest, ARealSuiteHasTheVerdictsOfItsOwnTool) {
+  const Project project = cluster().add_npm_package("minimist");
+  std::vector<CaseRow> own;
+  for (const auto& file : std::filesystem::directory_iterator(project.folder() / "test")) {
+    const FinishedRun alone = cluster().other_program(
+        {"perl", GORGON_INTEGRATION "/tap_rows.pl", "npx", "tape", file.path().string()},
+        project.folder());
+    for (const CaseRow& row : read_rows(alone.output)) own.push_back(row);
+  }
+  EXPECT_GE(own.size(), 150U);
+  const FinishedRun run = cluster().run(project, {"-j", "2"});
+  EXPECT_EQ(differences(own, rows(run)), "");
+  EXPECT_EQ(run.exit_code, 0) << run.report.reason;
+  EXPECT_NE(run.report.notice_text().find("npx tape {file}"), string::npos)
+      << run.report.notice_text();
+}
 
 TEST_F(CommandTest, FixtureHasTheVerdictsOfItsTable) {
   const Project project = prepare("command", R"("sh", "{file}", "{arguments}", "{file}")", "tap");
@@ -84,9 +105,18 @@ TEST_F(CommandTest, AnExitCodeIsOneCase) {
   const Project project = prepare("", R"("sh", "{file}")", "exit_code");
   project.write("checks/a", "exit 0\n");
   project.write("checks/b", "echo no good; exit 3\n");
+  project.write("checks/c", "exit 255\n");
   const FinishedRun run = cluster().run(project);
-  EXPECT_EQ(names(run), (std::map<string, string>{{"checks/a", "passed"}, {"checks/b", "failed"}}));
+  EXPECT_EQ(names(run),
+            (std::map<string, string>{
+                {"checks/a", "passed"}, {"checks/b", "failed"}, {"checks/c", "failed"}}));
   EXPECT_EQ(run.exit_code, 1);
+  for (const char* file : {"checks/b", "checks/c"})
+    EXPECT_EQ(run.report.unit(file)->errors.find("exit code"), string::npos) << "once is enough";
+  const FinishedRun shown = cluster().gorgon({"runs", "show"}, project.folder());
+  EXPECT_NE(shown.output.find("   exit code 3\n\n   output:\n   | no good\n"), string::npos)
+      << shown.output;
+  EXPECT_NE(shown.output.find("failed: 2 failures in 2 of 3 files, 3 cases"), string::npos);
 }
 
 TEST_F(CommandTest, TestMoreOfPerlHasItsVerdicts) {
@@ -111,12 +141,14 @@ done_testing;
 TEST_F(CommandTest, PartsOfAFileCannotBeHad) {
   const Project project = prepare("command", R"("sh", "{file}")", "tap");
   const FinishedRun run =
-      cluster().run(project, {"checks/passes.sh:2", "-e", "one", "-t", "slow", "-E", "test(x)"});
-  EXPECT_EQ(run.exit_code, 1);
-  const string errors = run.report.unit("checks/passes.sh")->errors;
-  for (const char* what : {":2: a test command runs whole files", "-e: ", "-t: ", "-E and -k"})
-    EXPECT_NE(errors.find(what), string::npos) << errors;
-  EXPECT_TRUE(run.report.cases.empty());
+      cluster().gorgon({"start", "checks/passes.sh:2", "-e", "one", "-t", "slow", "-E", "test(x)"},
+                       project.folder());
+  EXPECT_EQ(run.exit_code, 64);
+  EXPECT_NE(run.errors.find("checks/passes.sh:2, -e, -t, -E and -k over cases: a test command runs "
+                            "whole files"),
+            string::npos)
+      << run.errors;
+  EXPECT_EQ(cluster().gorgon({"runs"}, project.folder()).exit_code, 4) << "nothing has begun";
 }
 
 TEST_F(CommandTest, ARetryRunsTheWholeFile) {

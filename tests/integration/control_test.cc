@@ -46,7 +46,7 @@ TEST_F(RetryTest, CaseThatPassesTheSecondTimeIsFlaky) {
   EXPECT_NE(project.read("j.xml").find("<flakyFailure"), string::npos) << project.read("j.xml");
   const FinishedRun shown = cluster().gorgon({"runs", "show"}, project.folder());
   EXPECT_NE(shown.output.find("1 flaky"), string::npos) << shown.output;
-  const FinishedRun flaky = cluster().gorgon({"runs", "flaky"}, project.folder());
+  const FinishedRun flaky = cluster().gorgon({"flaky"}, project.folder());
   EXPECT_NE(flaky.output.find("a wavers"), string::npos) << flaky.output;
 }
 
@@ -71,6 +71,16 @@ TEST_F(RetryTest, CrashIsTriedAgain) {
   const FinishedRun run = cluster().run(project, {"--retries", "1"});
   EXPECT_EQ(run.exit_code, 0) << run.output;
   EXPECT_EQ(run.report.cases.size(), 2U);
+  const FinishedRun shown = cluster().gorgon({"runs", "show"}, project.folder());
+  EXPECT_NE(shown.output.find("1 flaky"), string::npos) << shown.output;
+  const FinishedRun flaky = cluster().gorgon({"flaky"}, project.folder());
+  EXPECT_NE(flaky.output.find("spec/a_spec.rb  (outside of the cases)"), string::npos)
+      << flaky.output;
+  const FinishedRun list = cluster().gorgon({"runs", "list"}, project.folder());
+  EXPECT_NE(list.output.find("  passed  1      2      0       1  "), string::npos) << list.output;
+  const FinishedRun again = cluster().run(project, {"-E", "flaky()"});
+  EXPECT_EQ(again.exit_code, 0) << again.report.reason;
+  EXPECT_EQ(again.report.cases.size(), 2U) << "whichever of them it was";
 }
 
 TEST_F(RetryTest, BudgetEndsTheTries) {

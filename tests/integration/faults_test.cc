@@ -109,6 +109,27 @@ TEST_F(FaultTest, WorkerThatSomebodyTerminatesIsReplaced) {
   expect_complete(run);
 }
 
+/// Nobody knows what its hooks would have said: that is told, and fails nothing.
+TEST_F(FaultTest, WorkerThatIsStoppedInItsHooksFailsNothing) {
+  RunningListener& listener = cluster().start_listener();
+  files_ = 2;
+  const Project project = cluster().add_slow_project(files_, 0.1);
+  const Project own(cluster().folder());
+  cluster().configure(project, R"("job": {"callbacks": {"after_complete": "mkdir )" +
+                                   own.folder().string() +
+                                   R"(/$GORGON_WORKER_ID; exec sleep 600"}})");
+  Program& run = cluster().start_run(project);
+  ASSERT_TRUE(eventually(60s, [&] { return own.has("1") && own.has("2"); })) << cluster().logs();
+  ASSERT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).units.size() == 2; }));
+  listener.program->signal(SIGTERM);
+  const FinishedRun finished = expect_complete(run);
+  for (const char* worker : {"worker 1", "worker 2"})
+    EXPECT_NE(finished.report.notice_text().find(std::string(worker) +
+                                                 " on one was stopped before its suite hooks"),
+              std::string::npos)
+        << finished.report.notice_text();
+}
+
 TEST_F(FaultTest, LongAlarmOfTheBrokerLosesNobody) {
   cluster().start_listener();
   files_ = 8;

@@ -16,6 +16,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -93,6 +94,40 @@ void RunningListener::kill() {
   (void)program->wait(10s);
 }
 
+std::vector<fs::path> journals_of(const Project& project) {
+  std::vector<fs::path> files;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(project.folder() / ".gorgon/jobs", none)) {
+    if (entry.path().extension() == ".journal") files.push_back(entry.path());
+  }
+  return files;
+}
+
+std::vector<std::string> journalled(const Project& project) {
+  constexpr std::string_view kReply = "{\"reply\":";
+  std::vector<std::string> bodies;
+  for (const auto& file : journals_of(project)) {
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line) && !lines.eof();)
+      if (line.starts_with(kReply))
+        bodies.push_back(line.substr(kReply.size(), line.size() - kReply.size() - 1));
+  }
+  return bodies;
+}
+
+std::map<std::string, std::string> names(const FinishedRun& run) {
+  std::map<std::string, std::string> names;
+  for (const ReportedCase& one : run.report.cases) names[one.name] = one.status;
+  return names;
+}
+
+std::vector<CaseRow> rows(const FinishedRun& run) {
+  std::vector<CaseRow> rows;
+  rows.reserve(run.report.cases.size());
+  for (const ReportedCase& one : run.report.cases) rows.push_back({one.name, one.status});
+  return rows;
+}
+
 Cluster::Cluster(TestBroker broker, Site site)
     : broker_(broker), site_(std::move(site)), id_("t" + random_id(8)) {
   std::string pattern = (fs::temp_directory_path() / "gorgon-it-XXXXXX").string();
@@ -151,6 +186,18 @@ namespace {
 std::string slow_file(std::size_t number) { return fmt::format("spec/slow_{:02}_spec.rb", number); }
 
 }  // namespace
+
+Project Cluster::add_npm_package(const std::string& name) {
+  const fs::path packages = GORGON_NPM;
+  Project project = add_project("", name);
+  EXPECT_TRUE(fs::exists(packages / name)) << "script/test installs it";
+  constexpr auto kWhole = fs::copy_options::recursive | fs::copy_options::copy_symlinks;
+  std::error_code error;
+  fs::copy(packages / name, project.folder(), kWhole, error);
+  fs::copy(packages, project.folder() / "node_modules", kWhole, error);
+  EXPECT_FALSE(error) << error.message();
+  return project;
+}
 
 Project Cluster::add_slow_project(std::size_t files, double seconds) {
   const Project project = add_project("", "slow");

@@ -11,6 +11,7 @@
 #include <functional>
 #include <initializer_list>
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -42,6 +43,11 @@ class Project {
   std::filesystem::path folder_;
 };
 
+/// Of its runs that have not come to their ends.
+[[nodiscard]] std::vector<std::filesystem::path> journals_of(const Project& project);
+/// The messages to the originator that stand in them, in order.
+[[nodiscard]] std::vector<std::string> journalled(const Project& project);
+
 struct ListenerSetup {
   std::string name = "one";    ///< What its folders are called.
   std::string host_name = {};  ///< Empty: `name`.
@@ -65,7 +71,7 @@ struct RunningListener {
     return children_matching(program->pid(), " worker");
   }
   [[nodiscard]] std::vector<pid_t> runner_hosts() const {
-    return children_matching(program->pid(), "gorgon host:");
+    return children_matching(program->pid(), "gorgon host: job");
   }
   void kill();
 };
@@ -78,6 +84,11 @@ struct FinishedRun {
   std::string output;
   std::string errors;
 };
+
+/// Its cases' statuses by name.
+[[nodiscard]] std::map<std::string, std::string> names(const FinishedRun& run);
+/// Name and status of each, as often as there are cases of that name.
+[[nodiscard]] std::vector<CaseRow> rows(const FinishedRun& run);
 
 enum class TestBroker { kEmbedded, kRabbitMq };
 
@@ -113,6 +124,9 @@ class Cluster {
   /// Copies tests/fixtures/FIXTURE (nothing, when empty) to a new folder called `name`, or `name`-2
   /// and so on.
   Project add_project(const std::string& fixture, const std::string& name = "project");
+  /// A package of npm that ships its tests, with all others that script/test installs in its
+  /// node_modules.
+  Project add_npm_package(const std::string& name);
   /// A project of `files` spec files, each of one case that takes `seconds`; and its table.
   Project add_slow_project(std::size_t files, double seconds);
   [[nodiscard]] static ExpectedUnits slow_units(std::size_t files);

@@ -139,6 +139,10 @@ TEST_F(LimitsTest, ACaseOverItsLimitIsAnErrorAndTheOthersRun) {
   EXPECT_EQ(run.report.unit("spec/d_spec.rb")->verdict, "passed");
   EXPECT_TRUE(contains(run.output, "a_spec.rb:3:in `sleep'")) << run.output;
   EXPECT_TRUE(contains(run.output, "b_test.rb:4:in `sleep'"));
+  // The file that was killed for it is no failure beside.
+  const FinishedRun shown = cluster().gorgon({"runs", "show"}, project.folder());
+  EXPECT_TRUE(contains(shown.output, "failed: 5 failures in 3 of 4 files")) << shown.output;
+  EXPECT_TRUE(contains(shown.output, "files  4: 1 passed, 3 timed out")) << shown.output;
 }
 
 TEST_F(LimitsTest, TheUnitsLimitIsForAllItsParts) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/files.h"
 #include "base/json.h"
 #include "harness.h"
 #include "program.h"
@@ -173,11 +174,43 @@ TEST_F(SignalTest, InterruptDuringTheGoodbyesDoesNotWait) {
   EXPECT_EQ(program.exit_code(5s), 130);
 }
 
-TEST_F(SignalTest, ThirdInterruptLeavesNothing) {
+bool is_pending(pid_t pid, int signal) {
+  const string status = read_file("/proc/" + std::to_string(pid) + "/status").value_or("");
+  const auto at = status.find("ShdPnd:\t");
+  if (at == string::npos) return false;
+  return (std::stoull(status.substr(at + 8), nullptr, 16) >> (signal - 1) & 1) != 0;
+}
+
+TEST_F(SignalTest, ThirdInterruptLeavesNothingButWhatARerunNeeds) {
   Program& program = start_hanging_run();
+  // The second waits for it to say goodbye.
+  for (const pid_t listener : children_matching(program.pid(), " local-listener"))
+    ::kill(listener, SIGSTOP);
   Cluster::interrupt(program);
+  // Of two that are pending, the kernel makes one.
+  ASSERT_TRUE(eventually(5s, [&] { return !is_pending(program.pid(), SIGINT); }));
   program.signal(SIGINT);
-  EXPECT_EQ(program.exit_code(5s), 130);
+  const FinishedRun run = cluster().finish(program, 5s);
+  EXPECT_EQ(run.exit_code, 130);
+  ASSERT_EQ(run.report.units.size(), 6U);
+  for (const auto& [file, unit] : run.report.units) EXPECT_EQ(unit.verdict, "cancelled") << file;
+  const auto project = cluster().folder() / "project";
+  EXPECT_NE(cluster().gorgon({"runs"}, project).output.find("exit 130"), string::npos);
+  EXPECT_NE(
+      cluster().gorgon({"start", "--rerun", "1", "--dry-run"}, project).output.find("6 files"),
+      string::npos);
+}
+
+TEST_F(SignalTest, RerunOfARunWithoutEndAndJournalDoesNotSendToResume) {
+  Program& program = start_hanging_run();
+  program.signal(SIGKILL);
+  EXPECT_EQ(program.exit_code(5s), 137);
+  const auto project = cluster().folder() / "project";
+  EXPECT_NE(cluster().gorgon({"rerun"}, project).errors.find("gorgon resume "), string::npos);
+  std::filesystem::remove_all(project / ".gorgon/jobs");
+  const FinishedRun rerun = cluster().gorgon({"rerun"}, project);
+  EXPECT_EQ(rerun.exit_code, 64);
+  EXPECT_NE(rerun.errors.find("run the suite anew"), string::npos) << rerun.errors;
 }
 
 /// A closed terminal.
@@ -210,6 +243,22 @@ TEST_F(SignalTest, InterruptDoesNotWaitForCallbacks) {
     ASSERT_TRUE(eventually(20s, [&] { return std::filesystem::exists(mark); }));
     program.signal(SIGINT);
     EXPECT_EQ(cluster().finish(program, 10s).exit_code, 130);
+  }
+}
+
+TEST_F(LocalTest, PreloadThatFailsIsToldOnceWithAllThatItSays) {
+  const Project project = cluster().add_project("");
+  cluster().configure(project, R"("job": {"preload": ["./boot"]})");
+  project.write("boot.rb",
+                "puts 'booting'\ndef deep = raise(\"no database\\nset DATABASE_URL\")\ndeep\n");
+  project.write("spec/a_spec.rb", "RSpec.describe('x') { it('y') {} }\n");
+  const FinishedRun run = cluster().gorgon({"start"}, project.folder());
+  EXPECT_EQ(run.exit_code, 8) << run.output;
+  for (const char* words : {"preload failed: RuntimeError: no database", "set DATABASE_URL",
+                            "boot.rb:2:in ", "boot.rb:3:in ", "booting"}) {
+    const auto at = run.output.find(words);
+    EXPECT_NE(at, string::npos) << words << "\n" << run.output;
+    EXPECT_EQ(run.output.find(words, at + 1), string::npos) << words << "\n" << run.output;
   }
 }
 
@@ -416,6 +465,21 @@ class CallbackTest : public LocalTest {
   }
 };
 
+TEST_F(CallbackTest, AWorkerThatIsReadyWhenTheJobIsOverIsNoNews) {
+  const Project project = cluster().add_project("");
+  project.write("spec/a_spec.rb", "RSpec.describe('a') { it('works') {} }\n");
+  // The second worker asks for its runner when the first, the parent of its callback, has gone.
+  project.write("before_start.sh",
+                "if [ \"$GORGON_WORKER_ID\" = 1 ]; then echo $PPID > first; exit; fi\n"
+                "until [ -s first ] && ! kill -0 \"$(cat first)\" 2> /dev/null; do sleep 0.01; "
+                "done\n");
+  cluster().configure(project,
+                      R"("job": {"callbacks": {"before_start": "exec sh ./before_start.sh"}})");
+  const FinishedRun run = cluster().gorgon({"-j", "2"}, project.folder(), 60s);
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_EQ(run.errors, "");
+}
+
 TEST_F(CallbackTest, RubyClassIsCalledAtAllSevenPlaces) {
   const Project project = project_with(class_file());
   wait_for_both_workers(project);
@@ -461,6 +525,8 @@ TEST_F(CallbackTest, FailingCommandIsExitCodeEightAndShowsItsOutput) {
     EXPECT_NE((run.report.notice_text() + run.report.reason).find(string("said by ") + name),
               string::npos)
         << run.report.notice_text() << run.report.reason;
+    EXPECT_EQ(run.errors.find(string("said by ") + name), string::npos)
+        << "the listener says once more what is told: " << run.errors;
   }
 }
 

@@ -199,6 +199,66 @@ std::filesystem::path write_large_page(const std::filesystem::path& folder) {
   return file;
 }
 
+/// What the table of earlier runs says of one: cases, failures, what was flaky.
+string numbers_row(int cases, int failed, int flaky) {
+  string row;
+  for (const int number : {cases, failed, flaky})
+    row += "<td class=\"time\">" + std::to_string(number) + "</td>";
+  return row + "<td class=\"past-time\">";
+}
+
+/// A file that crashes and passes when it is tried again, with a case that is flaky, too, and one
+/// that crashes.
+TEST_F(PageTest, TriesAndCrashesAreInEachSection) {
+  const auto file = cluster().folder() / "tries.html";
+  report::HtmlContext context;
+  context.past = {.runs = {{.number = 1, .seconds = 1, .exit_code = 0, .cases = 3, .flaky = 5}},
+                  .courses_of = [](const string&) { return std::map<string, report::Course>(); }};
+  report::HtmlReporter reporter(report::SpooledFile::make(file).value(), std::move(context));
+  report::testing::SyntheticRun run(reporter);
+  const results::Unit again = run.add_unit("spec/a_spec.rb");
+  run.add_unit("spec/b_spec.rb");
+  run.start();
+  run.host("build1", 1);
+  run.start_unit(0, "build1", "2");
+  reporter.on(results::UnitTried{.unit = again.id,
+                                 .file = again.file,
+                                 .host = "build1",
+                                 .worker = "2",
+                                 .verdict = results::Verdict::kCrashed,
+                                 .at = 1});
+  run.start_unit(0, "build1", "2");
+  results::UnitResult passed = report::testing::result_of(
+      results::Verdict::kPassed,
+      {report::testing::passed_case("a works"), report::testing::passed_case("a wavers")});
+  passed.cases.back().earlier_failures = {{.message = "at first"}};
+  passed.earlier_errors = {{.stage = "crash", .message = "signal 9"}};
+  run.finish_unit(0, passed);
+  run.start_unit(1, "build1", "2");
+  results::UnitResult crashed = report::testing::result_of(results::Verdict::kCrashed, {});
+  crashed.running_case = "b dies";
+  crashed.running_location = "spec/b_spec.rb:3";
+  crashed.errors = {{.stage = "crash", .message = "it ended"}};
+  run.finish_unit(1, crashed);
+  run.finish(2, 1);
+  const ShownPage page = show(file);
+  EXPECT_EQ(page.console, "");
+  EXPECT_EQ(page.total("flaky"), 2) << "a case, and a file outside of its cases";
+  EXPECT_TRUE(page.has("Flaky: 2 passed only when tried again"));
+  EXPECT_TRUE(page.has("value=\"y\">flaky<span class=\"number\">2</span>"))
+      << "in the list of all cases";
+  EXPECT_TRUE(page.has("<span class=\"fill-y\" style=\"flex-grow: 2;\">"));
+  EXPECT_TRUE(page.has(numbers_row(2, 1, 2))) << "this run among the earlier ones";
+  EXPECT_TRUE(page.has(numbers_row(3, 0, 5)));
+  EXPECT_TRUE(
+      page.has("<td class=\"time\">1</td><td class=\"time\">2</td>"
+               "<td class=\"time\">1</td><td class=\"time\">2</td>"))
+      << "workers, files, tries, cases";
+  EXPECT_TRUE(page.has("slow-bar fill-e"));
+  EXPECT_TRUE(page.has("b dies</button><span class=\"below\">spec/b_spec.rb:3</span>"))
+      << "in the list of all cases";
+}
+
 TEST_F(PageTest, OfTwentyThousandCasesThoseInSightAreInThePage) {
   const auto file = write_large_page(cluster().folder());
   const ShownPage page = show(file);

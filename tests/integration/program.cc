@@ -107,11 +107,26 @@ std::vector<pid_t> processes_of(const std::string& name, const std::string& valu
   return found;
 }
 
-bool is_alive(pid_t pid) {
+namespace {
+
+/// As proc(5) has it; 'X' when there is none.
+char process_state(pid_t pid) {
   const std::string stat = read_proc(pid, "stat");
   const std::size_t name_end = stat.rfind(')');
-  if (name_end == std::string::npos || name_end + 2 >= stat.size()) return false;
-  return stat[name_end + 2] != 'Z' && stat[name_end + 2] != 'X';
+  if (name_end == std::string::npos || name_end + 2 >= stat.size()) return 'X';
+  return stat[name_end + 2];
+}
+
+}  // namespace
+
+bool is_alive(pid_t pid) {
+  const char state = process_state(pid);
+  return state != 'Z' && state != 'X';
+}
+
+bool stands_still(pid_t pid) {
+  const char state = process_state(pid);
+  return state == 'T' || state == 'Z' || state == 'X';
 }
 
 std::uint16_t free_port() {

@@ -33,6 +33,8 @@ using Environment = std::vector<std::pair<std::string, std::optional<std::string
                                               const std::filesystem::path& folder);
 /// False also for a process that has ended and that nobody has reaped.
 [[nodiscard]] bool is_alive(pid_t pid);
+/// Stopped by a signal, or dead.
+[[nodiscard]] bool stands_still(pid_t pid);
 /// A port of loopback that was free a moment ago.
 [[nodiscard]] std::uint16_t free_port();
 /// "1234 ruby host.rb", for messages.

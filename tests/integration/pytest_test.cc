@@ -36,16 +36,11 @@ class PytestTest : public LocalTest {
     EXPECT_EQ(run.exit_code, 0) << run.errors;
     return read_rows(run.output);
   }
-  static std::vector<CaseRow> rows(const FinishedRun& run) {
+  static std::vector<CaseRow> rows_by_id(const FinishedRun& run) {
     std::vector<CaseRow> rows;
     rows.reserve(run.report.cases.size());
     for (const ReportedCase& one : run.report.cases) rows.push_back({one.id, one.status});
     return rows;
-  }
-  static std::map<string, string> names(const FinishedRun& run) {
-    std::map<string, string> names;
-    for (const ReportedCase& one : run.report.cases) names[one.name] = one.status;
-    return names;
   }
 };
 
@@ -73,7 +68,8 @@ TEST_F(PytestTest, StatusesAreThoseOfPytestItself) {
                                      "checks/test_skipped.py", "checks/test_load_error.py"};
   std::vector<string> alone_files = {"-o", "addopts=", "--continue-on-collection-errors"};
   alone_files.insert(alone_files.end(), files.begin(), files.end());
-  EXPECT_EQ(differences(alone(project, alone_files), rows(cluster().run(project, files))), "");
+  EXPECT_EQ(differences(alone(project, alone_files), rows_by_id(cluster().run(project, files))),
+            "");
 }
 
 TEST_F(PytestTest, RealSuitesHaveTheVerdictsOfPytestItself) {
@@ -91,7 +87,7 @@ TEST_F(PytestTest, RealSuitesHaveTheVerdictsOfPytestItself) {
       project, {"toolz", "networkx/utils", "networkx/linalg", "networkx/algorithms/bipartite"});
   EXPECT_GE(own.size(), 500U);
   const FinishedRun run = cluster().run(project, {"-j", "2"});
-  EXPECT_EQ(differences(own, rows(run)), "");
+  EXPECT_EQ(differences(own, rows_by_id(run)), "");
   EXPECT_EQ(run.exit_code, 0);
 }
 

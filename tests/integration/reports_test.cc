@@ -216,6 +216,23 @@ TEST_F(ReportsTest, ARunThatEndsBeforeItBeginsHasReports) {
   }
 }
 
+TEST_F(ReportsTest, TwoReportsAreNotOneFile) {
+  const Project project = cluster().add_project("mixed");
+  const auto refused = [&](const std::vector<string>& arguments) {
+    const FinishedRun run = cluster().gorgon(arguments, project.folder());
+    EXPECT_EQ(run.exit_code, 64);
+    EXPECT_NE(run.errors.find("two reports cannot be one file: "), string::npos) << run.errors;
+    EXPECT_FALSE(project.has("a.xml"));
+  };
+  const string other_path = (project.folder() / "spec/../a.xml").string();
+  refused({"--junit", "a.xml", "--html", other_path});
+  project.write("gorgon.json", R"({"reports": {"tap": "a.xml", "trace": "./a.xml"}})");
+  refused({"start"});
+  project.write("gorgon.json", "{}");
+  ASSERT_EQ(cluster().run(project, {"spec/stack_spec.rb"}).exit_code, 0);
+  refused({"report", "--junit", "a.xml", "--html", other_path});
+}
+
 TEST_F(ReportsTest, ADeviceIsNoReport) {
   const Project project = cluster().add_slow_project(1, 0);
   project.write("run.tap", "old");

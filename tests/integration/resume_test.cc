@@ -11,8 +11,6 @@
 #include <ios>
 #include <map>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -70,6 +68,15 @@ bool has_verdicts(const Program& run, std::size_t count) {
   return eventually(60s, [&] { return Cluster::so_far(run).units.size() >= count; });
 }
 
+/// The second file of a gated project, so many times.
+bool has_begun_second(const Program& run, int times) {
+  return eventually(60s, [&] {
+    const Report report = Cluster::so_far(run);
+    const auto found = report.starts.find("spec/02_spec.rb");
+    return found != report.starts.end() && found->second == times;
+  });
+}
+
 /// Without a word to anybody.
 void kill(Program& run) {
   run.signal(SIGKILL);
@@ -80,16 +87,6 @@ Program& start_resume(Cluster& cluster, const Project& project, const string& jo
   std::vector<string> arguments = {"resume", "--message-format", "json"};
   if (!job.empty()) arguments.push_back(job);
   return cluster.start_gorgon(arguments, project.folder());
-}
-
-std::vector<std::filesystem::path> journals_of(const Project& project) {
-  std::vector<std::filesystem::path> files;
-  std::error_code none;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(project.folder() / ".gorgon/jobs", none)) {
-    if (entry.path().extension() == ".journal") files.push_back(entry.path());
-  }
-  return files;
 }
 
 // ---- on this machine ----
@@ -110,6 +107,33 @@ TEST_F(LocalResumeTest, OnlyWhatHasNoVerdictRuns) {
   EXPECT_EQ(runs.at("1"), 1);
   EXPECT_EQ(runs.at("2"), 1);
   EXPECT_TRUE(journals_of(project).empty());
+}
+
+TEST_F(LocalResumeTest, ItSaysWhichTreeItWas) {
+  const Project project = add_gated_project(cluster(), 2, 1);
+  for (const char* command : {"git init -q", "git add -A",
+                              "git -c user.name=x -c user.email=x@y "
+                              "-c commit.gpgsign=false commit -qm x"})
+    ASSERT_EQ(cluster().other_program({"sh", "-c", command}, project.folder()).exit_code, 0);
+  Program& run = cluster().start_run(project, {"-j", "1"});
+  ASSERT_TRUE(has_begun_second(run, 1));
+  ASSERT_TRUE(eventually(60s, [&] { return !Cluster::so_far(run).tree.empty(); }));
+  const string tree = Cluster::so_far(run).tree;
+  kill(run);
+  project.write("new", "");  // The checkout is another one by now, and another run would say so.
+  Program& second = start_resume(cluster(), project);
+  ASSERT_TRUE(has_begun_second(second, 2));
+  EXPECT_EQ(Cluster::so_far(second).tree, tree);
+  kill(second);
+  open_gate(cluster());
+  const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason;
+  EXPECT_EQ(resumed.report.tree, tree);
+  const string exported = cluster().gorgon({"runs", "export"}, project.folder()).output;
+  const string event = "{\"event\":\"tree\",\"digest\":\"" + tree + "\"}";
+  const std::size_t at = exported.find(event);
+  ASSERT_NE(at, string::npos) << exported;
+  EXPECT_EQ(exported.find("\"tree\"", at + event.size()), string::npos) << "once";
 }
 
 TEST_F(LocalResumeTest, TheSelectionStays) {
@@ -148,18 +172,11 @@ TEST_F(LocalResumeTest, FailuresFromBeforeAreReportedAndDecide) {
 
 TEST_F(LocalResumeTest, AResumedRunMayDieAsWell) {
   const Project project = add_gated_project(cluster(), 4, 1);
-  const auto has_started = [](const Program& program, int times) {
-    return eventually(60s, [&] {
-      const Report report = Cluster::so_far(program);
-      const auto found = report.starts.find("spec/02_spec.rb");
-      return found != report.starts.end() && found->second == times;
-    });
-  };
   Program& run = cluster().start_run(project, {"-j", "1"});
-  ASSERT_TRUE(has_started(run, 1));
+  ASSERT_TRUE(has_begun_second(run, 1));
   kill(run);
   Program& again = start_resume(cluster(), project);
-  ASSERT_TRUE(has_started(again, 2)) << "it tells of the first start as well";
+  ASSERT_TRUE(has_begun_second(again, 2)) << "it tells of the first start as well";
   kill(again);
   open_gate(cluster());
   const FinishedRun resumed = cluster().finish(start_resume(cluster(), project));
@@ -371,19 +388,6 @@ TEST_F(ResumeTest, ResultsThatCameMeanwhileCount) {
   EXPECT_TRUE(project.has("finished"));
 }
 
-/// The messages to the originator that stand in its journal, in order.
-std::vector<string> journalled(const Project& project) {
-  constexpr std::string_view kReply = "{\"reply\":";
-  std::vector<string> bodies;
-  for (const auto& file : journals_of(project)) {
-    std::ifstream lines(file);
-    for (string line; std::getline(lines, line) && !lines.eof();)
-      if (line.starts_with(kReply))
-        bodies.push_back(line.substr(kReply.size(), line.size() - kReply.size() - 1));
-  }
-  return bodies;
-}
-
 /// The first result in there, and its message as it came.
 std::pair<protocol::UnitFinished, string> journalled_result(const Project& project) {
   for (const string& body : journalled(project)) {
@@ -438,6 +442,46 @@ TEST_F(ResumeTest, TheJournalDoesNotGrowBySignsOfLife) {
   EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << finished.report.notice_text();
 }
 
+/// The message of the first worker that has left, if one has.
+string journalled_goodbye(const Project& project) {
+  for (const string& body : journalled(project)) {
+    const auto message = protocol::decode(body);
+    if (message && std::holds_alternative<protocol::WorkerDone>(*message)) return body;
+  }
+  return {};
+}
+
+/// The broker gives out again what it has no acknowledgement of: also a sign of life of a worker
+/// whose goodbye came after it.
+TEST_F(ResumeTest, WorkerThatHasSaidGoodbyeIsNotBroughtBack) {
+  cluster().start_listener();
+  const Project project = cluster().add_slow_project(2, 0.1);
+  const Project own(cluster().folder());
+  const string folder = own.folder().string();
+  cluster().configure(project, R"("job": {"callbacks": {"after_complete": "mkdir )" + folder +
+                                   "/$GORGON_WORKER_ID; test $GORGON_WORKER_ID = 1 && exit; until "
+                                   "test -e " +
+                                   folder + R"(/gate; do sleep 0.05; done"}})");
+  Program& run = cluster().start_run(project);
+  string goodbye;
+  ASSERT_TRUE(eventually(60s, [&] {
+    goodbye = journalled_goodbye(project);
+    return own.has("2") && !goodbye.empty();
+  })) << cluster().logs();
+  const string job = Cluster::so_far(run).job;
+  run.signal(SIGSTOP);
+  publish(
+      broker::to_queue(protocol::reply_queue(job)),
+      {protocol::encode(protocol::WorkerAlive{.job = job, .host = "one", .worker = "1"}), goodbye});
+  ASSERT_TRUE(shared_rabbit().rabbitmqctl({"close_all_connections", "a test"}));
+  run.signal(SIGCONT);
+  own.write("gate", "");
+  const FinishedRun finished = cluster().finish(run, 120s);
+  EXPECT_EQ(finished.report.notice_text().find("no goodbye"), string::npos)
+      << finished.report.notice_text();
+  EXPECT_EQ(finished.exit_code, 0) << finished.report.reason;
+}
+
 /// As two minutes after the originator's death.
 class ForgottenJobTest : public ResumeTest {
  protected:
@@ -476,7 +520,9 @@ TEST_F(ForgottenJobTest, OtherRunsLeaveTheTreeUntilItsRunHasEnded) {
   const FinishedRun resumed = cluster().finish(start_resume(cluster(), project_));
   EXPECT_EQ(differences(gated_units(6), resumed.report), "");
   EXPECT_EQ(resumed.exit_code, 0) << resumed.report.reason << resumed.report.notice_text();
-  EXPECT_TRUE(std::filesystem::is_empty(stages()));
+  // But for what the runs have put by.
+  for (const auto& stage : std::filesystem::directory_iterator(stages()))
+    EXPECT_TRUE(stage.path().filename().string().starts_with("kept-")) << stage.path();
 }
 
 TEST_F(ForgottenJobTest, ATryThatFailsLeavesTheTreeToTheNext) {

@@ -35,6 +35,14 @@ double number_of(const Json& event, const char* key) {
   return found != event.end() && found->is_number() ? found->get<double>() : 0;
 }
 
+/// Its file; "a_spec.rb #3" for the third time in a run that runs it several times.
+std::string unit_of(const Json& event) {
+  const std::string id = text_of(event, "unit_id");
+  const auto dot = id.find('.');
+  const std::string file = text_of(event, "unit");
+  return dot == std::string::npos ? file : file + " #" + id.substr(dot + 1);
+}
+
 /// An error or failure as one text.
 std::string failure_text(const Json& failure) {
   if (!failure.is_object()) return {};
@@ -53,11 +61,11 @@ class ReportReader {
       report_.job = text_of(*event, "job");
       report_.planned = static_cast<std::size_t>(number_of(*event, "units"));
     } else if (kind == "unit_started") {
-      ++report_.starts[text_of(*event, "unit")];
+      ++report_.starts[unit_of(*event)];
     } else if (kind == "unit_tried") {
-      if (report_.units.contains(text_of(*event, "unit"))) mistake("a try after the verdict");
+      if (report_.units.contains(unit_of(*event))) mistake("a try after the verdict");
     } else if (kind == "unit_slow") {
-      report_.slow[text_of(*event, "unit")].push_back(text_of(*event, "running_case"));
+      report_.slow[unit_of(*event)].push_back(text_of(*event, "running_case"));
     } else if (kind == "case_finished") {
       read_case(*event);
     } else if (kind == "unit_finished") {
@@ -68,6 +76,9 @@ class ReportReader {
         report_.notices.push_back(text_of(*event, "host") + ": " + text_of(*event, "message"));
     } else if (kind == "notice") {
       report_.notices.push_back(text_of(*event, "text"));
+    } else if (kind == "tree") {
+      if (!report_.tree.empty()) mistake("a second tree");
+      report_.tree = text_of(*event, "digest");
     } else if (kind == "waiting") {
       report_.waiting.push_back(text_of(*event, "reason"));
     } else if (kind == "run_finished") {
@@ -83,7 +94,7 @@ class ReportReader {
   void mistake(std::string text) { report_.mistakes.push_back(std::move(text)); }
 
   void read_case(const Json& event) {
-    ReportedCase row{.unit = text_of(event, "unit"),
+    ReportedCase row{.unit = unit_of(event),
                      .id = text_of(event, "id"),
                      .name = text_of(event, "name"),
                      .status = text_of(event, "status"),
@@ -107,7 +118,7 @@ class ReportReader {
     if (event.contains("errors")) {
       for (const Json& error : event["errors"]) unit.errors += failure_text(error) + "\n";
     }
-    const std::string file = text_of(event, "unit");
+    const std::string file = unit_of(event);
     if (!report_.units.emplace(file, std::move(unit)).second) mistake(file + " has two verdicts");
   }
 

@@ -29,8 +29,10 @@ struct ReportedUnit {
   std::string output;
 };
 
+/// Units are called by their files; when these run several times, "a_spec.rb #3" is the third.
 struct Report {
   std::string job;
+  std::string tree;         ///< Its digest; empty: not told.
   std::size_t planned = 0;  ///< As run_started says.
   std::map<std::string, ReportedUnit> units;
   std::vector<ReportedCase> cases;

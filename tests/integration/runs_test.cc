@@ -124,6 +124,116 @@ TEST_F(RunsTest, TheDifferenceOfTheLastTwoRunsIsShown) {
       << "a part of a file says nothing of the rest";
 }
 
+TEST_F(RunsTest, FilesThatCrashHangOrDoNotLoadAreADifferenceAndFailures) {
+  const Project project = cluster().add_project("");
+  for (const string name : {"kills", "hangs", "loads"})
+    project.write("spec/" + name + "_spec.rb",
+                  "RSpec.describe('" + name + "') { it('a') {}\nit('b') {} }\n");
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
+  project.write("spec/kills_spec.rb",
+                "RSpec.describe('kills') { it('a') {}\nit('b') { Process.kill(:KILL, $$) } }\n");
+  project.write("spec/hangs_spec.rb",
+                "RSpec.describe('hangs') { it('a') {}\nit('b') { sleep } }\n");
+  project.write("spec/loads_spec.rb", "raise 'no'\n");
+  EXPECT_EQ(cluster().run(project, {"--timeout", "2"}).exit_code, 1);
+  EXPECT_EQ(runs(project, {"diff"}).output,
+            "run 1 -> run 2: 3 cases changed\n"
+            "broken  passed -> timed_out  spec/hangs_spec.rb  hangs b\n"
+            "broken  passed -> crashed    spec/kills_spec.rb  kills b\n"
+            "broken  passed -> error      spec/loads_spec.rb  (outside of the cases)\n");
+  EXPECT_NE(runs(project, {"diff", "2", "1"}).output.find("fixed  error -> passed"), string::npos);
+  const string list = runs(project, {"list", "-n", "1"}).output;
+  EXPECT_NE(list.find("  failed  3      2      3       0  "), string::npos) << list;
+}
+
+TEST_F(RunsTest, ProgramsReadWhatIsAskedOfTheRecord) {
+  const Project project = cluster().add_project("");
+  for (const char* body : {"", "fail", ""}) {
+    project.write("spec/a_spec.rb",
+                  string("RSpec.describe('a') { it('works') { ") + body + " } }\n");
+    (void)cluster().run(project);
+  }
+  const auto lines = [&](std::vector<string> arguments) {
+    arguments.insert(arguments.end(), {"--message-format", "json"});
+    return runs(project, arguments).output;
+  };
+  const string list = lines({"list", "-n", "2"});
+  EXPECT_TRUE(list.starts_with(R"({"event":"run","number":3,"job":")")) << list;
+  EXPECT_NE(
+      list.find(
+          R"("exit_code":1,"reason":null,"tree":null,"files":1,"units":1,"cases":1,"failed":1,)"
+          R"("flaky":0,"arguments":[)"),
+      string::npos)
+      << list;
+  const string changes = lines({"diff", "1", "2"});
+  EXPECT_TRUE(changes.starts_with(R"({"event":"diff","before":1,"after":2,"changes":1})"
+                                  "\n"
+                                  R"({"event":"change","kind":"broken","file":"spec/a_spec.rb",)"
+                                  R"("name":"a works","before":"passed","after":"failed",)"))
+      << changes;
+  EXPECT_EQ(lines({"flaky"}),
+            R"({"event":"flaky","file":"spec/a_spec.rb","name":"a works","flaky":0,"changes":2,)"
+            R"("runs":3})"
+            "\n");
+  EXPECT_TRUE(lines({"slow"}).starts_with(
+      R"({"event":"slow","file":"spec/a_spec.rb","name":"a works","median_seconds":)"));
+  EXPECT_EQ(lines({"prune", "-n", "1"}), "{\"event\":\"pruned\",\"runs\":2}\n");
+}
+
+TEST_F(RunsTest, ARunSaysWhichTreeItWas) {
+  const Project project = cluster().add_project("");
+  const string go_on = (project.folder().parent_path() / "go on").string();
+  // Nothing waits for git's answer, so the tests do.
+  project.write(
+      "spec/a_spec.rb",
+      "RSpec.describe('a') { it('waits') { sleep 0.01 until File.exist?('" + go_on + "') } }\n");
+  const auto git = [&](std::vector<string> arguments) {
+    arguments.insert(arguments.begin(), {"git", "-c", "user.name=x", "-c", "user.email=x@example",
+                                         "-c", "commit.gpgsign=false"});
+    const FinishedRun run = cluster().other_program(arguments, project.folder());
+    EXPECT_EQ(run.exit_code, 0) << run.errors;
+    return run.output.substr(0, run.output.find('\n'));
+  };
+  git({"init", "-q"});
+  git({"add", "-A"});
+  git({"commit", "-qm", "first"});
+  const auto tree_of_a_run = [&] {
+    Program& run = cluster().start_run(project);
+    EXPECT_TRUE(eventually(60s, [&] { return !Cluster::so_far(run).tree.empty(); }));
+    project.write("../go on", "");
+    const FinishedRun finished = cluster().finish(run);
+    EXPECT_EQ(finished.exit_code, 0) << finished.report.reason;
+    std::filesystem::remove(go_on);
+    EXPECT_EQ(runs(project, {"export"}).output, recorded_events(finished.output));
+    const string shown = runs(project, {"show"}).output;
+    const std::size_t at = shown.find("\ntree ");
+    return at == string::npos ? shown : shown.substr(at + 6, shown.find('\n', at + 6) - at - 6);
+  };
+  const string clean = "git:" + git({"rev-parse", "HEAD"});
+  EXPECT_EQ(tree_of_a_run(), clean);
+  project.write("new", "");
+  const string changed = tree_of_a_run();
+  EXPECT_TRUE(changed.starts_with(clean + "+")) << changed;
+  EXPECT_EQ(tree_of_a_run(), changed) << "what a run leaves behind is not of the tree";
+}
+
+TEST_F(RunsTest, WordsThatNameNoRunAreRefused) {
+  const Project project = cluster().add_slow_project(1, 0);
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
+  for (const char* action : {"list", "slow", "flaky", "prune"}) {
+    const FinishedRun refused = runs(project, {action, "extra"});
+    EXPECT_EQ(refused.exit_code, 64) << action;
+    EXPECT_NE(refused.errors.find("extra"), string::npos) << refused.errors;
+  }
+}
+
+TEST_F(RunsTest, AFileThatRunsSeveralTimesIsOneFile) {
+  const Project project = cluster().add_slow_project(2, 0);
+  EXPECT_EQ(cluster().run(project, {"--stress-count", "3"}).exit_code, 0);
+  const string list = runs(project, {"list"}).output;
+  EXPECT_NE(list.find("  passed  2      6      0       0  "), string::npos) << list;
+}
+
 // ---- reports ----
 
 /// How often `element` is in the report.
@@ -143,11 +253,13 @@ TEST_F(RunsTest, JunitHasTheCasesOfTheRunAndFollowsItsSchema) {
     const string junit = project.read("out/junit.xml");
     std::map<string, std::size_t> statuses;
     for (const ReportedCase& test_case : run.report.cases) ++statuses[test_case.status];
-    const std::size_t outside = count_in(run.output, R"("errors":[)");
+    const std::size_t errors = count_in(junit, "<error ");
+    const std::size_t outside = errors - statuses["error"];
+    const string failures = std::to_string(statuses["failed"] + errors) + " failures in ";
+    EXPECT_NE(runs(project, {"show"}).output.find("failed: " + failures), string::npos) << failures;
     EXPECT_EQ(count_in(junit, "<testcase "), run.report.cases.size() + outside);
     EXPECT_EQ(count_in(junit, "<testsuite "), run.report.units.size());
     EXPECT_EQ(count_in(junit, "<failure "), statuses["failed"]);
-    EXPECT_EQ(count_in(junit, "<error "), statuses["error"] + outside);
     EXPECT_EQ(count_in(junit, "<skipped"), statuses["skipped"] + statuses["pending"]);
     const string schema = string(GORGON_FIXTURES) + "/junit.xsd";
     const FinishedRun valid = cluster().other_program(

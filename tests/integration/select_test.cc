@@ -1,5 +1,6 @@
 // Runs of a part of a suite: which files, which of their cases, and what is recorded of them.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -233,7 +234,7 @@ TEST_F(SelectTest, ArgumentsThatMakeNoSense) {
            {{"-t"}, "--tag needs a value"},
            {{"--partition", "slice:0/2"}, "must be slice:M/N or hash:M/N, with M from 1 to N"},
            {{"spec:3"}, "spec is a folder"},
-           {{"--seed", "1"}, "did you mean \"-- --seed\"?"}}) {
+           {{"--list"}, "did you mean \"--dry-run\"?"}}) {
     const FinishedRun result = cluster().gorgon(arguments, project().folder());
     EXPECT_EQ(result.exit_code, 64) << answer;
     EXPECT_NE(result.errors.find(answer), string::npos) << result.errors;
@@ -284,8 +285,13 @@ TEST_F(SelectTest, FailuresAreRunAgainUntilNoneIsLeft) {
   EXPECT_EQ(rest.exit_code, 0) << rest.output;
   const FinishedRun none = cluster().gorgon({"rerun"}, project().folder());
   EXPECT_EQ(none.exit_code, 4) << none.output << none.errors;
+  EXPECT_NE(none.errors.find("the run has left nothing"), string::npos) << none.errors;
   EXPECT_EQ(run({}).exit_code, 0);
-  EXPECT_EQ(run({"--only-failures"}).exit_code, 4);
+  const FinishedRun no_failure = run({"--only-failures"});
+  EXPECT_EQ(no_failure.exit_code, 4);
+  EXPECT_NE(no_failure.errors.find("--only-failures leaves no case of 4 selected files: nothing"),
+            string::npos)
+      << no_failure.errors;
 }
 
 TEST_F(SelectTest, CasesThatWereNotSelectedAreLeft) {
@@ -296,6 +302,55 @@ TEST_F(SelectTest, CasesThatWereNotSelectedAreLeft) {
   project().write("fixed", "");
   EXPECT_EQ(run({"--rerun", "1", "-e", "b x"}).exit_code, 5);
   EXPECT_EQ(run({"--rerun", "2"}).exit_code, 0);
+}
+
+TEST_F(SelectTest, ARerunIsAboutTheFilesOfItsRunWhateverTheGlobsSay) {
+  project().write("one/a.rb", "RSpec.describe('a') { it('one') { fail } }");
+  cluster().configure(project(), R"("files": ["spec/**/*_spec.rb"], "runner": "rspec")");
+  EXPECT_EQ(run({"one/a.rb", "--partition", "slice:1/1", "-E", "all()"}).exit_code, 1);
+  const Cases failed = {{"one/a.rb a one", "failed"}};
+  EXPECT_EQ(cases_of(run({"--rerun", "1"})), failed);
+  EXPECT_EQ(cases_of(run({"--rerun", "1", "one", "!spec"})), failed);
+  std::filesystem::remove(project().folder() / "one/a.rb");
+  EXPECT_EQ(run({"--rerun", "1"}).exit_code, 4);
+}
+
+TEST_F(SelectTest, OfAFileThatIsLeftARerunRunsWhatWasWanted) {
+  project().write("spec/a_spec.rb", string("exit!(3) unless File.exist?('ready')\n") + kSpec);
+  for (const auto& selection :
+       std::vector<std::vector<string>>{{"spec/a_spec.rb", "-e", "a one"},
+                                        {"spec/a_spec.rb", "-t", "slow"},
+                                        {"spec/a_spec.rb", "-E", "test(a one)"},
+                                        {"spec/a_spec.rb:3"},
+                                        {"spec/a_spec.rb", "--", "-e", "a one"}}) {
+    SCOPED_TRACE(selection.back());
+    std::filesystem::remove(project().folder() / "ready");
+    EXPECT_EQ(run(selection).exit_code, 1);
+    project().write("ready", "");
+    const FinishedRun rerun =
+        cluster().gorgon({"rerun", "--message-format", "json"}, project().folder());
+    EXPECT_EQ(rerun.exit_code, 0) << rerun.errors;
+    EXPECT_NE(rerun.output.find(R"("a one")"), string::npos) << rerun.output;
+    EXPECT_EQ(rerun.output.find(R"("a two")"), string::npos) << rerun.output;
+    EXPECT_EQ(cluster().gorgon({"rerun"}, project().folder()).exit_code, 4) << "nothing is left";
+  }
+}
+
+TEST_F(SelectTest, WhatAFrameworkCannotSelectByIsNoFailureOfItsCases) {
+  project().write("test/c_test.rb",
+                  "require 'minitest/autorun'\n"
+                  "class CTest < Minitest::Test\n"
+                  "  def test_one; end\n"
+                  "  def test_two; flunk; end\n"
+                  "end\n");
+  EXPECT_EQ(run({"test/c_test.rb"}).exit_code, 1);
+  EXPECT_EQ(run({"test/c_test.rb", "-t", "slow"}).exit_code, 1) << "found out by file";
+  EXPECT_EQ(cases_of(run({"test/c_test.rb", "--only-failures"})),
+            (Cases{{"test/c_test.rb CTest#test_two", "failed"}}));
+  cluster().configure(project(), R"("runner": "minitest", "files": ["test/c_test.rb"])");
+  const FinishedRun refused = cluster().gorgon({"-t", "slow"}, project().folder());
+  EXPECT_EQ(refused.exit_code, 64);
+  EXPECT_NE(refused.errors.find("Minitest has no tags"), string::npos) << refused.errors;
 }
 
 TEST_F(SelectTest, ExpressionsSelectInAllFrameworks) {
@@ -309,7 +364,9 @@ TEST_F(SelectTest, ExpressionsSelectInAllFrameworks) {
                    {"test/d_test.rb DTest#test_one", "passed"}}));
   EXPECT_EQ(run({"-E", "new()"}).exit_code, 1) << "some cases have not run yet";
   EXPECT_EQ(run({"-E", "tag(slow"}).exit_code, 64);
-  EXPECT_EQ(run({"-k", "nowhere"}).exit_code, 4);
+  const FinishedRun nothing = run({"-k", "nowhere or x"});
+  EXPECT_EQ(nothing.exit_code, 4);
+  EXPECT_EQ(nothing.report.reason, "no test case matches -k 'nowhere or x'");
 }
 
 }  // namespace

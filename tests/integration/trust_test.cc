@@ -258,7 +258,24 @@ TEST_F(TrustTest, OnlyATrustedKeyLearnsWhatAMachineRuns) {
 TEST_F(TrustTest, ASignedJobRunsWhereNobodyAsksForSignatures) {
   keygen("ann");
   cluster().start_listener();
-  EXPECT_EQ(run_as("ann", quick_project()).exit_code, 0);
+  const FinishedRun run = run_as("ann", quick_project());
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_TRUE(run.report.tree.starts_with("blake2b:"))
+      << "it is at hand, so that the record has it";
+}
+
+/// What the boot of an application makes in its tree, nobody has signed.
+TEST_F(TrustTest, TheNextSignedJobGetsTheTreeThatWasKept) {
+  trust("one", keygen("ann"));
+  const RunningListener& listener = cluster().start_listener();
+  const Project project = quick_project();
+  project.write("boot.rb", "File.write('made.txt', 'by the boot')\n");
+  cluster().configure(project, R"("job": {"preload": ["boot"]})");
+  for (int run = 0; run < 3; ++run) {
+    const FinishedRun finished = run_as("ann", project);
+    EXPECT_EQ(finished.exit_code, 0) << finished.report.reason << listener.log();
+  }
+  EXPECT_TRUE(says(listener.log(), "the job is signed")) << listener.log();
 }
 
 TEST_F(TrustTest, AMachineThatComesLateTakesTheJob) {

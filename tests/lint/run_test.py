@@ -124,20 +124,10 @@ class LintTest(unittest.TestCase):
         gorgon.write_text('#!/bin/sh\ncase "$1" in\nlisten) echo "Options:\n  --slots N|auto";;\n'
                           '*) echo "Options:\n  -h,--help\n\nSubcommands:\n  listen   Offers slots";; esac\n')
         gorgon.chmod(0o755)
-        self.write("docs/man/gorgon.1", ".SS gorgon listen\n.B \\-\\-slots\n\\-\\-help \\-\\-version\n")
+        self.write("docs/man/gorgon.1.in", ".SS gorgon listen\n.B \\-\\-slots\n@options@\n")
         self.assertEqual([], self.problems("options", gorgon))
-        entry = ".SS gorgon listen\n.TP\n.BI \\-\\-slots\\  N\\fR|\\fBauto\n.SS gorgon\n\\-\\-help \\-\\-version\n"
-        self.write("docs/man/gorgon.1", entry)
-        self.assertEqual([], self.problems("options", gorgon))
-        self.write("docs/man/gorgon.1", entry.replace("N\\fR", "COUNT\\fR"))
-        self.assertEqual(['docs/man/gorgon.1:1: `gorgon listen` has "--slots N|auto", not "--slots COUNT|auto"'],
-                         self.problems("options", gorgon))
-        self.write("docs/man/gorgon.1", entry.replace(".TP", ".SS gorgon other"))
-        self.assertEqual(["docs/man/gorgon.1:1: --slots is missing in the section of `gorgon listen`"],
-                         self.problems("options", gorgon))
-        self.write("docs/man/gorgon.1", "\\fB\\-\\-slot\\fR \\-\\-help \\-\\-version\n")
-        self.assertEqual(["docs/man/gorgon.1:1: `gorgon listen` is missing", "docs/man/gorgon.1:1: --slots is missing",
-                          "docs/man/gorgon.1:1: gorgon has no --slot"], self.problems("options", gorgon))
+        self.write("docs/man/gorgon.1.in", "\\fB\\-\\-slot\\fR \\-\\-help \\-\\-version\n")
+        self.assertEqual(["docs/man/gorgon.1.in:1: gorgon has no --slot"], self.problems("options", gorgon))
 
 
 if __name__ == "__main__":

@@ -189,6 +189,13 @@ class MinitestTest < HostCase
     assert_equal "around\n", outcome.runner.output
   end
 
+  def test_order
+    body = "#{HELPER}[3, 1, 2].each { |i| Object.const_set(\"X\#{i}Test\", Class.new(Minitest::Test) { " \
+           '[2, 1, 3].each { |j| define_method("test_#{j}") {} } }) }'
+    outcome = runner({ 'test/x_test.rb' => body }, order: 'defined').run('test/x_test.rb')
+    assert_equal [3, 1, 2].flat_map { |i| [1, 2, 3].map { |j| "X#{i}Test#test_#{j}" } }, outcome.statuses.keys
+  end
+
   def test_seeds
     body = "#{HELPER}class XTest < Minitest::Test; 8.times { |i| define_method(\"test_\#{i}\") { puts rand(1000) } }; end"
     order = ->(outcome) { [outcome.statuses.keys, outcome.runner.output] }
@@ -196,6 +203,18 @@ class MinitestTest < HostCase
     assert_equal order[first], order[runner({ 'test/x_test.rb' => body }, seed: 42).run('test/x_test.rb')]
     given = runner({ 'test/x_test.rb' => body }, arguments: ['--seed', '42']).run('test/x_test.rb')
     assert_equal [order[first], 42], [order[given], given.finished['seed']]
+    told = runner({ 'test/x_test.rb' => body }).run('test/x_test.rb', seed: 42)
+    assert_equal [order[first], 42], [order[told], told.finished['seed']]
+  end
+
+  # What is left of a file keeps its order: so the cases before a failure can be left out one by one.
+  def test_a_part_of_a_file_runs_in_the_order_of_the_whole
+    classes = %w[X Y].map { |name| "class #{name}Test < Minitest::Test; 6.times { |i| define_method(\"test_\#{i}\") {} }; end" }
+    files = { 'test/x_test.rb' => "#{HELPER}#{classes.join("\n")}" }
+    ids = runner(files).run('test/x_test.rb', seed: 7).cases.map { |one| one['id'] }
+    some = ids.each_slice(2).map(&:first)
+    part = runner(files).run('test/x_test.rb', seed: 7, only: some)
+    assert_equal some, (part.cases.map { |one| one['id'] })
   end
 
   def test_autorun_before_the_runner_knows_does_nothing

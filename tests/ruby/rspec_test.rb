@@ -365,6 +365,29 @@ class RSpecTest < HostCase
     assert_equal order[first], order[runner(spec(body), arguments: ['--seed', '42']).run('spec/x_spec.rb')]
     drawn = runner(spec(body)).run('spec/x_spec.rb')
     assert_equal order[drawn], order[runner(spec(body), seed: drawn.finished['seed']).run('spec/x_spec.rb')]
+    told = runner(spec(body)).run('spec/x_spec.rb', seed: 42)
+    assert_equal [order[first], 42], [order[told], told.finished['seed']]
+  end
+
+  # What is left of a file keeps its order: so the cases before a failure can be left out one by one.
+  def test_a_part_of_a_file_runs_in_the_order_of_the_whole
+    body = "RSpec.configure { |c| c.order = :random }\n" \
+           "RSpec.describe('x') { 8.times { |i| it(i.to_s) {} }; describe('y') { 4.times { |i| it(i.to_s) {} } } }"
+    ids = runner(spec(body)).run('spec/x_spec.rb', seed: 7).cases.map { |one| one['id'] }
+    some = ids.each_slice(2).map(&:first)
+    part = runner(spec(body)).run('spec/x_spec.rb', seed: 7, only: some)
+    assert_equal some, (part.cases.map { |one| one['id'] })
+  end
+
+  def test_order
+    body = "RSpec.describe('x') { 8.times { |i| it(i.to_s) {} } }"
+    order = ->(**options) { runner(spec(body), **options).run('spec/x_spec.rb').statuses.keys }
+    defined = (0..7).map { |i| "x #{i}" }
+    assert_equal defined, order.call
+    refute_equal defined, order.call(order: 'random', seed: 42)
+    assert_equal order.call(order: 'random', seed: 42), order.call(arguments: ['--seed', '42'])
+    assert_equal defined, order.call(order: 'defined', seed: 42)
+    assert_equal defined, order.call(order: 'random', arguments: ['--order', 'defined']), 'arguments win'
   end
 
   def test_what_tests_leave_behind

@@ -161,6 +161,17 @@ class TestUnitTest < HostCase
     assert_equal "start\nend\n", runner.output
   end
 
+  def test_order
+    body = "#{HELPER}class XTest < Test::Unit::TestCase; 8.downto(1) { |i| define_method(\"test_\#{i}\") {} }; end"
+    names = ->(**options) { runner({ 'test/x_test.rb' => body }, **options).run('test/x_test.rb').statuses.keys }
+    by_name = (1..8).map { |i| "XTest#test_#{i}" }
+    assert_equal by_name, names.call
+    shuffled = names.call(order: 'random', seed: 42)
+    assert_equal [by_name, shuffled], [shuffled.sort, names.call(order: 'random', seed: 42)]
+    refute_equal by_name, shuffled
+    assert_equal by_name.reverse, names.call(order: 'defined')
+  end
+
   def test_arguments
     files = { 'test/x_test.rb' => "#{HELPER}class XTest < Test::Unit::TestCase; def test_a; end; def test_b; end; end" }
     assert_equal ['XTest#test_b'], runner(files, arguments: ['-n', 'test_b']).run('test/x_test.rb').statuses.keys

@@ -61,6 +61,7 @@ class AmqpConnection : public Connection {
   Result<void> give_back(std::uint64_t tag, GiveBack how) override {
     return session_->give_back(tag, how);
   }
+  [[nodiscard]] std::string product() const override { return session_->product(); }
   [[nodiscard]] std::optional<std::string> blocked_reason() const override {
     return session_->blocked_reason();
   }

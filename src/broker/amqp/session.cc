@@ -78,6 +78,19 @@ void Session::lose(const std::string& reason) {
   events_.end(*lost_);
 }
 
+std::string Session::product() const {
+  std::string text;
+  const amqp_table_t& properties = *amqp_get_server_properties(state_.get());
+  for (const char* wanted : {"product", "version"}) {
+    for (int i = 0; i < properties.num_entries; ++i) {
+      const amqp_table_entry_t& entry = properties.entries[i];
+      if (entry.value.kind != AMQP_FIELD_KIND_UTF8 || to_string(entry.key) != wanted) continue;
+      text += (text.empty() ? "" : " ") + to_string(entry.value.value.bytes);
+    }
+  }
+  return text;
+}
+
 Task<void> Session::read_loop(std::shared_ptr<Session> self) {
   while (!self->lost_) {
     self->pump();

@@ -51,6 +51,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Result<void> post(Message message);
   Result<void> ack(std::uint64_t tag);
   Result<void> give_back(std::uint64_t tag, GiveBack how);
+  [[nodiscard]] std::string product() const;
   [[nodiscard]] std::optional<std::string> blocked_reason() const { return blocked_; }
   Task<void> close();
 

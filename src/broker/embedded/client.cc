@@ -340,6 +340,7 @@ class EmbeddedConnection : public Connection {
   Result<void> give_back(std::uint64_t tag, GiveBack how) override {
     return session_->send(Return{.tag = tag, .failed = how == GiveBack::kFailed});
   }
+  [[nodiscard]] std::string product() const override { return "the embedded broker"; }
   [[nodiscard]] std::optional<std::string> blocked_reason() const override { return std::nullopt; }
   Task<void> close() override { return keep_alive(session_, session_->close()); }
 

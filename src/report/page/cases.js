@@ -31,7 +31,9 @@ function casesList(model, sheet) {
     items: model.cases,
     noun: "case",
     letterOf: (one) => one.letter,
-    nameOf: (letter) => statuses[letter].name,
+    // Those that passed in the end are more: the flaky ones did, too.
+    nameOf: (letter) =>
+        (letter === "p" && model.head.flaky_cases > 0 ? "passed at once" : statuses[letter].name),
     textOf: (one) =>
         `${one.name}\n${one.place}\n${one.unit.file}\n${one.unit.host}:${one.unit.worker}`,
     secondsOf: (one) => one.seconds,
@@ -51,7 +53,12 @@ function casesList(model, sheet) {
               ] :
               []),
       {key: "worker", name: "Worker", cell: (one) => workerName(one.unit)},
-      {key: "time", name: "Time", sorts: "descending", cell: (one) => timeCell(one.seconds, most)},
+      {
+        key: "time",
+        name: "Time",
+        sorts: "descending",
+        cell: (one) => (one.isCutOff ? "–" : timeCell(one.seconds, most))
+      },
     ],
   };
 }
@@ -94,6 +101,7 @@ function filesList(model, sheet) {
 
 class Browser {
   constructor(model, sheet) {
+    this.sheet = sheet;
     this.lists = {cases: casesList(model, sheet), files: filesList(model, sheet)};
     this.kind = "cases";
     this.sort = "order";
@@ -128,6 +136,18 @@ class Browser {
     this.show("cases");
   }
 
+  /** The same run, further on. */
+  setModel(model) {
+    this.lists = {cases: casesList(model, this.sheet), files: filesList(model, this.sheet)};
+    for (const [kind, list] of Object.entries(this.lists)) {
+      Object.assign(this.tables[kind], {columns: list.columns, open: list.open});
+      this.element.querySelector(`[data-kind=${kind}] .number`).textContent =
+          integers.format(list.items.length);
+    }
+    this.showChips();
+    this.update(true);
+  }
+
   kindSwitch() {
     const buttons = Object.entries(this.lists).map(([kind, list]) => {
       const name = `${kind[0].toUpperCase()}${kind.slice(1)}`;
@@ -151,25 +171,33 @@ class Browser {
       this.letters.clear();
       for (const one of this.element.querySelectorAll("[data-kind]"))
         one.setAttribute("aria-pressed", String(one.dataset.kind === kind));
-      const list = this.lists[kind];
+      this.showChips();
+      this.place.replaceChildren(this.tables[kind].element);
+      this.update();
+  }
+
+  showChips() {
+      const list = this.lists[this.kind];
       const counts = new Map();
       for (const item of list.items)
         counts.set(list.letterOf(item), (counts.get(list.letterOf(item)) || 0) + 1);
+      const focused =
+          this.chips.contains(document.activeElement) ? document.activeElement.value : "";
+      const chip = (letter) => {
+        const box = el("input", {
+          type: "checkbox",
+          value: letter,
+          change: (event) => this.toggle(letter, event.target.checked)
+        });
+        box.checked = this.letters.has(letter);
+        return el(
+            "label", {class: `chip is-${letter}`}, box, list.nameOf(letter),
+            el("span", {class: "number"}, integers.format(counts.get(letter))));
+      };
       this.chips.replaceChildren(
           el("legend", {class: "hidden"}, "Show these alone"),
-          ...Object.keys(statuses)
-              .filter((letter) => counts.has(letter))
-              .map(
-                  (letter) =>
-                      el("label", {class: `chip is-${letter}`}, el("input", {
-                           type: "checkbox",
-                           value: letter,
-                           change: (event) => this.toggle(letter, event.target.checked)
-                         }),
-                         list.nameOf(letter),
-                         el("span", {class: "number"}, integers.format(counts.get(letter))))));
-      this.place.replaceChildren(this.tables[kind].element);
-      this.update();
+          ...Object.keys(statuses).filter((letter) => counts.has(letter)).map(chip));
+      if (focused) this.chips.querySelector(`[value="${focused}"]`)?.focus({preventScroll: true});
   }
 
   toggle(letter, isOn) {
@@ -192,7 +220,7 @@ class Browser {
       this.timer = setTimeout(() => this.update(), searchDelay);
   }
 
-  update() {
+  update(staysThere = false) {
       const list = this.lists[this.kind];
       const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
       if (words.length > 0)
@@ -203,7 +231,7 @@ class Browser {
       if (this.sort === "time") found.sort((a, b) => list.secondsOf(b) - list.secondsOf(a));
       if (this.sort === "name")
         found.sort((a, b) => list.fileOf(a).localeCompare(list.fileOf(b), "en", {numeric: true}));
-      this.tables[this.kind].set(found, this.sort);
+      this.tables[this.kind].set(found, this.sort, staysThere);
       this.shown.textContent = found.length === list.items.length ?
           `All ${count(found.length, list.noun)}` :
           `${integers.format(found.length)} of ${count(list.items.length, list.noun)}`;

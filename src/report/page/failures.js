@@ -2,13 +2,11 @@
 
 const failuresAtOnce = 40;
 const openAtFirst = 5;
-const mostListed = 300;  // Of what is in the list of all anyway.
 
-/** A test that calls `exit` fails, and so does its unit, for the same reason. */
-function outsideErrors(unit, failedCases) {
-  const isTold =
-      failedCases.some((one) => (one.details.errors || []).some((error) => error.stage === "exit"));
-  return (unit.details.errors || []).filter((error) => !(isTold && error.stage === "exit"));
+/** Whether its failed cases tell all that went wrong; results::went_wrong_outside(). */
+function isToldByCases({verdict, details}, failedCases) {
+  const canBe = verdict === "failed" || (verdict === "timed_out" && !details.cut);
+  return canBe && !details.errors && failedCases.length > 0;
 }
 
 /** As many as the terminal counts: one for each thing that the reader should look at. */
@@ -16,10 +14,8 @@ function failuresOf(model) {
   const all = [];
   for (const unit of model.units) {
     const cases = unit.cases.filter((one) => one.status === "f" || one.status === "e");
-    const errors = outsideErrors(unit, cases);
-    const isTold = unit.verdict === "failed" && errors.length === 0 && cases.length > 0;
-    if (unit.verdict !== "passed" && unit.letter !== "s" && !isTold)
-      all.push({unit, letter: unit.letter, details: {...unit.details, errors}});
+    if (unit.verdict !== "passed" && unit.letter !== "s" && !isToldByCases(unit, cases))
+      all.push({unit, letter: unit.letter, details: unit.details});
     for (const testCase of cases)
       all.push({unit, testCase, letter: testCase.status, details: testCase.details});
   }
@@ -46,23 +42,29 @@ function grouped(failures) {
 }
 
 function failureArticle({unit, testCase, letter, details}, {isOpen, runs, openUnit}) {
-  const course = testCase ? courseOf(testCase, runs) : "";
+  const withCourse = testCase || unit.running;
   return el(
-      "details", {class: "failure-item", open: isOpen},
+      "details", {
+        class: "failure-item",
+        open: isOpen,
+        "data-key": testCase ? `case ${testCase.order}` : `unit ${unit.order}`
+      },
       el("summary", {}, dot(letter), el("h3", {}, lineOf(testCase ? testCase.name : unit.title)),
          el("span", {class: "place"},
             testCase ? lineOf(testCase.place) : verdicts[unit.verdict].name),
-         runs > 0 && testCase ? courseStrip(course) : el("span", {}),
-         el("span", {class: "time"}, fineDuration(testCase ? testCase.seconds : unit.seconds))),
+         runs > 0 && withCourse ? courseStrip(courseOf(withCourse, runs)) : el("span", {}),
+         el("span", {class: "time"},
+            fineDuration(testCase && !testCase.isOutside ? testCase.seconds : unit.seconds))),
       el("div", {class: "failure-body"}, detailBlocks(details),
+         testCase ? unitOutputBlock(testCase) : null, artifactBlock(unit),
          el("p", {class: "note"},
             button(lineOf(unit.title), {class: "link", click: () => openUnit(unit)}),
             unit.host ? `on ${lineOf(unit.host)}:${lineOf(unit.worker)}` : null,
             unit.attempt > 1 ? `, attempt ${unit.attempt}` : null)));
 }
 
-/** Some at a time: thousands of failures have, as a rule, few causes. */
-function failureList(failures, runs, openUnit) {
+/** Some at a time: thousands of failures have, as a rule, few causes. `atLeast`: as many. */
+function failureList(failures, runs, openUnit, atLeast) {
   const list = el("div", {class: "failures"});
   const more = button("", {class: "more", click: () => add()});
   const todo = grouped(failures).flatMap(
@@ -91,14 +93,15 @@ function failureList(failures, runs, openUnit) {
     more.textContent =
         `Show ${Math.min(rest, failuresAtOnce)} more of ${count(todo.length, "failure")}`;
   }
-  add();
+  do add();
+  while (shown < Math.min(atLeast, todo.length));
   return [list, more];
 }
 
 function unfinishedList(units, openUnit) {
   const reasonOf = (unit) => lineOf((unit.details.errors || [])[0]?.message || "");
   return el(
-      "details", {class: "unfinished"},
+      "details", {class: "unfinished", "data-key": "unfinished"},
       el("summary", {},
          `${count(units.length, "file")} without a verdict: cancelled, or nobody could run it`),
       el("ul", {},
@@ -112,24 +115,14 @@ function unfinishedList(units, openUnit) {
       moreNote(units.length, "in the list of all files"));
 }
 
-/** Cases, and files that went wrong outside of their cases at first. */
+/** Cases, and what went wrong outside of the cases of a file at first. */
 function flakyOf(model) {
-  const units = model.units.filter((unit) => unit.letter === "p" && unit.details.earlier);
-  const cases = model.cases.filter((testCase) => testCase.letter === "y");
-  return [
-    ...units.map((unit) => ({unit, letter: "y", details: unit.details})),
-    ...cases.map(
-        (testCase) => ({unit: testCase.unit, testCase, letter: "y", details: testCase.details})),
-  ];
+  return model.cases.filter((testCase) => testCase.letter === "y")
+      .map((testCase) => ({unit: testCase.unit, testCase, letter: "y", details: testCase.details}));
 }
 
-function moreNote(length, where) {
-  return length > mostListed ?
-      el("p", {class: "note"}, `and ${length - mostListed} more, ${where}`) :
-      null;
-}
-
-function failureSection(model, openUnit) {
+/** `atLeast`: so many failures are shown already. */
+function failureSection(model, openUnit, atLeast = 0) {
   const failures = failuresOf(model);
   const runs = model.head.past.length;
   const unfinished = model.units.filter((unit) => unit.letter === "s");
@@ -140,10 +133,13 @@ function failureSection(model, openUnit) {
       [...model.hosts.values()].filter((host) => host.state === "failed" && !isTold(host.message));
   const errors = model.notices.filter((notice) => notice.level === "error" && !isTold(notice.text));
   const isGood = failures.length + unfinished.length + failedHosts.length + errors.length === 0 &&
-      model.head.exit_code === 0;
+      (model.head.exit_code === 0 || model.goesOn);
   if (isGood && flaky.length === 0) return null;
   return section(
-      "failures", isGood ? "Nothing went wrong" : "What went wrong",
+      "failures",
+      isGood           ? "Nothing went wrong in the end" :
+          model.goesOn ? "What went wrong so far" :
+                         "What went wrong",
       model.head.reason && model.head.exit_code > 1 ?
           el("div", {class: "reason"}, printed(model.head.reason, "Why the run ended so")) :
           null,
@@ -153,7 +149,7 @@ function failureSection(model, openUnit) {
                  el("p", {}, el("strong", {}, lineOf(host.name)), " took no further part"),
                  host.message ? printed(host.message, `Why ${lineOf(host.name)} left`) : null)),
       errors.map((error) => el("div", {class: "reason"}, printed(error.text, "Error"))),
-      failures.length > 0 ? failureList(failures, runs, openUnit) : null,
+      failures.length > 0 ? failureList(failures, runs, openUnit, atLeast) : null,
       unfinished.length > 0 ? unfinishedList(unfinished, openUnit) : null,
       flaky.length > 0 ?
           [

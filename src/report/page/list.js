@@ -25,18 +25,28 @@ class VirtualTable {
     new ResizeObserver(() => this.schedule()).observe(this.scroller);
   }
 
-  set(items, sort) {
+  /** `staysThere`: the items are those from before, and perhaps some more. */
+  set(items, sort, staysThere = false) {
     this.items = items;
+    const focused = staysThere ? this.focusedRow() : null;
     this.columns.forEach((column, i) => {
       if (column.sorts)
         this.heads[i].setAttribute("aria-sort", column.key === sort ? column.sorts : "none");
     });
     this.element.setAttribute("aria-rowcount", items.length + 1);
     this.body.style.setProperty("height", `${items.length * rowPixels}px`);
-    this.scroller.scrollTop = 0;
+    if (!staysThere) this.scroller.scrollTop = 0;
     for (const row of this.rows.values()) row.remove();
     this.rows.clear();
     this.render();
+    if (focused !== null)
+      this.rows.get(focused)?.querySelector("button")?.focus({preventScroll: true});
+  }
+
+  focusedRow() {
+    for (const [index, row] of this.rows)
+      if (row.contains(document.activeElement)) return index;
+    return null;
   }
 
   schedule() {

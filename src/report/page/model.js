@@ -6,7 +6,9 @@ const statuses = {
   y: {name: "flaky", sign: "~"},
   s: {name: "skipped", sign: "–"},
   w: {name: "pending", sign: "…"},
+  q: {name: "in quarantine", sign: "q"},
   p: {name: "passed", sign: "✓"},
+  r: {name: "running", sign: "●"},
 };
 const verdicts = {
   failed: {letter: "f", name: "failed"},
@@ -27,6 +29,7 @@ function readModel(data) {
     workers: [],
     unfinished: [],
     end: data.head.seconds,
+    goesOn: data.head.exit_code === null,
     isCut: false,
   };
   const clock = new WorkerClock(model);
@@ -44,6 +47,13 @@ function readModel(data) {
   }
   clock.finish();
   return model;
+}
+
+/** Null: the page does not know where it lies. */
+function artifactHref(artifacts, path) {
+  if (!artifacts?.link || !path.startsWith(`${artifacts.folder}/`)) return null;
+  const link = artifacts.link + path.slice(artifacts.folder.length);
+  return link.split("/").map(encodeURIComponent).join("/");
 }
 
 function addUnit(model, clock, fields) {
@@ -65,25 +75,64 @@ function addUnit(model, clock, fields) {
     start: null,
     title: part ? `${file} (${part})` : file,
   };
+  unit.artifacts = (unit.details.artifacts ||
+                    []).map((path) => ({path, href: artifactHref(model.head.artifacts, path)}));
   for (const [name, place, status, caseSeconds, caseDetails, course] of cases) {
     const testCase = {
       unit,
       name,
-      status,
+      status: status === "y" ? "p" : status,
+      letter: status,
       seconds: caseSeconds,
       details: caseDetails || {},
       course,
       order: model.cases.length,
       place: typeof place === "number" ? `${file}:${place}` : place || file,
     };
-    testCase.letter = status === "p" && testCase.details.earlier ? "y" : status;
     unit.cases.push(testCase);
     model.cases.push(testCase);
     if (testCase.details.cut) model.isCut = true;
   }
+  if (unit.details.running) addRunningCase(model, unit);
+  if (unit.details.flaky) addOutside(model, unit);
   if (unit.details.cut) model.isCut = true;
   model.units.push(unit);
   clock.finishUnit(unit);
+}
+
+/** The case that was running when its unit ended is listed, and counts as its unit. */
+function addRunningCase(model, unit) {
+  const {running, place, course, errors} = unit.details;
+  unit.running = {
+    unit,
+    name: running,
+    status: "e",
+    letter: "e",
+    seconds: 0,
+    details: {errors, unit_output: true},
+    course: course || 0,
+    order: model.cases.length,
+    place: typeof place === "number" ? `${unit.file}:${place}` : place || unit.file,
+    isCutOff: true,  // How long it ran, nobody knows.
+  };
+  model.cases.push(unit.running);
+}
+
+/** What went wrong outside of the cases of a file that passed in the end: flaky as a case is. */
+function addOutside(model, unit) {
+  model.cases.push({
+    unit,
+    name: "(outside of the cases)",
+    status: "p",
+    letter: "y",
+    seconds: 0,
+    details: unit.details,
+    course: unit.details.course || 0,
+    order: model.cases.length,
+    place: unit.file,
+    isCutOff: true,
+    isOutside: true,
+  });
 }
 
 /** Who did what, and when: bars on the rows of workers. */
@@ -180,7 +229,11 @@ class WorkerClock {
     }
     for (const worker of model.workers) {
       worker.bars.sort((a, b) => a.start - b.start);
-      for (const bar of worker.bars) bar.end ??= worker.host.left ?? model.end;
+      for (const bar of worker.bars) {
+        bar.isRunning = model.goesOn && bar.end === null && worker.host.left === null;
+        if (bar.isRunning) bar.letter = "r";
+        bar.end ??= worker.host.left ?? model.end;
+      }
     }
   }
 }
@@ -206,7 +259,8 @@ function phasesOf(model) {
     ],
     [
       "run", "Run", "until the last file was handed out",
-      bars.reduce((a, bar) => Math.max(a, bar.start), -Infinity)
+      model.goesOn && bars.length > 0 ? model.end :
+                                        bars.reduce((a, bar) => Math.max(a, bar.start), -Infinity)
     ],
     [
       "tail", "Tail", "nothing left to hand out: until the last file ended",

@@ -1,6 +1,7 @@
 // The page as a whole: its head, the sections in order, and what happens once it is loaded.
 
 function outcomeOf({exit_code: code}) {
+  if (code === null) return {word: "Running", kind: "r"};
   if (code === 0) return {word: "Passed", kind: "p"};
   if (code === 1) return {word: "Failed", kind: "f"};
   const words = {4: "Nothing ran", 6: "Incomplete", 130: "Interrupted", 143: "Interrupted"};
@@ -15,6 +16,13 @@ function headline(head) {
   const total = Object.values(head.cases).reduce((a, b) => a + b, 0);
   const bad = bigFailures(head);
   const cases = count(total, "case");
+  if (head.exit_code === null) {
+    const failures = bad > 0 ? `${count(bad, "failure")} so far` : "No failure so far";
+    const files = head.planned ?
+        `${integers.format(head.files)} of ${count(head.planned, "file")}` :
+        count(head.files, "file");
+    return `${failures}: ${files} done, ${cases}`;
+  }
   if (bad > 0)
     return `${count(bad, "failure")} in ${integers.format(head.failing_files)} of ${
         count(head.files, "file")}, ${cases}`;
@@ -53,8 +61,9 @@ function headOf(model) {
   const {head} = model;
   const outcome = outcomeOf(head);
   const shares = [
-    ["p", head.cases.passed - head.flaky], ["y", head.flaky], ["w", head.cases.pending],
-    ["s", head.cases.skipped], ["e", head.cases.error + head.outside], ["f", head.cases.failed]
+    ["p", head.cases.passed - head.flaky_cases], ["y", head.flaky], ["w", head.cases.pending],
+    ["q", head.cases.quarantined], ["s", head.cases.skipped],
+    ["e", head.cases.error + head.outside], ["f", head.cases.failed]
   ];
   const used = model.workers.filter((worker) => worker.bars.some((bar) => bar.unit));
   const hosts = new Set(used.map((worker) => worker.host)).size;
@@ -68,13 +77,14 @@ function headOf(model) {
        head.started_at > 0 ? el("time", {datetime: new Date(head.started_at * 1000).toISOString()},
                                 dateText(head.started_at)) :
                              null,
-       el("span", {}, duration(head.seconds)),
+       elapsed(head),
        used.length > 0 ?
            el("span", {},
               `${duration(head.unit_seconds)} in tests, on ${count(used.length, "worker")}${
                   hosts > 1 ? ` of ${count(hosts, "host")}` : ""}`) :
                               null,
-       head.job ? el("span", {}, "job ", el("code", {}, lineOf(head.job))) : null),
+       head.job ? el("span", {}, "job ", el("code", {}, lineOf(head.job))) : null,
+       keptText(head) ? el("span", {}, keptText(head)) : null),
     el("div", {class: "share", "aria-hidden": "true"},
        shares.filter(([, cases]) => cases > 0).map(([letter, cases]) => el("span", {
                                                      class: `fill-${letter}`,
@@ -82,6 +92,19 @@ function headOf(model) {
                                                    }))),
     totals(head),
   ];
+}
+
+/** As the terminal says it. */
+function keptText({artifacts}) {
+  if (!artifacts || artifacts.files + artifacts.left_out === 0) return "";
+  const leftOut = artifacts.left_out > 0 ? `, ${integers.format(artifacts.left_out)} left out` : "";
+  return `${count(artifacts.files, "artifact")} in ${lineOf(artifacts.folder)}${leftOut}`;
+}
+
+/** How long a run has taken, or takes so far. */
+function elapsed({seconds, exit_code: code}) {
+  if (code !== null) return el("span", {}, duration(seconds));
+  return el("span", {"data-since": sinceOf(seconds)}, duration(seconds));
 }
 
 function totals(head) {
@@ -95,6 +118,7 @@ function totals(head) {
     ["flaky", "Flaky", head.flaky, "y"],
     ["skipped", "Skipped", head.cases.skipped, "s"],
     ["pending", "Pending", head.cases.pending, "w"],
+    ["quarantined", "In quarantine", head.cases.quarantined, "q"],
     ["files", "Files", head.files, ""],
   ];
   return el(
@@ -133,19 +157,24 @@ function breakdown(title, whole, parts, prefix) {
                     el("td", {class: "time"}, percent(part.seconds, whole)))))));
 }
 
-function timeSection(model, timeline) {
+function timePair(model) {
   const phases = phasesOf(model);
   const slots = slotTimeOf(model);
   const whole = slots.reduce((sum, part) => sum + part.seconds, 0);
+  return el(
+      "div", {class: "pair"}, breakdown("Wall time", model.end, phases, "phase"),
+      breakdown(`Time of ${count(model.workers.length, "slot")}`, whole, slots, "slot"));
+}
+
+function timeSection(model, timeline) {
   return section(
-      "time", "Where the time went",
-      el("div", {class: "pair"}, breakdown("Wall time", model.end, phases, "phase"),
-         breakdown(`Time of ${count(model.workers.length, "slot")}`, whole, slots, "slot")),
+      "time", "Where the time went", timePair(model),
       el("div", {class: "timeline-head"}, el("h3", {}, "Timeline"),
          el("p", {class: "legend", "aria-hidden": "true"},
             [
               ["prepare", "prepares"], ["boot", "boots"], ["p", "ran"], ["f", "failed"],
-              ["e", "crashed, timed out"], ["s", "no result"], ["track", "waits"]
+              ["e", "crashed, timed out"], ["s", "no result"], ["track", "waits"],
+              ...(timeline.model.goesOn ? [["r", "runs"]] : [])
             ].map(([key,
                     name]) => el("span", {}, el("span", {class: `swatch fill-${key}`}), name))),
          timeline.controls()),
@@ -164,7 +193,7 @@ function slowestList(title, items, open, nameOf, belowOf) {
                        button(lineOf(nameOf(item)), {class: "link", click: () => open(item)}),
                        belowOf ? el("span", {class: "below"}, lineOf(belowOf(item))) : null),
                     el("span", {
-                      class: "slow-bar",
+                      class: `slow-bar fill-${item.letter}`,
                       "aria-hidden": "true",
                       style: {width: `${most > 0 ? (100 * item.seconds) / most : 0}%`}
                     })))));
@@ -196,8 +225,10 @@ function slowSection(model, sheet) {
 
 function hostSection(model) {
   const rows = [...model.hosts.values()].map((host) => {
-    const bars = host.workers.flatMap((worker) => worker.bars).filter((bar) => bar.unit);
-    const ran = bars.reduce((sum, bar) => sum + bar.ran, 0);
+    const all = host.workers.flatMap((worker) => worker.bars);
+    const bars = all.filter((bar) => bar.unit);
+    const tries = all.filter((bar) => bar.tried).length;
+    const ran = all.reduce((sum, bar) => sum + bar.ran, 0);
     const cases = bars.reduce((sum, bar) => sum + bar.unit.cases.length, 0);
     const wall = host.workers.length * model.end;
     const prepared =
@@ -205,14 +236,16 @@ function hostSection(model) {
     return el(
         "tr", {}, el("th", {scope: "row"}, lineOf(host.name)),
         el("td", {}, host.state === "left" ? "worked to the end" : host.state || "worked"),
-        [host.workers.length, bars.length, cases].map(
+        [host.workers.length, bars.length, tries, cases].map(
             (number) => el("td", {class: "time"}, integers.format(number))),
         el("td", {class: "time"}, prepared), el("td", {class: "time"}, duration(ran)),
         el("td", {}, meter(ran, wall), percent(ran, wall)));
   });
   if (rows.length === 0) return null;
-  const heads =
-      ["Host", "State", "Workers", "Files", "Cases", "Prepared in", "In tests", "Slots busy"];
+  const heads = [
+    "Host", "State", "Workers", "Files", "Tried again", "Cases", "Prepared in", "In tests",
+    "Slots busy"
+  ];
   return section(
       "hosts", "Hosts",
       el("div", {class: "wide"},
@@ -221,7 +254,7 @@ function hostSection(model) {
                el("tr", {},
                   heads.map(
                       (name, i) =>
-                          el("th", {scope: "col", class: i >= 2 && i <= 6 ? "time" : ""}, name)))),
+                          el("th", {scope: "col", class: i >= 2 && i <= 7 ? "time" : ""}, name)))),
             el("tbody", {}, rows))));
 }
 
@@ -236,35 +269,42 @@ function pastSection(model) {
       seconds: head.seconds,
       exit_code: head.exit_code,
       cases: sum,
-      failed: head.cases.failed + head.cases.error
+      failed: bigFailures(head),
+      flaky: head.flaky
     }
   ];
   const most = runs.reduce((a, run) => Math.max(a, run.seconds || 0), 0);
   const outcome = (run) =>
-      (run.exit_code === null ? {word: "Cut off, or going on", kind: "s"} : outcomeOf(run));
+      (run.exit_code === null && run.number !== null ? {word: "Cut off, or going on", kind: "s"} :
+                                                       outcomeOf(run));
+  const nameOf = ({number}) => {
+    if (number === null) return "this";
+    return model.urlOfRun ? el("a", {href: model.urlOfRun(number)}, String(number)) :
+                            String(number);
+  };
   return section(
       "past", "Earlier runs",
       el("div", {class: "wide"},
          el("table", {class: "grid past", "aria-labelledby": "past-title"},
             el("thead", {},
                el("tr", {},
-                  ["Run", "Started", "Result", "Cases", "Failed", "Wall time"].map(
-                      (name, i) => el(
-                          "th", {scope: "col", class: i === 3 || i === 4 ? "time" : ""}, name)))),
+                  ["Run", "Started", "Result", "Cases", "Failed", "Flaky", "Wall time"].map(
+                      (name, i) =>
+                          el("th", {scope: "col", class: i >= 3 && i <= 5 ? "time" : ""}, name)))),
             el("tbody", {},
                runs.reverse().map(
-                   (run) => el(
-                       "tr", {class: run.number === null ? "is-this" : ""},
-                       el("th", {scope: "row"}, run.number === null ? "this" : String(run.number)),
-                       el("td", {}, run.started_at > 0 ? dateText(run.started_at) : "–"),
-                       el("td", {}, badge(outcome(run).kind, outcome(run).word)),
-                       [run.cases, run.failed].map(
-                           (number) => el("td", {class: "time"}, integers.format(number))),
-                       el("td", {class: "past-time"},
-                          run.seconds === null ?
-                              "–" :
-                              el("div", {}, el("span", {class: "time"}, duration(run.seconds)),
-                                 meter(run.seconds, most)))))))));
+                   (run) =>
+                       el("tr", {class: run.number === null ? "is-this" : ""},
+                          el("th", {scope: "row"}, nameOf(run)),
+                          el("td", {}, run.started_at > 0 ? dateText(run.started_at) : "–"),
+                          el("td", {}, badge(outcome(run).kind, outcome(run).word)),
+                          [run.cases, run.failed, run.flaky].map(
+                              (number) => el("td", {class: "time"}, integers.format(number))),
+                          el("td", {class: "past-time"},
+                             run.seconds === null ?
+                                 "–" :
+                                 el("div", {}, el("span", {class: "time"}, duration(run.seconds)),
+                                    meter(run.seconds, most)))))))));
 }
 
 function noticeSection(model) {
@@ -285,36 +325,107 @@ function navigation(sections) {
             })));
 }
 
-function showPage() {
-  const model = readModel(JSON.parse(document.getElementById("data").textContent));
-  const sheet = new Sheet(model);
-  const browser = new Browser(model, sheet);
-  document.title = `${outcomeOf(model.head).word}: ${lineOf(headline(model.head))}`;
-  const sections = [
-    failureSection(model, (unit) => sheet.openUnit(unit)),
-    model.workers.length > 0 ?
-        timeSection(model, new Timeline(model, (bar) => sheet.openBar(bar))) :
-        null,
-    model.units.length > 0 ? slowSection(model, sheet) : null,
-    hostSection(model),
-    model.units.length > 0 ? browser.element : null,
-    pastSection(model),
-    noticeSection(model),
-  ].filter(Boolean);
-  document.getElementById("head").append(...headOf(model));
-  document.getElementById("main").replaceChildren(navigation(sections), ...sections);
-  document.getElementById("foot").append(`gorgon ${model.head.version}`);
-  addEventListener("keydown", (event) => {
+/** A worker and its file, as the key of the case that runs there. */
+function inHand(worker, file) {
+  return JSON.stringify([worker, file]);
+}
+
+/** What runs now, of a run that goes on. `cases`: by inHand(). */
+function runningSection(model, cases) {
+  const bars = model.workers.flatMap((worker) => worker.bars.filter((bar) => bar.isRunning));
+  if (bars.length === 0) return null;
+  bars.sort((a, b) => a.start - b.start);
+  return section(
+      "running", `Running now: ${count(bars.length, "file")}`,
+      el("ul", {class: "running"},
+         bars.map(
+             (bar) =>
+                 el("li", {}, dot("r"), el("span", {class: "running-file"}, lineOf(bar.file)),
+                    el("span", {class: "running-case"},
+                       lineOf(cases.get(inHand(bar.worker.name, bar.file)) || "")),
+                    el("span", {class: "place"}, lineOf(bar.worker.name)),
+                    el("span", {class: "time", "data-since": sinceOf(model.end - bar.start)},
+                       duration(model.end - bar.start))))));
+}
+
+function showHead(parts) {
+  parts.forEach((part, i) => (part.id ||= `head-${i}`));
+  showAgain(document.getElementById("head"), parts);
+}
+
+/** The page of one run, which may be shown again as the run goes on. */
+class ReportPage {
+  /** `headOf` gives what stands above the sections. */
+  constructor(makeHead = headOf) {
+    this.makeHead = makeHead;
+    this.cases = new Map();
+    addEventListener("keydown", (event) => this.onKey(event));
+    addEventListener("beforeprint", () => {
+      for (const one of document.querySelectorAll(".failure-item")) one.open = true;
+    });
+  }
+
+  show(model) {
+    if (this.sheet)
+      this.goOn(model);
+    else
+      this.begin(model);
+    document.title = `${outcomeOf(model.head).word}: ${lineOf(headline(model.head))}`;
+    const sections = this.sectionsOf(model);
+    showHead(this.makeHead(model));
+    showAgain(document.getElementById("main"), [navigation(sections), ...sections]);
+    document.getElementById("foot").textContent = `gorgon ${model.head.version}`;
+  }
+
+  begin(model) {
+    this.sheet = new Sheet(model);
+    this.timeline = new Timeline(model, (bar) => this.sheet.openBar(bar));
+    this.browser = new Browser(model, this.sheet);
+    this.time = timeSection(model, this.timeline);
+    document.getElementById("main").replaceChildren();
+  }
+
+  goOn(model) {
+    this.sheet.model = model;
+    this.timeline.setModel(model);
+    this.browser.setModel(model);
+    this.time.querySelector(".pair").replaceWith(timePair(model));
+    if (!model.goesOn) this.time.querySelector(".legend .fill-r")?.parentElement.remove();
+  }
+
+  sectionsOf(model) {
+    const openUnit = (unit) => this.sheet.openUnit(unit);
+    const shown = document.querySelectorAll("#failures .failures .failure-item").length;
+    return [
+      model.goesOn ? runningSection(model, this.cases) : null,
+      failureSection(model, openUnit, shown),
+      model.workers.length > 0 ? this.time : null,
+      model.units.length > 0 ? slowSection(model, this.sheet) : null,
+      hostSection(model),
+      model.units.length > 0 ? this.browser.element : null,
+      pastSection(model),
+      noticeSection(model),
+    ].filter(Boolean);
+  }
+
+  onKey(event) {
     const isTyping = event.target.closest?.("input, select, dialog");
     if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    browser.search.focus();
-  });
-  if (location.hash)
-    document.getElementById(location.hash.slice(1))?.scrollIntoView({behavior: "instant"});
-  addEventListener("beforeprint", () => {
-    for (const one of document.querySelectorAll(".failure-item")) one.open = true;
-  });
+    this.browser.search.focus();
+  }
 }
 
-addEventListener("DOMContentLoaded", showPage);
+function embeddedData() {
+  return JSON.parse(document.getElementById("data").textContent);
+}
+
+function scrollToHash() {
+  if (location.hash)
+    document.getElementById(location.hash.slice(1))?.scrollIntoView({behavior: "instant"});
+}
+
+function showReport() {
+  new ReportPage().show(readModel(embeddedData()));
+  scrollToHash();
+}

@@ -1,5 +1,7 @@
 // Pieces that several sections show: a status, a case's past, a failure, text that was printed.
 
+const mostListed = 300;  // Of what is to be found elsewhere, too.
+
 function badge(letter, name = statuses[letter].name) {
   return el(
       "span", {class: `badge is-${letter}`},
@@ -71,6 +73,11 @@ function outputBlock(text, label = "Output") {
       null;
 }
 
+/** Of a case that says nothing else of why it failed. */
+function unitOutputBlock({unit, details}) {
+  return details.unit_output ? outputBlock(unit.details.output, "Output of the file") : null;
+}
+
 function frameList(frames) {
   return el("ol", {class: "frames"}, frames.map((frame) => el("li", {}, lineOf(frame))));
 }
@@ -109,6 +116,22 @@ function detailBlocks(details) {
            "More was told than this page holds. gorgon runs show and gorgon runs export have all of it.") :
         null,
   ];
+}
+
+/** What a unit has brought back. */
+function artifactBlock({artifacts}) {
+  if (artifacts.length === 0) return null;
+  const shown = ({path, href}) => (href ? el("a", {href}, lineOf(path)) : lineOf(path));
+  return el(
+      "div", {class: "artifacts"}, el("h4", {}, count(artifacts.length, "artifact")),
+      el("ul", {}, artifacts.slice(0, mostListed).map((one) => el("li", {}, shown(one)))),
+      moreNote(artifacts.length, "beside them"));
+}
+
+function moreNote(length, where) {
+  return length > mostListed ?
+      el("p", {class: "note"}, `and ${length - mostListed} more, ${where}`) :
+      null;
 }
 
 function facts(rows) {

@@ -28,7 +28,7 @@ class Sheet {
     this.show(
         testCase.letter, statuses[testCase.letter].name, lineOf(testCase.name), facts([
           ["Place", lineOf(testCase.place)],
-          ["Took", fineDuration(testCase.seconds)],
+          ["Took", testCase.isCutOff ? "–" : fineDuration(testCase.seconds)],
           ["Ran on", unit.host ? `${lineOf(unit.host)}:${lineOf(unit.worker)}` : "–"],
           runs > 0 &&
               [
@@ -37,7 +37,8 @@ class Sheet {
                                 [courseStrip(course), ` ${courseText(course)}`]
               ],
         ]),
-        detailBlocks(testCase.details),
+        detailBlocks(testCase.details), unitOutputBlock(testCase),
+        testCase.letter === "f" || testCase.letter === "e" ? artifactBlock(unit) : null,
         el("p", {},
            button(
                `All of ${lineOf(unit.title)}`, {class: "link", click: () => this.openUnit(unit)})));
@@ -54,7 +55,7 @@ class Sheet {
           unit.attempt > 1 && ["Attempt", String(unit.attempt)],
           ["Cases", integers.format(unit.cases.length)],
         ]),
-        detailBlocks(unit.details),
+        detailBlocks(unit.details), artifactBlock(unit),
         unit.cases.length > 0 ?
             el("ol", {class: "sheet-cases"},
                unit.cases.slice(0, casesInSheet)
@@ -75,12 +76,14 @@ class Sheet {
   openBar(bar) {
     if (bar.unit) return this.openUnit(bar.unit);
     this.show(
-        "s", "no result", lineOf(bar.file), facts([
+        bar.letter, bar.isRunning ? "running" : "no result", lineOf(bar.file), facts([
           ["Ran on", lineOf(bar.worker.name)],
           ["Attempt", String(bar.attempt)],
           ["From, to", `${duration(bar.start)} – ${duration(bar.end)} after the start`],
         ]),
-        el("p", {class: "note"},
-           "This attempt has no result: its worker or machine was lost, or another was faster."));
+        bar.isRunning ?
+            null :
+            el("p", {class: "note"},
+               "This attempt has no result: its worker or machine was lost, or another was faster."));
   }
 }

@@ -17,6 +17,11 @@ function duration(seconds) {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
+/** When that was, for an element whose text counts on: unix seconds. */
+function sinceOf(seconds) {
+  return (Date.now() / 1000 - seconds).toFixed(1);
+}
+
 /** For columns of short times. */
 function fineDuration(seconds) {
   if (seconds >= 0.9995) return duration(seconds);

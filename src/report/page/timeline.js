@@ -34,11 +34,9 @@ class Timeline {
     this.open = open;
     this.zoom = 1;
     this.selected = null;
-    this.rowHeight = timelineHeights.find(([rows]) => model.workers.length <= rows)[1];
-    this.height = plotTop + this.rowHeight * model.workers.length + 4;
-    this.labels =
-        svg("svg", {class: "timeline-labels", height: this.height, "aria-hidden": "true"});
-    this.plot = svg("svg", {class: "timeline-plot", height: this.height, "aria-hidden": "true"});
+    this.labels = svg("svg", {class: "timeline-labels", "aria-hidden": "true"});
+    this.plot = svg("svg", {class: "timeline-plot", "aria-hidden": "true"});
+    this.measure();
     this.tip = el("div", {class: "tip", hidden: true});
     const help = "Timeline of workers: the arrow keys move between test files, Enter opens one. " +
         "The list of all files below has the same as a table.";
@@ -63,6 +61,25 @@ class Timeline {
         el("div", {class: "timeline"},
            this.frame = el("div", {class: "timeline-frame"}, this.labels, this.scroller), this.tip);
     new ResizeObserver(() => this.draw()).observe(this.element);
+  }
+
+  measure() {
+    const rows = this.model.workers.length;
+    this.rowHeight = timelineHeights.find(([most]) => rows <= most)[1];
+    this.height = plotTop + this.rowHeight * rows + 4;
+    this.labels.setAttribute("height", this.height);
+    this.plot.setAttribute("height", this.height);
+  }
+
+  /** The same run, further on. */
+  setModel(model) {
+    const rowOf = (bar) => model.workers.find((worker) => worker.name === bar.worker.name);
+    const selected = this.selected;
+    this.model = model;
+    this.selected =
+        (selected && rowOf(selected)?.bars.find((bar) => bar.start === selected.start)) ?? null;
+    this.measure();
+    this.draw();
   }
 
   controls() {
@@ -152,7 +169,8 @@ class Timeline {
   }
 
   rows() {
-    const paths = {track: "", prepare: "", boot: "", deliver: "", p: "", f: "", e: "", s: ""};
+    const paths =
+        {track: "", prepare: "", boot: "", deliver: "", p: "", f: "", e: "", s: "", r: ""};
     this.model.workers.forEach((worker, row) => {
       const y = this.y(row) + 1;
       const height = this.rowHeight - (this.rowHeight > 8 ? 4 : 1);
@@ -247,7 +265,8 @@ class Timeline {
   describe(bar) {
     const what = bar.unit ? verdicts[bar.unit.verdict].name :
         bar.tried         ? `${bar.tried}, tried again` :
-                            "no result from here";
+                bar.isRunning ? "runs" :
+                                "no result from here";
     const cases = bar.unit ? count(bar.unit.cases.length, "case") : `attempt ${bar.attempt}`;
     return [
       lineOf(bar.unit ? bar.unit.title : bar.file), `${what}, ${cases}`,

@@ -73,12 +73,14 @@ class SyntheticRun {
     cases_ += result.cases.size();
     reporter_.on(results::UnitFinished{.unit = &planned_[index], .result = &result});
   }
-  void finish(double seconds, int exit_code, std::string reason = {}) {
+  void finish(double seconds, int exit_code, std::string reason = {},
+              results::Artifacts artifacts = {}) {
     reporter_.on(results::RunFinished{.units = units_.size(),
                                       .cases = cases_,
                                       .seconds = seconds,
                                       .exit_code = exit_code,
-                                      .reason = std::move(reason)});
+                                      .reason = std::move(reason),
+                                      .artifacts = std::move(artifacts)});
   }
 
  private:
