@@ -284,13 +284,17 @@ Task<Result<void>> Originator::publish_units(std::vector<Batches::Batch> batches
 /// What is to be told to the broker now and then. A lost connection shows itself as an event.
 Task<void> Originator::keep_queues() {
   if (!to_republish_.empty() && !broker_->blocked_reason()) {
+    // One of a limited group must not run twice at once. Should we die in between, it was not
+    // published, and check_idle_workers() finds that out.
+    if (dispatch_.keeps_back()) note_republished();
     auto publishing = publish_units(Batches().of(to_republish_));
     std::string reason = "for the broker to take files that are run again";
     const auto published =
         co_await unless_ended(std::move(publishing), std::move(reason), kReconnectLimit);
     // They stay on the list until the broker has confirmed them: a lost connection must not lose
     // them.
-    if (published) note_republished();
+    if (published && !dispatch_.keeps_back()) note_republished();
+    if (published) to_republish_.clear();
   }
   // No answer would come now. Queues that are consumed do not expire; one that no worker was left
   // to consume is published anew by check_idle_workers().
@@ -308,7 +312,6 @@ void Originator::note_republished() {
       GORGON_TRY(journal.add(RepublishRecord{.unit = unit->id}));
     return {};
   });
-  to_republish_.clear();
 }
 
 /// Running tests keep running meanwhile. Gives up when the reply queue would have expired, with
