@@ -154,10 +154,8 @@ Task<int> Originator::run() {
     const auto left = started_ + std::chrono::duration_cast<Clock::duration>(limit) - Clock::now();
     spawn(executor_, watch_run_limit(alive_, left));
   }
-  using Step = Task<Result<void>> (Originator::*)();
-  std::vector<Step> steps = {&Originator::call_before_originate, &Originator::reach_broker,
-                             &Originator::ship_tree, &Originator::begin_journal,
-                             &Originator::publish_job};
+  std::vector<Step> steps = {&Originator::call_before_originate, &Originator::reach_broker_and_ship,
+                             &Originator::begin_journal, &Originator::publish_job};
   if (is_taken_up_) {
     steps = {&Originator::replay_journal, &Originator::reach_broker, &Originator::take_up_tree,
              &Originator::take_up_job};
@@ -275,6 +273,26 @@ Task<Result<void>> Originator::reach_broker() {
   auto connecting = is_taken_up_ ? patiently(&Originator::connect) : connect();
   std::string reason = "for the broker to answer";
   co_return co_await unless_ended(std::move(connecting), std::move(reason), kNoLimit);
+}
+
+/// Side by side: one waits for the broker, the other for git, rsync and the disk.
+Task<Result<void>> Originator::reach_broker_and_ship() {
+  if (!options_.config.connection) {
+    GORGON_CO_TRY(co_await reach_broker());
+    co_return co_await ship_tree();
+  }
+  using asio::experimental::awaitable_operators::operator&&;
+  auto [reached, shipped] =
+      co_await (or_end(&Originator::reach_broker) && or_end(&Originator::ship_tree));
+  GORGON_CO_TRY(std::move(reached));
+  co_return shipped;
+}
+
+/// One that fails ends the run, and so whatever runs beside it.
+Task<Result<void>> Originator::or_end(Step step) {
+  auto done = co_await (this->*step)();
+  if (!done) end(exit_code_of(done.error()), done.error().message);
+  co_return done;
 }
 
 ShipmentOptions Originator::shipment_options() const {

@@ -78,7 +78,10 @@ class Originator {
   };
 
   // The steps.
+  using Step = Task<Result<void>> (Originator::*)();
+  [[nodiscard]] Task<Result<void>> or_end(Step step);
   [[nodiscard]] Task<Result<void>> call_before_originate();
+  [[nodiscard]] Task<Result<void>> reach_broker_and_ship();
   [[nodiscard]] Task<Result<void>> reach_broker();
   [[nodiscard]] Task<Result<void>> ship_tree();
   [[nodiscard]] Task<Result<void>> begin_journal();
