@@ -334,12 +334,14 @@ void GithubReporter::on(const results::RunEvent& event) {
 }
 
 void GithubReporter::note_flaky(const results::UnitFinished& event) {
-  for (const TestCase& test_case : event.result->cases) {
-    if (!results::is_flaky(test_case)) continue;
+  const auto note = [&](const TestCase& test_case) {
+    if (!results::is_flaky(test_case)) return;
     ++flaky_count_;
     if (flaky_.size() < kMostFlaky)
       flaky_.push_back({.file = event.unit->file, .test_case = test_case});
-  }
+  };
+  for (const TestCase& test_case : event.result->cases) note(test_case);
+  if (const auto outside = results::case_outside(*event.result)) note(*outside);
 }
 
 /// Behind what other programs of the step have written.

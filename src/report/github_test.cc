@@ -119,6 +119,14 @@ TEST_F(GithubTest, AFlakyCaseIsAWarning) {
   EXPECT_THAT(summary(), HasSubstr("<td>works again</td><td>spec/a_spec.rb</td><td>at first</td>"));
 }
 
+TEST_F(GithubTest, AFileThatWentWrongOutsideOfItsCasesBeforeIsFlakyToo) {
+  results::UnitResult result = result_of(Verdict::kPassed, {passed_case("works")});
+  result.earlier_errors = {{.message = "no database"}};
+  report(result, 0);
+  EXPECT_THAT(annotations(), HasSubstr("passed after it had failed with%0Ano database\n"));
+  EXPECT_THAT(summary(), HasSubstr("### Flaky: 1\n"));
+}
+
 TEST_F(GithubTest, NothingOfATestMeansAnythingInTheSummary) {
   report(result_of(Verdict::kFailed,
                    {failing("<img src=x>|`*_\n# head", "a\n\n</pre><script>\n\n- [x](y)")}));

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "results/case_outside.h"
 #include "results/verdict.h"
 
 namespace gorgon::results {
@@ -51,6 +52,7 @@ UnitResult with_earlier_tries(UnitResult last, UnitResult earlier) {
   const bool has_explained_failure =
       !last.errors.empty() || std::ranges::any_of(last.cases, is_bad_case);
 
+  std::vector<Failure> earlier_errors = errors_outside(earlier);
   std::vector<TestCase> cases = std::move(earlier.cases);
   std::vector<TestCase> further;
   std::unordered_map<std::string, std::size_t> places;
@@ -67,7 +69,7 @@ UnitResult with_earlier_tries(UnitResult last, UnitResult earlier) {
   std::ranges::move(further, std::back_inserter(cases));
   last.cases = std::move(cases);
   put_before(earlier.earlier_errors, std::move(last.earlier_errors));
-  std::ranges::move(earlier.errors, std::back_inserter(earlier.earlier_errors));
+  std::ranges::move(earlier_errors, std::back_inserter(earlier.earlier_errors));
   last.earlier_errors = std::move(earlier.earlier_errors);
   last.seconds += earlier.seconds;
   const bool came_to_its_end = last.verdict == Verdict::kPassed ||

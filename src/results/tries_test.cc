@@ -105,6 +105,23 @@ TEST(TriesTest, LastTryThatCrashedDecides) {
   EXPECT_EQ(all.cases.size(), 1U);
 }
 
+TEST(TriesTest, KilledCaseThatPassesNowIsOneFlakyThing) {
+  UnitResult killed = result_with(
+      Verdict::kTimedOut, {test_case("good", CaseStatus::kPassed),
+                           test_case("slow", CaseStatus::kError, "it ran longer than 1 second")});
+  killed.errors.push_back({.message = "it ran longer than 1 second"});
+  killed.errors[0].killed_case = key_of(killed.cases[1]);
+  killed.errors.push_back({.message = "after(:all)"});
+  const UnitResult all = with_earlier_tries(
+      result_with(Verdict::kPassed,
+                  {test_case("good", CaseStatus::kPassed), test_case("slow", CaseStatus::kPassed)}),
+      killed);
+  EXPECT_EQ(all.verdict, Verdict::kPassed);
+  EXPECT_TRUE(is_flaky(all.cases[1]));
+  ASSERT_EQ(all.earlier_errors.size(), 1U);
+  EXPECT_EQ(all.earlier_errors[0].message, "after(:all)");
+}
+
 TEST(TriesTest, TryThatWasCancelledLeavesWhatIsKnown) {
   const UnitResult failed =
       result_with(Verdict::kFailed, {test_case("bad", CaseStatus::kFailed, "no")});
