@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "net.h"
 #include "run_report.h"
 #include "support/rabbitmq.h"
+#include "support/tree.h"
 
 namespace gorgon::test {
 
@@ -63,8 +65,10 @@ void add_passing_files(Sample& sample, const SampleSize& size) {
   }
   for (std::size_t i = 1; i <= size.slow; ++i) {
     const std::string file = fmt::format("spec/slow_{:02}_spec.rb", i);
-    sample.project.write(
-        file, fmt::format("RSpec.describe('slow {}') {{ it('waits') {{ sleep 0.8 }} }}", i));
+    sample.project.write(file, fmt::format("RSpec.describe('slow {}') {{ it('waits') {{\n"
+                                           "  sleep 0.02 until File.exist?('{}')\n"
+                                           "  sleep 0.8\n}} }}",
+                                           i, sample.gate.string()));
     sample.expected[file] = passing(fmt::format("slow {} waits", i));
   }
 }
@@ -104,8 +108,13 @@ void add_recorded_times(const Sample& sample, const SampleSize& size) {
 
 }  // namespace
 
+void Sample::open_gate() const { write(gate); }
+void Sample::close_gate() const { std::filesystem::remove(gate); }
+
 Sample add_sample(Cluster& cluster, const SampleSize& size, const std::string& keys) {
-  Sample sample{.project = cluster.add_project("", "sample"), .expected = {}};
+  Sample sample{.project = cluster.add_project("", "sample"),
+                .expected = {},
+                .gate = cluster.folder() / "gate"};
   add_passing_files(sample, size);
   add_other_files(sample);
   add_recorded_times(sample, size);

@@ -45,16 +45,21 @@ class Lab {
 inline constexpr auto kHeartbeat = 2s;
 inline constexpr auto kNoticeLimit = 3 * kHeartbeat + 2s;
 
-/// The project of the fault tests, with the verdicts of its files.
+/// The project of the fault tests, with the verdicts of its files. Its slow files, which come
+/// first, wait at a gate: however slow this machine is, each worker has one when the fault comes.
 struct Sample {
   Project project;
   ExpectedUnits expected;
   int exit_code = 1;
+  std::filesystem::path gate;  ///< Open while this file is there.
+
+  void open_gate() const;
+  void close_gate() const;
 };
 
 struct SampleSize {
   std::size_t quick = 16;
-  std::size_t slow = 18;  ///< Each waits for 0.8 s.
+  std::size_t slow = 18;  ///< Each waits for 0.8 s once the gate is open.
   /// Of ballast in the tree, for pulls that take their time on a slow link.
   std::size_t ballast_bytes = 0;
 };

@@ -110,14 +110,22 @@ std::optional<pid_t> LabTest::runner_host_on(const std::string& host) {
   return hosts.front();
 }
 
-Program& LabTest::start_run(const Sample& sample, std::size_t started) {
+Program& LabTest::start_held_run(const Sample& sample, std::size_t started) {
+  sample.close_gate();
   Program& run = cluster_->start_run(sample.project);
   EXPECT_TRUE(eventually(60s, [&] { return Cluster::so_far(run).starts.size() >= started; }))
       << cluster_->logs();
   return run;
 }
 
+Program& LabTest::start_run(const Sample& sample, std::size_t started) {
+  Program& run = start_held_run(sample, started);
+  sample.open_gate();
+  return run;
+}
+
 FinishedRun LabTest::expect_complete(Program& run, const Sample& sample) {
+  sample.open_gate();
   FinishedRun finished = cluster_->finish(run, kRunLimit);
   expect_right_verdicts(sample, finished);
   expect_no_traces(*cluster_);

@@ -35,9 +35,12 @@ class LabTest : public ::testing::Test {
   [[nodiscard]] pid_t process_on(const std::string& host, const std::string& text);
   /// That of the job there, if any; not a runner that it has just forked, which looks the same.
   [[nodiscard]] std::optional<pid_t> runner_host_on(const std::string& host);
-  /// Starts a run of the sample, and waits until `started` of its units have begun.
+  /// Starts a run of the sample, and waits until `started` of its units have begun: one on each
+  /// worker, since the gate is closed.
+  Program& start_held_run(const Sample& sample, std::size_t started = 6);
+  /// And opens the gate.
   Program& start_run(const Sample& sample, std::size_t started = 6);
-  /// Waits for the run's end and asks the oracle.
+  /// Opens the gate, waits for the run's end and asks the oracle.
   FinishedRun expect_complete(Program& run, const Sample& sample);
 
  private:

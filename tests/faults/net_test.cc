@@ -94,11 +94,11 @@ TEST_F(NetFaultTest, RunWithoutFaultsGivesTheTable) {
 TEST_F(NetFaultTest, AKilledOriginatorIsResumedWhileAMachineIsCutOff) {
   start_listeners();
   const Sample sample = add_sample(cluster());
-  Program& run = start_run(sample);
-  wait_until_busy(run, "two");
+  Program& run = start_held_run(sample);
   run.signal(SIGKILL);
   ASSERT_TRUE(run.wait(10s));
   net().cut("two");
+  sample.open_gate();
   Program& resumed =
       cluster().start_gorgon({"resume", "--message-format", "json"}, sample.project.folder());
   wait_for_second_try(resumed);
@@ -144,7 +144,7 @@ TEST_F(NetFaultTest, ClocksThatAreAnHourOff) {
   // The log has the time in front: that the clocks are off, it must show itself.
   EXPECT_NE(listener("one").log().substr(0, 13), listener("two").log().substr(0, 13));
   const Sample sample = add_sample(cluster());
-  const FinishedRun finished = expect_complete(start_run(sample), sample);
+  const FinishedRun finished = expect_complete(start_run(sample, 4), sample);
   std::set<std::string> hosts;
   for (const auto& [file, unit] : finished.report.units) hosts.insert(unit.host);
   EXPECT_EQ(hosts, (std::set<std::string>{"one", "two"}));
@@ -187,9 +187,10 @@ TEST_F(NetFaultTest, RsyncIsKilledDuringThePull) {
   net().slow("two", 2000);
   start_listeners();
   const Sample sample = add_sample(cluster(), {.ballast_bytes = 1'000'000});
-  Program& run = start_run(sample, 0);
+  Program& run = start_held_run(sample, 0);
   ::kill(process_on("two", "rsync"), SIGKILL);
   net().heal("two");
+  EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::so_far(run).starts.size() >= 6; }));
   const FinishedRun finished = expect_complete(run, sample);
   EXPECT_EQ(finished.report.hosts.at("two"), "left") << finished.report.notice_text();
 }
@@ -199,13 +200,13 @@ TEST_F(NetFaultTest, RsyncIsKilledDuringThePull) {
 TEST_F(NetFaultTest, ProcessesThatStandStillGoOn) {
   start_listeners();
   const Sample sample = add_sample(cluster());
-  Program& run = start_run(sample);
+  Program& run = start_held_run(sample);
   const auto host = runner_host_on("three");
   ASSERT_TRUE(host);
-  wait_until_busy(run, "one");
   const std::vector stopped = {process_on("one", " worker"), listener("two").program->pid(), *host,
                                process_on("three", "_spec.rb")};
   for (const auto pid : stopped) ::kill(pid, SIGSTOP);
+  sample.open_gate();
   // Who takes what the broker hands out again may be one that waits for these processes.
   leave_it_so(kNoticeLimit);
   for (const auto pid : stopped) ::kill(pid, SIGCONT);
@@ -316,13 +317,14 @@ TEST_F(NetFaultTest, MachinesJoinAndLeaveInGoodOrder) {
   cluster().start_listener({.name = "one", .slots = 1});  // It leaves something to do for long.
   cluster().start_listener({.name = "two"});
   const Sample sample = add_sample(cluster(), {.slow = 36});
-  Program& run = start_run(sample);
-  wait_until_busy(run, "two");
+  Program& run = start_run(sample, 3);
   listener("two").program->signal(SIGTERM);
   EXPECT_EQ(listener("two").program->exit_code(kPatience), 0);
   listener("two").may_be_gone = true;
+  sample.close_gate();
   cluster().start_listener({.name = "three"});
   wait_until_busy(run, "three");
+  sample.open_gate();
   listener("one").program->signal(SIGTERM);
   EXPECT_EQ(listener("one").program->exit_code(kPatience), 0);
   listener("one").may_be_gone = true;
@@ -335,9 +337,9 @@ TEST_F(NetFaultTest, MachinesJoinAndLeaveInGoodOrder) {
 TEST_F(NetFaultTest, ListenerIsCutOffForLongerThanHeartbeatsLast) {
   start_listeners();
   const Sample sample = add_sample(cluster());
-  Program& run = start_run(sample);
-  wait_until_busy(run, "two");
+  Program& run = start_held_run(sample);
   net().cut("two");
+  sample.open_gate();
   wait_for_second_try(run);
   net().heal("two");
   expect_complete(run, sample);
@@ -355,7 +357,10 @@ TEST_F(NetFaultTest, OriginatorIsCutOffForLongerThanHeartbeatsLast) {
 
 TEST_F(NetFaultTest, WhatTheBrokerDeliversAgainDoesNotCountTwice) {
   start_listeners();
-  Sample sample{.project = cluster().add_project("", "gated"), .expected = {}, .exit_code = 0};
+  Sample sample{.project = cluster().add_project("", "gated"),
+                .expected = {},
+                .exit_code = 0,
+                .gate = cluster().folder() / "gate"};
   const auto gate = [&](bool is_first) {
     return cluster().folder() / (is_first ? "first_half" : "second_half");
   };
@@ -443,7 +448,7 @@ TEST_F(NetFaultTest, SlowLinkOfAListenerDelaysOnlyIt) {
   net().slow("one", 256);
   start_listeners();
   const Sample sample = add_sample(cluster(), {.ballast_bytes = 60'000});
-  expect_complete(start_run(sample), sample);
+  expect_complete(start_run(sample, 4), sample);
 }
 
 // ---- disks ----
@@ -456,7 +461,7 @@ TEST_F(NetFaultTest, MachineWithAFullDiskLeavesTheJobAndSaysWhy) {
     ASSERT_TRUE(disk.is_mounted());
     start_listeners();
     const Sample sample = add_sample(cluster(), {.ballast_bytes = 3'000'000});
-    Program& run = start_run(sample);
+    Program& run = start_run(sample, 4);
     const FinishedRun finished = cluster().finish(run, kPatience);
     expect_right_verdicts(sample, finished);
     EXPECT_NE(finished.report.notice_text().find("no space left on the disk"), std::string::npos)
