@@ -62,6 +62,7 @@ struct StartCommand {
   Presentation presentation;
   bool no_capture = false;  ///< --no-capture
   bool no_github = false;   ///< --no-github
+  bool timings = false;     ///< --timings
   bool dry_run = false;     ///< Show the plan alone.
 };
 int start(StartCommand command);

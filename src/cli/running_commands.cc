@@ -131,6 +131,7 @@ void add_run_options(CLI::App& app, StartCommand& command) {
   add_report_options(app, command);
   app.add_flag("--no-github", command.no_github,
                "Inside GitHub Actions: no annotations and no job summary");
+  app.add_flag("--timings", command.timings, "Show at the end where the time went");
   app.add_flag("--dry-run", command.dry_run, "Show what would run, in order, and run nothing");
   add_presentation(app, command.presentation);
 }

@@ -59,6 +59,7 @@
 #include "report/json_events.h"
 #include "report/look.h"
 #include "report/reporter.h"
+#include "report/timings.h"
 #include "results/exit_code.h"
 #include "results/quarantine.h"
 #include "results/run_event.h"
@@ -386,9 +387,9 @@ void add_github(report::Reporters& reporters, const StartCommand& command) {
 }
 
 /// What the user sees, and the record of the run.
-Result<std::unique_ptr<report::Reporter>> reporters_of(const StartCommand& command,
-                                                       const originator::StartOptions& options,
-                                                       const ReportFiles& files) {
+Result<std::unique_ptr<report::Reporters>> reporters_of(const StartCommand& command,
+                                                        const originator::StartOptions& options,
+                                                        const ReportFiles& files) {
   auto reporters = std::make_unique<report::Reporters>();
   reporters->add(make_reporter(command.presentation, {.root = options.project.string(),
                                                       .rerun = how_to_rerun(command, options)}));
@@ -575,6 +576,24 @@ bool is_selective(const StartCommand& command) {
          command.only_failures || command.rerun_of || command.changed;
 }
 
+double seconds_since(std::chrono::steady_clock::time_point began) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+/// Lives as long as `reporters`.
+const report::Timings& add_timings(report::Reporters& reporters, double planned_seconds) {
+  auto timings = std::make_unique<report::Timings>(planned_seconds);
+  const report::Timings& added = *timings;
+  reporters.add(std::move(timings));
+  return added;
+}
+
+/// Beside JSON events on standard error, so that those stay what they are.
+void show_timings(const report::Timings& timings, const StartCommand& command, double seconds) {
+  const bool is_json = command.presentation.format == MessageFormat::kJson;
+  (void)std::fputs(timings.text(seconds).c_str(), is_json ? stderr : stdout);
+}
+
 /// Of the only job that was cut off, when `job` is empty.
 Result<originator::Journal> open_journal(const fs::path& project, const std::string& job) {
   if (!job.empty()) return originator::Journal::open(project, job);
@@ -590,6 +609,7 @@ Result<originator::Journal> open_journal(const fs::path& project, const std::str
 }  // namespace
 
 int start(StartCommand command) {
+  const auto began = std::chrono::steady_clock::now();
   const auto project = project_folder(command.config_file, command.config_is_required);
   if (!project) return refuse(command, named_report_files(command), project.error());
   if (const auto settled = settle_rerun(command, *project); !settled) {
@@ -617,10 +637,14 @@ int start(StartCommand command) {
   warn_of_other_changes(*options, *plan);
   const auto reporter = reporters_of(command, *options, files);
   if (!reporter) return refuse(command, files, reporter.error());
+  const report::Timings* timings = nullptr;
+  if (command.timings) timings = &add_timings(**reporter, seconds_since(began));
   asio::io_context io(1);
   originator::Originator originator(io.get_executor(), *std::move(options), *std::move(plan),
                                     **reporter);
-  return run(io, originator, **reporter);
+  const int exit_code = run(io, originator, **reporter);
+  if (timings != nullptr) show_timings(*timings, command, seconds_since(began));
+  return exit_code;
 }
 
 int resume(

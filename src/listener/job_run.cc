@@ -129,6 +129,20 @@ void JobRun::tell_state() {
                                    : protocol::HostState::State::kReady);
 }
 
+/// For the first time.
+void JobRun::tell_ready() {
+  machine_.tell(job_.reply_queue, protocol::HostState{.job = job_.id,
+                                                      .epoch = job_.epoch,
+                                                      .host = machine_.host,
+                                                      .state = protocol::HostState::State::kReady,
+                                                      .workers = 0,
+                                                      .stage = {},
+                                                      .message = {},
+                                                      .pull = pull_time_,
+                                                      .callbacks = callback_time_,
+                                                      .boot = boot_time_});
+}
+
 /// Also preparing a large tree or a slow application is a sign of life.
 Task<void> JobRun::show_alive(std::shared_ptr<JobRun*> self) {
   while (*self != nullptr) {
@@ -180,7 +194,7 @@ Task<void> JobRun::run() {
   auto prepared = co_await (prepare() || stopped(this));
   if (prepared.index() == 0 && std::get<0>(prepared) && state_ == State::kPreparing) {
     state_ = State::kRunning;
-    tell_state();
+    tell_ready();
     co_await work();
   }
   if (state_ != State::kCancelled && failed_stage_.empty() && host_) co_await finish();
@@ -195,6 +209,19 @@ Task<void> JobRun::run() {
 }
 
 Task<Result<void>> JobRun::prepare() {
+  const auto began = steady_clock::now();
+  GORGON_CO_TRY(co_await prepare_tree());
+  const auto pulled = steady_clock::now();
+  pull_time_ = pulled - began;
+  GORGON_CO_TRY(co_await call_before_workers());
+  const auto called = steady_clock::now();
+  callback_time_ = called - pulled;
+  GORGON_CO_TRY(co_await start_host());
+  boot_time_ = steady_clock::now() - called;
+  co_return Result<void>();
+}
+
+Task<Result<void>> JobRun::prepare_tree() {
   auto workspace = workspaces_.create(job_);
   if (!workspace) {
     fail("workspace", workspace.error());
@@ -220,8 +247,11 @@ Task<Result<void>> JobRun::prepare() {
   if (!checked) {
     workspace_->distrust();
     fail(checked.error().kind == ErrorKind::kRefused ? kTreeStage : kPullStage, checked.error());
-    co_return checked;
   }
+  co_return checked;
+}
+
+Task<Result<void>> JobRun::call_before_workers() {
   const runner::CallbackOptions options = callback_options();
   auto synced =
       co_await runner::run_callback(job_.runner.callbacks, config::Callback::kAfterSync, options);
@@ -235,7 +265,7 @@ Task<Result<void>> JobRun::prepare() {
     fail("before_creating_workers", before.error());
     co_return std::unexpected(before.error());
   }
-  co_return co_await start_host();
+  co_return Result<void>();
 }
 
 /// Before anything in it runs: whether it is the tree that the owner of the job has signed.

@@ -79,6 +79,8 @@ class JobRun {
   };
 
   [[nodiscard]] Task<Result<void>> prepare();
+  [[nodiscard]] Task<Result<void>> prepare_tree();
+  [[nodiscard]] Task<Result<void>> call_before_workers();
   [[nodiscard]] Task<Result<void>> check_tree();
   [[nodiscard]] runner::CallbackOptions callback_options() const;
   [[nodiscard]] Task<Result<void>> start_host();
@@ -99,6 +101,7 @@ class JobRun {
   void take_activity(WorkerSlot& worker, worker::Activity activity);
   static Task<void> show_alive(std::shared_ptr<JobRun*> self);
   void tell_state();
+  void tell_ready();
   void tell_death(const WorkerSlot& worker, const ExitStatus& status);
   void judge_end(const WorkerSlot& worker, const ExitStatus& status);
 
@@ -111,6 +114,7 @@ class JobRun {
   std::chrono::steady_clock::time_point next_sign_;  ///< When the originator is to hear of us next.
   Signal changed_;                                   ///< State, host or workers.
   std::optional<Workspace> workspace_;
+  std::chrono::steady_clock::duration pull_time_{}, callback_time_{}, boot_time_{};
   std::unique_ptr<runner::RunnerHost> host_;  ///< Null while it is started again.
   std::string failed_stage_;  ///< Why this machine is out of the job; empty: it is not.
   int host_starts_ = 0;

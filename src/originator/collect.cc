@@ -455,6 +455,7 @@ void Originator::handle(protocol::HostState message) {
   // Workers that were cancelled or killed say no goodbye; the listener says it for them.
   if (message.state != State::kPreparing && message.state != State::kReady)
     forget_host(message.host, results::JobState::AttemptEnd::kStopped);
+  tell_steps(message);
   if (!changed) return;
   using Shown = results::HostChanged::State;
   const Shown shown = message.state == State::kPreparing ? Shown::kPreparing

@@ -70,6 +70,7 @@ Task<Result<void>> Originator::connect() {
   auto connection = co_await broker::connect(std::move(address), std::move(name));
   if (!connection) co_return std::unexpected(connection.error());
   broker_ = std::move(*connection);
+  queues_declared_at_.reset();
   is_connection_lost_ = false;
   spawn(executor_, read_broker(alive_, broker_, ++connection_number_));
   co_return Result<void>();
@@ -137,21 +138,25 @@ std::string Originator::for_listeners(std::span<const protocol::Message> message
                         std::chrono::system_clock::now());
 }
 
+/// How long the broker may take to make queues and take what goes into them.
+Originator::Clock::duration Originator::answer_limit() const {
+  return std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start) + kAnswerSlack;
+}
+
 Task<Result<void>> Originator::publish_job() {
   auto publishing = publish_everything();
   std::string reason = "for the broker to take the job";
-  const auto limit =
-      std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start) + kAnswerSlack;
-  co_return co_await unless_ended(std::move(publishing), std::move(reason), limit);
+  co_return co_await unless_ended(std::move(publishing), std::move(reason), answer_limit());
 }
 
 /// Replies first, so that no result can miss its queue; units next; the broadcast last, so that no
 /// worker finds an empty queue.
 Task<Result<void>> Originator::publish_everything() {
+  const auto began = Clock::now();
   has_queues_ = true;
   is_published_ = false;
   keep([this](Journal& journal) { return journal.add(QueueRecord{.epoch = epoch_}); });
-  GORGON_CO_TRY(co_await declare_queues());
+  GORGON_CO_TRY(co_await declare_queues_unless_there());
   if (has_slot_queue()) {
     std::vector<broker::Message> slots(
         *options_.slots, {broker::to_queue(protocol::slot_queue(job_, epoch_)), "{}"});
@@ -169,6 +174,7 @@ Task<Result<void>> Originator::publish_everything() {
     return journal.add(QueueRecord{.epoch = epoch_, .is_published = true});
   });
   published_at_ = last_progress_ = Clock::now();
+  tell_step("publish", published_at_ - began);
   next_renewal_ = published_at_ + kRenewalInterval;
   co_return Result<void>();
 }
@@ -196,6 +202,14 @@ Task<Result<void>> Originator::declare_queues() {
                        co_await broker_->declare_own_queue(std::move(topics)));
   GORGON_CO_TRY(co_await broker_->consume(protocol::reply_queue(job_), kReplyPrefetch));
   co_return co_await broker_->consume(std::move(own_queue), kReplyPrefetch);
+}
+
+/// Those that were made while the tree was shipped may have expired since: nobody takes from them.
+Task<Result<void>> Originator::declare_queues_unless_there() {
+  const auto declared_at = std::exchange(queues_declared_at_, std::nullopt);
+  if (!declared_at) co_return co_await declare_queues();
+  if (Clock::now() - *declared_at < kRenewalInterval) co_return Result<void>();
+  co_return co_await declare_job_queues();
 }
 
 /// Declaring them again lets them live on.
@@ -383,9 +397,7 @@ Task<Result<void>> Originator::take_up_job() {
   if (state_.is_complete() && local_) co_return Result<void>();
   auto restoring = patiently(&Originator::connect_and_take_up);
   std::string reason = "for the broker to give the job back";
-  const auto limit =
-      std::chrono::duration_cast<Clock::duration>(options_.config.timeouts.start) + kAnswerSlack;
-  co_return co_await unless_ended(std::move(restoring), std::move(reason), limit);
+  co_return co_await unless_ended(std::move(restoring), std::move(reason), answer_limit());
 }
 
 /// With a broker that is away just now, or whose queues are (RabbitMQ has none of a node that is

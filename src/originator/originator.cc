@@ -283,9 +283,23 @@ Task<Result<void>> Originator::reach_broker_and_ship() {
   }
   using asio::experimental::awaitable_operators::operator&&;
   auto [reached, shipped] =
-      co_await (or_end(&Originator::reach_broker) && or_end(&Originator::ship_tree));
+      co_await (or_end(&Originator::prepare_broker) && or_end(&Originator::ship_tree));
   GORGON_CO_TRY(std::move(reached));
   co_return shipped;
+}
+
+Task<Result<void>> Originator::prepare_broker() {
+  const auto began = Clock::now();
+  GORGON_CO_TRY(co_await reach_broker());
+  const auto reached = Clock::now();
+  tell_step("connect", reached - began);
+  has_queues_ = true;
+  auto declaring = declare_queues();
+  std::string reason = "for the broker to make the queues of this run";
+  GORGON_CO_TRY(co_await unless_ended(std::move(declaring), std::move(reason), answer_limit()));
+  queues_declared_at_ = Clock::now();
+  tell_step("make queues", *queues_declared_at_ - reached);
+  co_return Result<void>();
 }
 
 /// One that fails ends the run, and so whatever runs beside it.
@@ -335,6 +349,8 @@ Task<Result<void>> Originator::ship_tree() {
   }
   shipment_ = *std::move(sent);
   tell_tree(shipment_->tree_digest());
+  if (shipment_->staging_time().count() > 0) tell_step("stage", shipment_->staging_time());
+  if (shipment_->push_time().count() > 0) tell_step("push", shipment_->push_time());
   co_return Result<void>();
 }
 

@@ -82,6 +82,7 @@ class Originator {
   [[nodiscard]] Task<Result<void>> or_end(Step step);
   [[nodiscard]] Task<Result<void>> call_before_originate();
   [[nodiscard]] Task<Result<void>> reach_broker_and_ship();
+  [[nodiscard]] Task<Result<void>> prepare_broker();
   [[nodiscard]] Task<Result<void>> reach_broker();
   [[nodiscard]] Task<Result<void>> ship_tree();
   [[nodiscard]] Task<Result<void>> begin_journal();
@@ -123,12 +124,16 @@ class Originator {
   void reach_run_limit();
   static Task<void> find_tree(std::shared_ptr<Originator*> self, std::filesystem::path project);
   void tell_tree(const std::string& digest);
+  void tell_step(std::string step, Clock::duration took);
+  void tell_steps(const protocol::HostState& message);
 
   [[nodiscard]] Task<Result<void>> connect();
   [[nodiscard]] Task<Result<void>> reconnect();
   [[nodiscard]] Task<Result<void>> restore_connection();
   [[nodiscard]] Task<Result<void>> publish_everything();
   [[nodiscard]] Task<Result<void>> declare_queues();
+  [[nodiscard]] Task<Result<void>> declare_queues_unless_there();
+  [[nodiscard]] Clock::duration answer_limit() const;
   [[nodiscard]] Task<Result<void>> declare_job_queues();
   [[nodiscard]] Task<void> delete_work_queues();
   [[nodiscard]] Task<void> keep_queues();
@@ -234,7 +239,9 @@ class Originator {
   std::shared_ptr<broker::Connection> broker_;  ///< Null while disconnected.
   std::uint64_t connection_number_ = 0;
   bool is_connection_lost_ = false;
-  bool has_queues_ = false;     ///< There may be something to delete.
+  bool has_queues_ = false;  ///< There may be something to delete.
+  std::optional<Clock::time_point>
+      queues_declared_at_;      ///< On this connection, and not yet published to.
   bool is_published_ = false;   ///< All of it, in this epoch.
   bool was_published_ = false;  ///< Once, in whichever epoch.
   Channel<FromBroker> inputs_;

@@ -1,5 +1,6 @@
 #include "originator/shipment.h"
 
+#include <chrono>
 #include <expected>
 #include <filesystem>
 #include <memory>
@@ -43,6 +44,7 @@ Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
   const config::Sync& sync = options.config.job.sync;
   // Named, not the default argument: GCC 12 destroys a temporary aggregate in a co_await expression
   // twice.
+  const auto began = std::chrono::steady_clock::now();
   sync::SnapshotOptions where;
   GORGON_CO_TRY_ASSIGN(sync::Stage stage,
                        co_await sync::take_snapshot(options.project, sync, std::move(where)));
@@ -51,12 +53,15 @@ Task<Result<Shipment>> Shipment::send(ShipmentOptions options) {
     GORGON_CO_TRY_ASSIGN(shipment.tree_digest_,
                          co_await sync::tree_digest(shipment.stage_->tree()));
   }
+  const auto staged = std::chrono::steady_clock::now();
+  shipment.staging_time_ = staged - began;
   if (sync.transport == config::Transport::kDirect) {
     GORGON_CO_TRY(co_await shipment.serve(std::move(options)));
     co_return shipment;
   }
   shipment.location_ = sync::file_server_location(options.config, options.job);
   GORGON_CO_TRY(co_await sync::push(shipment.stage_->tree(), shipment.location_));
+  shipment.push_time_ = std::chrono::steady_clock::now() - staged;
   shipment.is_pushed_ = true;
   shipment.generation_ = shipment.stage_->generation();
   // The machines pull from the file server from now on.

@@ -2,6 +2,7 @@
 // served from here, taken back at the end.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -51,6 +52,9 @@ class Shipment {
   [[nodiscard]] const config::TreeGeneration& generation() const { return generation_; }
   /// Empty: none was needed.
   [[nodiscard]] const std::string& tree_digest() const { return tree_digest_; }
+  /// What send() took for a copy of the tree, and for bringing it to the file server; 0: neither.
+  [[nodiscard]] std::chrono::steady_clock::duration staging_time() const { return staging_time_; }
+  [[nodiscard]] std::chrono::steady_clock::duration push_time() const { return push_time_; }
 
  private:
   [[nodiscard]] Task<Result<void>> serve(ShipmentOptions options);
@@ -60,6 +64,7 @@ class Shipment {
   std::unique_ptr<sync::Stage> stage_;  ///< Stands still while the server below refers to it.
   std::unique_ptr<sync::DirectServer> server_;
   bool is_pushed_ = false;
+  std::chrono::steady_clock::duration staging_time_{}, push_time_{};
 };
 
 }  // namespace gorgon::originator

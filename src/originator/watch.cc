@@ -37,6 +37,22 @@ void Originator::show_tests() {
   inputs_.push(FromBroker{0, fail(ErrorKind::kCancelled, "somebody asks")});
 }
 
+void Originator::tell_step(std::string step, Clock::duration took) {
+  reporter_.watch(results::StepDone{
+      .step = std::move(step), .host = "", .seconds = std::chrono::duration<double>(took).count()});
+}
+
+void Originator::tell_steps(const protocol::HostState& message) {
+  const auto tell = [&](const char* step, protocol::HostState::Seconds took) {
+    if (took)
+      reporter_.watch(
+          results::StepDone{.step = step, .host = message.host, .seconds = took->count()});
+  };
+  tell("pull", message.pull);
+  tell("callbacks", message.callbacks);
+  tell("boot", message.boot);
+}
+
 void Originator::handle(protocol::CaseRunning message) {
   if (state_.unit(message.now.unit) == nullptr || state_.outcome(message.now.unit)) return;
   reporter_.watch(std::move(message.now));

@@ -831,8 +831,13 @@ struct Codec<HostState> {
     for (const auto& [value, name] : kHostStates) {
       if (value == m.state) state = name;
     }
-    return {{"job", m.job},         {"epoch", m.epoch}, {"host", m.host},      {"state", state},
-            {"workers", m.workers}, {"stage", m.stage}, {"message", m.message}};
+    Json json = {{"job", m.job},        {"epoch", m.epoch},     {"host", m.host},
+                 {"state", state},      {"workers", m.workers}, {"stage", m.stage},
+                 {"message", m.message}};
+    if (m.pull) json["pull_seconds"] = m.pull->count();
+    if (m.callbacks) json["callback_seconds"] = m.callbacks->count();
+    if (m.boot) json["boot_seconds"] = m.boot->count();
+    return json;
   }
   static HostState read(ObjectReader& in) {
     HostState m;
@@ -850,6 +855,9 @@ struct Codec<HostState> {
     m.workers = read_count(in, "workers");
     m.stage = in.text_or("stage", "");
     m.message = in.text_or("message", "");
+    m.pull = optional_limit(in, "pull_seconds");
+    m.callbacks = optional_limit(in, "callback_seconds");
+    m.boot = optional_limit(in, "boot_seconds");
     return m;
   }
 };

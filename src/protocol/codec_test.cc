@@ -387,9 +387,13 @@ TEST(CodecTest, HostStateOfBeforeHasNoEpoch) {
   const auto old = decode(R"({"v":1,"type":"host_state","job":"a","host":"h","state":"left"})");
   ASSERT_TRUE(old);
   EXPECT_EQ(std::get<HostState>(*old).epoch, 0U);
-  const auto received = decode(encode(HostState{.job = "a", .epoch = 3, .host = "h"}));
+  EXPECT_FALSE(std::get<HostState>(*old).pull);
+  const std::chrono::duration<double> pull(0.25);
+  const auto received =
+      decode(encode(HostState{.job = "a", .epoch = 3, .host = "h", .pull = pull}));
   ASSERT_TRUE(received);
   EXPECT_EQ(std::get<HostState>(*received).epoch, 3U);
+  EXPECT_EQ(std::get<HostState>(*received).pull, pull);
   const auto probe = decode(encode(Probe{.job = "a"}));
   ASSERT_TRUE(probe);
   EXPECT_EQ(std::get<Probe>(*probe).job, "a");

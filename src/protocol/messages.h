@@ -231,6 +231,11 @@ struct HostState {
   std::string stage;  ///< kFailed: "sync", "after_sync", "before_creating_workers", "before_start",
                       ///< "runner", …
   std::string message;  ///< kFailed, kRefused: why, with output and backtrace.
+  /// kReady: what its preparation took.
+  using Seconds = std::optional<std::chrono::duration<double>>;
+  Seconds pull = {};       ///< Of the tree, with all checks.
+  Seconds callbacks = {};  ///< after_sync, before_creating_workers.
+  Seconds boot = {};       ///< Of the runner host; or to see that a kept one is still right.
 };
 /// Sent now and then by every worker: when it cannot be delivered, the originator is gone and the
 /// worker stops.

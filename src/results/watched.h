@@ -68,6 +68,13 @@ struct OutputLines {
   std::uint64_t left_out_bytes = 0;  ///< In front of `text`: more than could be carried.
 };
 
-using Watched = std::variant<RunningTests, LongCase, OutputLines>;
+/// A step on the way to the first test.
+struct StepDone {
+  std::string step;  ///< For people: "stage the tree".
+  std::string host;  ///< Of the machine that did it; empty: the originator's.
+  double seconds = 0;
+};
+
+using Watched = std::variant<RunningTests, LongCase, OutputLines, StepDone>;
 
 }  // namespace gorgon::results

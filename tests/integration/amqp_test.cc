@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <regex>
 #include <set>
 #include <string>
 #include <vector>
@@ -50,6 +51,23 @@ TEST_F(AmqpTest, WorkIsSharedByAllSlots) {
   std::set<string> workers;
   for (const auto& [file, unit] : run.report.units) workers.insert(unit.host + ":" + unit.worker);
   EXPECT_EQ(workers, (std::set<string>{"one:1", "one:2", "two:1", "two:2"}));
+}
+
+TEST_F(AmqpTest, TimingsTellOfEachMachineAndLeaveTheEventsAlone) {
+  cluster().start_two_listeners();
+  const Project project = cluster().add_slow_project(8, 0.2);
+  cluster().configure(project);
+  const FinishedRun run = cluster().run(project, {"--timings"});
+  EXPECT_EQ(differences(Cluster::slow_units(8), run.report), "");
+  for (const char* name : {"plan", "send", "prepare", "run", "tail", "connect", "stage", "publish"})
+    EXPECT_TRUE(says(run.errors, string("    ") + name + " ")) << run.errors;
+  for (const char* step : {"pull", "boot"}) {
+    for (const char* host : {"one", "two"}) {
+      const bool is_told = std::regex_search(
+          run.errors, std::regex(string(step) + " +[0-9.]+ s +[0-9]+ %  " + host + "\n"));
+      EXPECT_TRUE(is_told) << step << " of " << host << "\n" << run.errors;
+    }
+  }
 }
 
 TEST_F(AmqpTest, JobsOptionCapsTheWorkersOfAllMachines) {
