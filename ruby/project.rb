@@ -122,8 +122,10 @@ module Gorgon
       @spec_helpers.any? { |text| text.match?(pattern) }
     end
 
+    # A buffer as large as the limit would cost each small file a mapping of its own.
     def read(file)
-      (File.binread(path(file), TEXT_LIMIT) || +'').force_encoding(Encoding::UTF_8).scrub('?')
+      path = path(file)
+      (File.binread(path, [File.size(path), TEXT_LIMIT].min) || +'').force_encoding(Encoding::UTF_8).scrub('?')
     rescue SystemCallError
       ''
     end

@@ -20,6 +20,7 @@ module Gorgon
     # fixtures reach it.
     RSS_GROWTH_KB = 512 * 1024
     PAGE_KB = 4
+    STATM_BYTES = 128 # seven numbers
     SEEDS = 0x10000 # what RSpec and Minitest draw from
 
     # `conversation` is a stream socket, `output` the file behind standard output. Both belong to the runner.
@@ -69,9 +70,10 @@ module Gorgon
       unit = Unit.new(message, message['seed'] || @settings.seed || Random.new_seed % SEEDS)
       report = UnitReport.new(@channel, @output, unit.file)
       replace = unit.inside? ? prepare_and_run(unit, report) : refuse(unit, report)
+      kilobytes = rss_kb
       @channel.tell('unit_finished', 'unit' => unit.id, 'verdict' => report.verdict, 'errors' => report.errors,
-                                     'seconds' => Wire.now - started, 'rss_kb' => rss_kb, 'seed' => unit.seed,
-                                     'replace' => replace || grown?)
+                                     'seconds' => Wire.now - started, 'rss_kb' => kilobytes, 'seed' => unit.seed,
+                                     'replace' => replace || grown_to?(kilobytes))
     end
 
     def prepare_and_run(unit, report)
@@ -117,15 +119,14 @@ module Gorgon
       @channel.tell('stopped', 'errors' => errors)
     end
 
-    def grown?
-      rss_kb - @base_rss_kb > (@settings.rss_growth_kb || RSS_GROWTH_KB)
+    def grown_to?(kilobytes)
+      kilobytes - @base_rss_kb > (@settings.rss_growth_kb || RSS_GROWTH_KB)
     end
 
     # 0 where there is no /proc.
     def rss_kb
       @statm ||= File.open('/proc/self/statm')
-      @statm.rewind
-      @statm.read.split[1].to_i * PAGE_KB
+      @statm.pread(STATM_BYTES, 0).split(' ', 3)[1].to_i * PAGE_KB
     rescue SystemCallError, IOError
       0
     end

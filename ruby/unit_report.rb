@@ -21,7 +21,7 @@ module Gorgon
     # parent reports too. When nobody listens any more there is nothing left to do either.
     def tell(type, fields = {})
       Process.exit!(0) unless own_process?
-      line = "#{Wire.generate({ 'type' => type }.merge(fields))}\n"
+      line = Wire.generate({ 'type' => type }.merge(fields)) << "\n"
       @lock.synchronize { @io.write(line) }
     rescue SystemCallError, IOError
       Process.exit!(1)
