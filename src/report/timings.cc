@@ -118,7 +118,8 @@ std::string Timings::text(double all_seconds) const {
     text += row(phase.name, phase.seconds, all_seconds, phase.meaning);
   if (!workers_.empty()) {
     const double whole = finished_ * static_cast<double>(workers_.size());
-    text += fmt::format("  of {}\n", count_of(workers_.size(), "worker") + "' time");
+    text += workers_.size() == 1 ? "  of the worker's time\n"
+                                 : fmt::format("  of the time of {} workers\n", workers_.size());
     for (const Row& part : slot_time()) text += row(part.name, part.seconds, whole, part.meaning);
   }
   if (steps_.empty()) return text;

@@ -45,7 +45,7 @@ TEST(TimingsTest, EachPhaseBeginsWhereTheOneBeforeHasEnded) {
   EXPECT_THAT(text, HasSubstr("tail                 4.000 s"));
   EXPECT_THAT(text, HasSubstr("close                1.500 s"));
   EXPECT_THAT(text, HasSubstr("report               0.250 s"));
-  EXPECT_THAT(text, HasSubstr("of 2 workers' time"));
+  EXPECT_THAT(text, HasSubstr("of the time of 2 workers"));
   EXPECT_THAT(text, HasSubstr("before               8.000 s   40 %"));
   EXPECT_THAT(text, HasSubstr("files                5.000 s   25 %"));
   EXPECT_THAT(text, HasSubstr("between files        1.000 s    5 %"));
@@ -59,7 +59,7 @@ TEST(TimingsTest, RunThatNobodyTookHasNoPhasesBehindIt) {
   const std::string text = timings.text(30.5);
   EXPECT_THAT(text, HasSubstr("send                 0.000 s"));
   EXPECT_THAT(text, HasSubstr("close               30.000 s"));
-  EXPECT_THAT(text, Not(HasSubstr("time\n")));
+  EXPECT_THAT(text, Not(HasSubstr("worker")));
 }
 
 TEST(TimingsTest, OfManyMachinesTheLongestStepsAreShown) {
