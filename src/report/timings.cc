@@ -73,12 +73,13 @@ void Timings::end_unit(const std::string& host, const std::string& worker, resul
   known->second.ran += ran;
 }
 
-/// What the run as a whole waited for. Each begins where the one before has ended.
+/// What the run as a whole waited for. Each begins where the one before has ended; what never came
+/// was waited for until the end.
 std::vector<Timings::Row> Timings::phases(double all_seconds) const {
   std::vector<Row> rows = {{"plan", "find and order the test files", planned_}};
   double from = 0;
   const auto until = [&](std::string_view name, const Moment& mark, std::string_view meaning) {
-    const double to = std::clamp(mark.value_or(from), from, std::max(from, finished_));
+    const double to = std::clamp(mark.value_or(finished_), from, std::max(from, finished_));
     rows.push_back({std::string(name), std::string(meaning), to - from});
     from = to;
   };
