@@ -1,9 +1,14 @@
 #include "cli/ask_listeners.h"
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <chrono>
+#include <cstddef>
 #include <expected>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -12,8 +17,10 @@
 #include "base/result.h"
 #include "base/text.h"
 #include "broker/broker.h"
+#include "config/project_config.h"
 #include "protocol/codec.h"
 #include "protocol/envelope.h"
+#include "protocol/messages.h"
 #include "protocol/names.h"
 
 namespace gorgon::cli {
@@ -21,6 +28,10 @@ namespace gorgon::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Of a question whose answer is only good to know.
+constexpr std::chrono::milliseconds kShortWait(500);
+constexpr std::chrono::seconds kLongestWait(3);
 
 Task<void> read_answers(std::shared_ptr<broker::Connection> connection,
                         std::shared_ptr<Channel<broker::Delivery>> answers) {
@@ -77,6 +88,31 @@ Task<Result<void>> ask_listeners(Question question) {
   (void)co_await connection->delete_queue(reply_queue);
   co_await connection->close();
   co_return Result<void>();
+}
+
+std::optional<std::size_t> slots_of_machines(const config::ProjectConfig& config) {
+  using asio::experimental::awaitable_operators::operator||;
+  std::map<std::string, std::size_t> slots;
+  const auto ask = [&]() -> Task<bool> {
+    Question question{
+        .config = config,
+        .message = [](const std::string& queue) { return protocol::Ping{.reply_queue = queue}; },
+        .answered =
+            [&](const protocol::Message& answer) {
+              if (const auto* pong = std::get_if<protocol::Pong>(&answer))
+                slots[pong->host] = pong->slots;
+              return false;
+            },
+        .wait = kShortWait};
+    (void)co_await (ask_listeners(std::move(question)) || sleep_for(kLongestWait));
+    co_return true;
+  };
+  asio::io_context io(1);
+  (void)run_to_completion(io, ask());
+  if (slots.empty()) return std::nullopt;
+  std::size_t all = 0;
+  for (const auto& [host, count] : slots) all += count;
+  return all;
 }
 
 }  // namespace gorgon::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -36,5 +37,9 @@ struct Question {
 };
 /// kUsage: the project has no broker. Otherwise as broker::connect.
 [[nodiscard]] Task<Result<void>> ask_listeners(Question question);
+
+/// How many slots the machines of a cluster have, those in use included. Blocks, for three seconds
+/// at most. Nullopt: nobody has answered, or there is no broker to ask.
+[[nodiscard]] std::optional<std::size_t> slots_of_machines(const config::ProjectConfig& config);
 
 }  // namespace gorgon::cli

@@ -28,6 +28,7 @@
 #include "base/process_tree.h"
 #include "base/result.h"
 #include "base/text.h"
+#include "cli/ask_listeners.h"
 #include "cli/commands.h"
 #include "cli/detect_runner.h"
 #include "cli/places.h"
@@ -430,9 +431,9 @@ int refuse(const StartCommand& command, const ReportFiles& files, const Error& e
                           {.exit_code = exit_code.value_or(usual_code), .reason = error.message});
 }
 
-/// Nullopt: it takes what the listeners offer, and nobody knows that before they answer.
+/// Nullopt: it takes what the listeners offer, and none has answered.
 std::optional<std::size_t> planned_slots(const originator::StartOptions& options) {
-  if (!options.slots && options.config.connection) return std::nullopt;
+  if (!options.slots && options.config.connection) return slots_of_machines(options.config);
   return originator::local_slots(options);
 }
 

@@ -82,12 +82,12 @@ std::optional<CaseChange::Kind> kind_of(const State& before, const State& after)
 /// Of the newest runs; the first parameter says how many.
 constexpr const char* kNewestRuns = "(SELECT number FROM runs ORDER BY number DESC LIMIT ?1)";
 
-/// Rows of file, case and seconds.
+/// Rows of file, case and seconds, one a run: of several rounds the mean.
 constexpr const char* kCaseTimes =
-    "SELECT file, name, seconds FROM cases JOIN tests ON test = id "
-    "WHERE run IN {} ORDER BY file, name, run";
+    "SELECT file, name, avg(seconds) FROM cases JOIN tests ON test = id "
+    "WHERE run IN {} GROUP BY file, name, run ORDER BY file, name, run";
 constexpr const char* kFileTimes =
-    "SELECT file, '', sum(seconds) FROM units "
+    "SELECT file, '', avg(seconds) FROM units "
     "WHERE run IN {} AND verdict IN ('passed', 'failed') AND {} "
     "GROUP BY file, run ORDER BY file, run";
 

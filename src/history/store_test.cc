@@ -602,6 +602,22 @@ TEST_F(StoreTest, TheSlowestAreFoundByTheirMedian) {
   EXPECT_EQ(slowest(all, 10, true, 5).value()[0].file, "spec/a_spec.rb");
 }
 
+TEST_F(StoreTest, OfSeveralRoundsInARunTheMeanCounts) {
+  results::TestCase first = passed_case("slow");
+  first.seconds = 1;
+  results::TestCase second = first;
+  second.seconds = 3;
+  record_units("1",
+               {result_of(Verdict::kPassed, {first}, 1), result_of(Verdict::kPassed, {second}, 3)});
+  Store all = store();
+  for (const bool are_files : {false, true}) {
+    const auto rows = slowest(all, 10, are_files, 1).value();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].most_seconds, 2);
+    EXPECT_EQ(rows[0].runs, 1U);
+  }
+}
+
 TEST_F(StoreTest, FlakyIsWhatPassedOnATryOrChangedMoreThanOnce) {
   record("one", {flaky_case("retried"), passed_case("turns"), passed_case("breaks")});
   record("two", {passed_case("retried"), failed_case("turns"), failed_case("breaks")});

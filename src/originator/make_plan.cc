@@ -124,10 +124,15 @@ Result<void> check_selection(const std::vector<plan::TestFile>& files,
                             fmt::join(words, ", "),
                             config.runner == "node" ? "Node's test runner" : "a test command"));
   }
+  const bool has_tag_term = options.filterset && options.filterset->asks_for_tags();
+  if (has_tag_term && config.runner == "ctest")
+    return fail(ErrorKind::kUsage,
+                "tag(): an expression knows no labels of ctest; give them to -t");
   const std::string_view framework = framework_without_tags(config);
-  if (options.tags.empty() || framework.empty()) return {};
+  if (framework.empty() || (options.tags.empty() && !has_tag_term)) return {};
   return fail(ErrorKind::kUsage,
-              fmt::format("-t: {} has no tags; select by file or by name, with -e", framework));
+              fmt::format("{}: {} has no tags; select by file or by name, with -e",
+                          has_tag_term ? "tag()" : "-t", framework));
 }
 
 /// The top folders of the files; "." for files that are in none.

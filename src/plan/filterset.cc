@@ -303,6 +303,10 @@ class Application {
   const FileRecord& record_;
 };
 
+bool asks_tags(const Node& node) {
+  return node.kind == Kind::kTag || std::ranges::any_of(node.children, asks_tags);
+}
+
 bool asks_record(const Node& node) {
   return node.kind == Kind::kFailed || node.kind == Kind::kFlaky || node.kind == Kind::kSlower ||
          node.kind == Kind::kNew || std::ranges::any_of(node.children, asks_record);
@@ -327,6 +331,8 @@ Filterset Filterset::of_cases(std::set<std::string> ids) {
 }
 
 bool Filterset::asks_the_record() const { return asks_record(root_); }
+
+bool Filterset::asks_for_tags() const { return asks_tags(root_); }
 
 std::optional<std::string> Filterset::applied_to(std::string_view file,
                                                  const FileRecord& record) const {

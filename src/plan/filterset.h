@@ -41,6 +41,8 @@ class Filterset {
 
   /// Whether it can be judged only with a FileRecord.
   [[nodiscard]] bool asks_the_record() const;
+  /// Whether it looks at tags.
+  [[nodiscard]] bool asks_for_tags() const;
   /// Of a file: nullopt when none of its cases can match, "" when all do, else what its runner has
   /// to judge, as CaseFilter::expression.
   [[nodiscard]] std::optional<std::string> applied_to(std::string_view file,

@@ -89,7 +89,9 @@ std::string FailureWriter::where(const UnitResult& result, double seconds) const
       result.worker.empty() ? std::string() : "worker " + safe_line(result.worker);
   std::string place = joined({host, worker}, ", ");
   if (!place.empty()) place.insert(0, "on ");
-  return joined({place, seconds > 0 ? seconds_text(seconds) : std::string(), attempt}, ", ");
+  const bool shows_seed = look_.verbosity == Verbosity::kVerbose && result.seed;
+  const std::string seed = shows_seed ? fmt::format("seed {}", *result.seed) : std::string();
+  return joined({place, seconds > 0 ? seconds_text(seconds) : std::string(), attempt, seed}, ", ");
 }
 
 void FailureWriter::message_lines(const std::vector<std::string>& lines, std::string_view indent) {

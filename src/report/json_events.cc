@@ -153,6 +153,7 @@ OrderedJson json_of(const results::UnitFinished& event) {
   if (!result.earlier_errors.empty()) json["earlier_errors"] = failures_json(result.earlier_errors);
   if (!result.running_case.empty()) json["running_case"] = result.running_case;
   if (!result.output.empty()) json["output"] = result.output;
+  if (result.seed) json["seed"] = *result.seed;
   if (!result.artifacts.empty()) json["artifacts"] = result.artifacts;
   return json;
 }

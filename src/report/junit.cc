@@ -221,13 +221,17 @@ std::string counts_attributes(const JunitReporter::Counts& counts) {
 }
 
 std::string properties_of(const UnitResult& result) {
+  const std::string seed =
+      result.seed ? fmt::format("      <property name=\"seed\" value=\"{}\"/>\n", *result.seed)
+                  : std::string();
   return fmt::format(
       "    <properties>\n"
       "      <property name=\"verdict\" value=\"{}\"/>\n"
       "      <property name=\"attempt\" value=\"{}\"/>\n"
       "      <property name=\"worker\" value=\"{}\"/>\n"
+      "{}"
       "    </properties>\n",
-      name_of(result.verdict), result.attempt, xml_attribute(result.worker));
+      name_of(result.verdict), result.attempt, xml_attribute(result.worker), seed);
 }
 
 }  // namespace

@@ -119,6 +119,8 @@ void Summary::add(const results::RunEvent& event) {
     start(*started);
   } else if (const auto* unit = std::get_if<results::UnitFinished>(&event)) {
     finish_unit(*unit->unit, *unit->result);
+  } else if (const auto* tried = std::get_if<results::UnitTried>(&event)) {
+    (void)hosts_[tried->host][tried->worker];  // It has worked, whatever came of it.
   } else if (const auto* host = std::get_if<results::HostChanged>(&event)) {
     if (host->state == results::HostChanged::State::kFailed) {
       failed_hosts_.push_back({.host = host->host, .message = host->message});

@@ -34,7 +34,7 @@ class SummaryTest : public ::testing::Test {
  protected:
   SummaryReporter reporter_;
   SyntheticRun run_{reporter_};
-  const Summary& summary_ = reporter_.summary;
+  Summary& summary_ = reporter_.summary;
 };
 
 }  // namespace
@@ -136,6 +136,13 @@ TEST_F(SummaryTest, KeepsTheSlowestUnitsOnly) {
   EXPECT_EQ(summary_.slowest().back().seconds, 20);
   EXPECT_DOUBLE_EQ(summary_.unit_seconds(), 435);
   EXPECT_EQ(summary_.workers_used(), 1U);
+}
+
+TEST_F(SummaryTest, WhoHadATryThatDidNotDecideHasWorkedToo) {
+  summary_.add(results::UnitTried{.unit = "1", .file = "a", .host = "one", .worker = "1"});
+  summary_.add(results::UnitTried{.unit = "1", .file = "a", .host = "two", .worker = "1"});
+  EXPECT_EQ(summary_.hosts_used(), 2U);
+  EXPECT_EQ(summary_.workers_used(), 2U);
 }
 
 TEST_F(SummaryTest, NothingHappensBeforeAnythingHappened) {

@@ -53,6 +53,18 @@ TEST_F(AmqpTest, WorkIsSharedByAllSlots) {
   EXPECT_EQ(workers, (std::set<string>{"one:1", "one:2", "two:1", "two:2"}));
 }
 
+TEST_F(AmqpTest, ListAsksTheMachinesHowManySlotsThereAre) {
+  cluster().start_two_listeners();
+  const Project project = cluster().add_slow_project(8, 0.2);
+  cluster().configure(project);
+  EXPECT_EQ(cluster().run(project).exit_code, 0);
+  const FinishedRun list = cluster().gorgon({"list"}, project.folder());
+  EXPECT_TRUE(says(list.output, " on 4 slots\n")) << list.output;
+  const FinishedRun events =
+      cluster().gorgon({"list", "--message-format", "json"}, project.folder());
+  EXPECT_TRUE(says(events.output, R"("slots":4,"makespan_seconds":0.)")) << events.output;
+}
+
 TEST_F(AmqpTest, TimingsTellOfEachMachineAndLeaveTheEventsAlone) {
   cluster().start_two_listeners();
   const Project project = cluster().add_slow_project(8, 0.2);

@@ -94,6 +94,10 @@ TEST_F(RetryTest, BudgetEndsTheTries) {
   for (const auto& [unit, count] : run.report.starts) starts += count;
   EXPECT_EQ(starts, 3 + 2);
   EXPECT_NE(run.report.notice_text().find("budget"), string::npos);
+  const FinishedRun other = cluster().run(project, {"-j", "1", "--retry-budget", "1"});
+  starts = 0;
+  for (const auto& [unit, count] : other.report.starts) starts += count;
+  EXPECT_EQ(starts, 3 + 1) << "the command line goes before the configuration";
 }
 
 TEST_F(RetryTest, TriesOutliveTheOriginator) {

@@ -294,6 +294,34 @@ TEST_F(SelectTest, FailuresAreRunAgainUntilNoneIsLeft) {
       << no_failure.errors;
 }
 
+TEST_F(SelectTest, FilesThatFailedGoFirst) {
+  // By their recorded times a_spec.rb would be last.
+  project().write("spec/a_spec.rb", "RSpec.describe('a') { it('fails') { fail } }\n");
+  project().write("spec/b_spec.rb", "RSpec.describe('b') { it('is good') { sleep 0.4 } }\n");
+  EXPECT_EQ(run({"spec"}).exit_code, 1);
+  for (const char* option : {"--failed-first", "--ff"}) {
+    const FinishedRun again = run({"spec", option, "-j", "1"});
+    const auto a = again.output.find(R"("event":"unit_finished","unit":"spec/a_spec.rb")");
+    const auto b = again.output.find(R"("event":"unit_finished","unit":"spec/b_spec.rb")");
+    EXPECT_LT(a, b) << option << "\n" << again.output;
+  }
+  const FinishedRun usual = run({"spec", "-j", "1"});
+  EXPECT_GT(usual.output.find(R"("event":"unit_finished","unit":"spec/a_spec.rb")"),
+            usual.output.find(R"("event":"unit_finished","unit":"spec/b_spec.rb")"));
+  EXPECT_EQ(cases_of(run({"spec", "--lf"})), (Cases{{"spec/a_spec.rb a fails", "failed"}}));
+  EXPECT_EQ(cases_of(run({"spec", "-E", "slower(0.3s)"})),
+            (Cases{{"spec/b_spec.rb b is good", "passed"}}));
+}
+
+TEST_F(SelectTest, TagsInExpressionsAreRefusedWhereThereAreNone) {
+  cluster().configure(project(), R"("runner": "minitest", "files": ["test/c_test.rb"])");
+  for (const char* expression : {"tag(slow)", "not tag(slow)"}) {
+    const FinishedRun refused = run({"-E", expression});
+    EXPECT_EQ(refused.exit_code, 64) << refused.output;
+    EXPECT_NE(refused.errors.find("tag(): Minitest has no tags"), string::npos) << refused.errors;
+  }
+}
+
 TEST_F(SelectTest, CasesThatWereNotSelectedAreLeft) {
   project().write("spec/b_spec.rb",
                   "RSpec.describe('b') { %w[x y].each { |n| it(n) { fail unless "

@@ -65,7 +65,7 @@ function headOf(model) {
     ["q", head.cases.quarantined], ["s", head.cases.skipped],
     ["e", head.cases.error + head.outside], ["f", head.cases.failed]
   ];
-  const used = model.workers.filter((worker) => worker.bars.some((bar) => bar.unit));
+  const used = model.workers.filter((worker) => worker.bars.some((bar) => bar.unit || bar.tried));
   const hosts = new Set(used.map((worker) => worker.host)).size;
   return [
     el("div", {class: "head-row"}, el("p", {class: `outcome is-${outcome.kind}`}, outcome.word),
