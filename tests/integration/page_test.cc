@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "browser.h"
 #include "harness.h"
 #include "report/html.h"
 #include "report/spooled_file.h"
@@ -257,6 +258,45 @@ TEST_F(PageTest, TriesAndCrashesAreInEachSection) {
   EXPECT_TRUE(page.has("slow-bar fill-e"));
   EXPECT_TRUE(page.has("b dies</button><span class=\"below\">spec/b_spec.rb:3</span>"))
       << "in the list of all cases";
+}
+
+/// Elements of which no screen reader could say what they are for.
+constexpr const char* kUnnamed = R"(
+  [...document.querySelectorAll("button, input, select, a[href]")].filter((one) =>
+      !(one.ariaLabel || one.title || one.textContent.trim() || one.labels?.length ||
+        one.getAttribute("aria-labelledby"))).map((one) => one.outerHTML))";
+
+TEST_F(PageTest, IsUsedWithAKeyboardReadAloudAndSeenInLightAndDark) {
+  const Project project = cluster().add_project("mixed");
+  cluster().configure(project, R"("reports": {"html": "run.html"})");
+  EXPECT_EQ(cluster().run(project, {"-j", "2"}).exit_code, 1);
+  Browser browser(cluster());
+  browser.go("file://" + (project.folder() / "run.html").string());
+  const auto press = [&](const string& on, const string& key) {
+    (void)browser.value(on + ".dispatchEvent(new KeyboardEvent('keydown', {key: '" + key +
+                        "', bubbles: true, cancelable: true}))");
+  };
+  press("document.body", "/");
+  EXPECT_EQ(browser.value("document.activeElement.id"), "search");
+  // A browser draws a list's rows when they come into sight.
+  (void)browser.value("document.querySelector('.vbody').scrollIntoView()");
+  browser.wait_for("document.querySelectorAll('.vbody .vrow button').length > 2");
+  const string focused = "document.activeElement.closest('.vrow').ariaRowIndex";
+  (void)browser.value("document.querySelector('.vbody .vrow button').focus()");
+  EXPECT_EQ(browser.value(focused), "2");
+  press("document.activeElement", "ArrowDown");
+  EXPECT_EQ(browser.value(focused), "3");
+  (void)browser.value("document.activeElement.click()");
+  browser.wait_for("document.querySelector('dialog[open]') !== null");
+  EXPECT_EQ(browser.value(kUnnamed), "");
+  (void)browser.value("document.querySelector('dialog[open]').close()");
+  EXPECT_EQ(browser.value(focused), "3") << "where it was opened from";
+  const string faint = read_file(GORGON_INTEGRATION "/faint_text.js").value();
+  for (const char* theme : {"light", "dark"}) {
+    (void)browser.value("document.documentElement.dataset.theme = '" + string(theme) + "'");
+    EXPECT_EQ(browser.value(faint), "") << theme;
+  }
+  EXPECT_EQ(browser.errors(), "");
 }
 
 TEST_F(PageTest, OfTwentyThousandCasesThoseInSightAreInThePage) {
