@@ -51,6 +51,19 @@ TEST_F(InitTest, ACommand) {
   expect_that_it_runs({{"t/cart.t", "print qq(1..1\\nok 1 - adds up\\n);\n"}});
 }
 
+TEST_F(InitTest, Pytest) {
+  // That of the system, which has pytest.
+  cluster().set_environment("PATH", "/usr/bin:/bin");
+  expect_that_it_runs(
+      {{"tests/test_cart.py", "def test_adds_up():\n    pass\n"}, {"tests/conftest.py", "\n"}});
+}
+
+TEST_F(InitTest, CTest) {
+  expect_that_it_runs({{"build/CMakeCache.txt", "CMAKE_PROJECT_NAME:STATIC=shop\n"},
+                       {"build/CTestTestfile.cmake", "add_test(adds_up \"true\")\n"},
+                       {"CMakeLists.txt", "enable_testing()\n"}});
+}
+
 TEST_F(InitTest, Node) {
   const FinishedRun version = cluster().other_program(
       {"sh", "-c", "node -e 'process.exit(process.version.slice(1).split(\".\")[0] < 18 ? 1 : 0)'"},
