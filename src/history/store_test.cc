@@ -81,6 +81,7 @@ class StoreTest : public ::testing::Test {
     Store opened = store();
     const auto found = changes_between(opened, before, after).value();
     std::vector<std::string> texts;
+    texts.reserve(found.size());
     for (const CaseChange& change : found)
       texts.push_back(std::string(kKinds.at(static_cast<std::size_t>(change.kind))) + ' ' +
                       (change.after.empty() ? change.before : change.after) + ' ' + change.name);

@@ -37,8 +37,8 @@
 #include "listener/workspace.h"
 #include "protocol/messages.h"
 #include "runner/callbacks.h"
+#include "runner/opened_files.h"
 #include "runner/runner_host.h"
-#include "sync/source_tree.h"
 #include "sync/tree_digest.h"
 #include "worker/settings.h"
 

@@ -24,6 +24,7 @@
 #include "config/project_config.h"
 #include "config/runner_settings.h"
 #include "config/source_location.h"
+#include "config/tree_generation.h"
 #include "protocol/messages.h"
 #include "results/verdict.h"
 #include "results/watched.h"

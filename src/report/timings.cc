@@ -11,7 +11,6 @@
 #include <variant>
 #include <vector>
 
-#include "base/text.h"
 #include "report/display_text.h"
 #include "report/look.h"
 #include "results/run_event.h"

@@ -1,7 +1,6 @@
 // `gorgon init` and then `gorgon`: the configuration that it writes runs what the project has.
 #include <map>
 #include <string>
-#include <utility>
 
 #include "harness.h"
 #include "run_report.h"

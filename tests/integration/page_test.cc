@@ -11,6 +11,7 @@
 #include "browser.h"
 #include "harness.h"
 #include "report/html.h"
+#include "report/past.h"
 #include "report/spooled_file.h"
 #include "report/testing/synthetic_run.h"
 #include "results/run_event.h"
